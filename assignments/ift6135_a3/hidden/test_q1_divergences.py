@@ -1,0 +1,449 @@
+"""Questions 1.4 and 1.5: the KL divergence between two diagonal normals, exactly and by sampling.
+
+The Monte Carlo estimate is random and nothing fixes the order of its draws, so it is judged by
+its mean and its variance. With z = mu_q + sigma_q eps, one sample of log q(z) - log p(z) is
+
+    KL + sum_d  b_d eps_d + c_d (eps_d^2 - 1),   b = (mu_q - mu_p) sigma_q / sigma_p^2,
+                                                 c = (sigma_q^2 / sigma_p^2 - 1) / 2,
+
+whose cumulant generating function is known, so the means are held to Chernoff bounds, which hold
+for every number of samples. With equal variances it is exactly normal, and so are the tests of the
+variance. The examples of a batch may share their noise: each row is judged by itself.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+ANALYTIC = "q1_solution.kl_gaussian_gaussian_analytic"
+MONTE_CARLO = "q1_solution.kl_gaussian_gaussian_mc"
+FALSE_FAIL = 1e-9  # per test; there are ten in this file
+
+
+def responds(expect, result, other, what):
+    """A function that ignores its arguments has no shape or manners to be marked."""
+    expect.finite(result, what=what)
+    expect.finite(other, what=what)
+    same = torch.equal(torch.as_tensor(result).double(), torch.as_tensor(other).double())
+    expect.true(
+        not same,
+        f"{what} is the same for two different inputs",
+        "Is the function finished?",
+    )
+
+
+def keeps_its_arguments(submission, expect, probes, what, function, args, other):
+    after = submission(probes.call, function=function, args=args)
+    again = submission(probes.call, function=function, args=other)
+    responds(expect, after["result"], again["result"], what)
+    for number, (left, given) in enumerate(zip(after["args"], args, strict=True), start=1):
+        if isinstance(given, torch.Tensor):
+            expect.unchanged(left, given, what=f"argument {number} of {what}")
+
+
+def keeps_the_batch_axis(expect, result, what):
+    """For a batch of one: (1,) is right; (1, 1) is the slip of another test; () is this one's."""
+    expect.true(
+        torch.as_tensor(result).dim() >= 1,
+        f"{what} has no batch axis left when the batch holds one example",
+        "A bare squeeze() removes every axis of size one; name the axis that should go.",
+    )
+
+
+def two_normals(draw, *shape):
+    """[mu_q, logvar_q, mu_p, logvar_p] with variances between 0.3 and 3.4."""
+    return [
+        draw.normal(*shape),
+        draw.uniform(*shape, low=-1.2, high=1.2),
+        draw.normal(*shape),
+        draw.uniform(*shape, low=-1.2, high=1.2),
+    ]
+
+
+# --- 1.4 kl_gaussian_gaussian_analytic --------------------------------------------------------
+# The term of the means, the terms of the variances and the constant are marked apart.
+
+
+def differs_rightly(submission, reference, expect, first, second, what, help):
+    """f(first) - f(second) is what it should be; constants cancel."""
+    got, wanted = [
+        [i.q1_solution.kl_gaussian_gaussian_analytic(*args) for args in (first, second)]
+        for i in (submission, reference)
+    ]
+    for value in got:
+        expect.close(value, wanted[0], what=what, slack=math.inf)  # as many values, no NaN
+        expect.finite(value, what=what)
+    scale = max(float(w.abs().max()) for w in wanted)
+    difference = torch.as_tensor(got[0]).double() - torch.as_tensor(got[1]).double()
+    expect.close(
+        difference.float(),
+        wanted[0] - wanted[1],
+        what=what,
+        help=help,
+        scale=scale,
+        slack=1e-4 * (1 + scale),
+    )
+
+
+@pytest.mark.question("q1.4", weight=2)
+def test_kl_grows_with_the_distance_of_the_means(submission, reference, expect, draw):
+    """In KL(q || p) the squared distance of the means is divided by the variance of p, halved and
+    summed over D. Two means of q are compared, all else equal, so that only this term is seen."""
+    for _ in range(2):
+        first = two_normals(draw, 4, 5)
+        second = [draw.normal(4, 5), *first[1:]]
+        differs_rightly(
+            submission,
+            reference,
+            expect,
+            first,
+            second,
+            "the difference of the KL divergence between two means",
+            "Which of the two variances divides (mu_q - mu_p)^2? Is every dimension added?",
+        )
+
+
+@pytest.mark.question("q1.4", weight=2)
+def test_kl_compares_the_variances(submission, reference, expect, draw):
+    """At equal means KL(q || p) is half the sum of sigma_q^2 / sigma_p^2 - log of the same, up to
+    a constant. Two pairs of variances are compared."""
+    for _ in range(2):
+        mu = draw.normal(4, 5)
+        first, second = two_normals(draw, 4, 5), two_normals(draw, 4, 5)
+        first[0] = first[2] = second[0] = second[2] = mu
+        differs_rightly(
+            submission,
+            reference,
+            expect,
+            first,
+            second,
+            "the difference of the KL divergence between two pairs of variances",
+            "Only log sigma^2 is given: sigma_q^2 / sigma_p^2 is exp(logvar_q - logvar_p).",
+        )
+
+
+@pytest.mark.question("q1.4", weight=1.5)
+def test_kl_is_zero_only_for_equal_distributions(submission, expect, draw):
+    """A divergence is zero when the two distributions are equal, and positive otherwise."""
+    size = draw.integer(2, 8)
+    different = two_normals(draw, 4, size)
+    equal = [different[0], different[1], different[0], different[1]]
+    zero = submission.q1_solution.kl_gaussian_gaussian_analytic(*equal)
+    expect.close(
+        zero,
+        torch.zeros(4),
+        what="the KL divergence of a distribution from itself",
+        help="Is the constant there, -1 per dimension inside the half?",
+        scale=4.0 * size,
+        slack=1e-4 * size,
+    )
+    positive = submission.q1_solution.kl_gaussian_gaussian_analytic(*different)
+    expect.finite(positive, what="the KL divergence of two different distributions")
+    expect.true(
+        bool((torch.as_tensor(positive) > 0).all()),
+        "the KL divergence of two different distributions is not positive",
+        "Check the signs of the terms.",
+    )
+
+
+@pytest.mark.question("q1.4", weight=1)
+def test_kl_takes_images_as_well_as_rows(submission, reference, expect, draw):
+    """All axes but the first are summed over, however many there are."""
+    first = two_normals(draw, 3, 1, 28, 28)
+    second = two_normals(draw, 3, 1, 28, 28)
+    differs_rightly(
+        submission,
+        reference,
+        expect,
+        first,
+        second,
+        "kl_gaussian_gaussian_analytic of images",
+        "Flatten all but the first axis.",
+    )
+
+
+@pytest.mark.question("q1.4", weight=1.5)
+def test_kl_has_the_gradient_of_its_value(submission, probes, expect, draw):
+    """The encoder learns through this function: autograd must find the slope that the values
+    themselves have. The values are the submission's own; whether they are right is not asked."""
+    for argument in (0, 1):
+        args = two_normals(draw, 3, 4)
+        directions = [
+            [draw.normal(3, 4) if i == argument else None for i in range(4)] for _ in range(3)
+        ]
+        slopes = submission(
+            probes.slopes, function=ANALYTIC, args=args, directions=directions, step=0.01
+        )
+        found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
+        detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
+        name = ("mu_q", "logvar_q")[argument]
+        expect.true(
+            bool(wanted.isfinite().all()) and float(wanted.abs().max()) > 1e-2,
+            f"kl_gaussian_gaussian_analytic does not depend on {name}",
+            "Is the function finished?",
+            detail,
+        )
+        expect.true(
+            bool(((found - wanted).abs() <= 0.02 * float(wanted.abs().max()) + 5e-3).all()),
+            f"the KL divergence is not differentiated with respect to {name} as its values say",
+            "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
+            detail,
+        )
+
+
+@pytest.mark.question("q1.4", weight=0.75)
+def test_kl_gives_one_number_per_example(submission, expect, draw):
+    """The result has shape (B,)."""
+    what = "kl_gaussian_gaussian_analytic"
+    result = submission.q1_solution.kl_gaussian_gaussian_analytic(*two_normals(draw, 5, 7))
+    other = submission.q1_solution.kl_gaussian_gaussian_analytic(*two_normals(draw, 5, 7))
+    responds(expect, result, other, what)
+    expect.shape(result, (5,), what=what)
+
+
+@pytest.mark.question("q1.4", weight=0.25)
+def test_kl_keeps_a_batch_of_one(submission, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive."""
+    what = "kl_gaussian_gaussian_analytic"
+    result = submission.q1_solution.kl_gaussian_gaussian_analytic(*two_normals(draw, 1, 6))
+    other = submission.q1_solution.kl_gaussian_gaussian_analytic(*two_normals(draw, 1, 6))
+    responds(expect, result, other, what)
+    keeps_the_batch_axis(expect, result, what)
+
+
+@pytest.mark.question("q1.4", weight=0.25)
+def test_kl_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
+    """The caller still needs all four arguments after the call."""
+    given, other = two_normals(draw, 3, 5), two_normals(draw, 3, 5)
+    what = "kl_gaussian_gaussian_analytic"
+    keeps_its_arguments(submission, expect, probes, what, ANALYTIC, given, other)
+
+
+# --- 1.5 kl_gaussian_gaussian_mc --------------------------------------------------------------
+
+
+def sample_coefficients(mu_q, logvar_q, mu_p, logvar_p):
+    """(b, c) of the docstring above, (B, D) each, and KL itself, (B,)."""
+    mu_q, logvar_q, mu_p, logvar_p = (
+        t.reshape(t.shape[0], -1).double().numpy() for t in (mu_q, logvar_q, mu_p, logvar_p)
+    )
+    ratio = np.exp(logvar_q - logvar_p)
+    distance = mu_q - mu_p
+    kl = 0.5 * (ratio - 1 - (logvar_q - logvar_p) + distance**2 / np.exp(logvar_p))
+    return distance * np.exp(logvar_q / 2 - logvar_p), (ratio - 1) / 2, kl.sum(1)
+
+
+def mean_of_samples(stats, values, kl, b, c, samples, slack):
+    """The finding on estimates of one example, each the mean of `samples` samples.
+
+    The effect that is caught: 0.15 standard deviations of one sample for 10,000 samples, and as
+    many standard deviations of the mean of all for another number.
+    """
+
+    def cumulants(t):
+        t = t / samples
+        room = 1 - 2 * c * t
+        one = (-c * t - 0.5 * np.log(room) + b**2 * t**2 / (2 * room)).sum()
+        return samples * float(one)
+
+    # 2 c t < 1 on both sides; where c is zero the sample is normal and any t will do.
+    reach = 0.999 * samples / np.maximum(2 * np.array([-c.min(), c.max()]), 1e-2)
+    sd = math.sqrt(float((b**2 + 2 * c**2).sum()))
+    return stats.chernoff_mean(
+        values,
+        kl,
+        cumulants,
+        (-reach[0], reach[1]),
+        false_fail=FALSE_FAIL,
+        effect=15 * sd / math.sqrt(samples * len(values)),
+        slack=slack,
+    )
+
+
+def estimates(submission, probes, accept, **keywords):
+    """The submission's estimates, (repeats, B), after the check `accept` has seen them.
+
+    Follow-through: an estimate that is built on a wrong `log_likelihood_normal`, which question
+    1.2 has marked already, is judged with a right one in its place.
+    """
+    values = submission(probes.kl_estimates, **keywords)
+    try:
+        accept(values)
+    except AssertionError:
+        accept(submission(probes.kl_estimates, library_density=True, **keywords))
+
+
+def rows_of(expect, values, repeats, batch):
+    expect.finite(values, what="kl_gaussian_gaussian_mc")
+    expect.true(
+        tuple(values.shape) == (repeats, batch),
+        f"kl_gaussian_gaussian_mc gives {values.shape[1]} values for {batch} examples",
+        "Sum over D, take the mean over the samples, and keep the batch.",
+    )
+    return values.double().numpy()
+
+
+@pytest.mark.question("q1.5", weight=3)
+def test_estimates_average_to_the_kl_divergence(submission, probes, expect, stats, draw):
+    """The estimate is unbiased: the mean over many samples z ~ q of log q(z) - log p(z), summed
+    over D."""
+    shape = (3, 4)
+    args = [
+        draw.normal(*shape),
+        draw.uniform(*shape, low=-1.2, high=-0.5),
+        draw.normal(*shape),
+        draw.uniform(*shape, low=0.2, high=0.9),
+    ]
+    b, c, kl = sample_coefficients(*args)
+
+    def accept(values):
+        found = rows_of(expect, values, 100, 3)
+        for row in range(3):
+            expect.plausible(
+                mean_of_samples(stats, found[:, row], kl[row], b[row], c[row], 100, 1e-4),
+                "the mean of many estimates is not the KL divergence",
+                "Sample from q with standard deviation exp(logvar_q / 2); log q(z) - log p(z), "
+                "not the other way round; sum over D and take the mean over the samples.",
+            )
+
+    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 100], repeats=100)
+
+
+def equal_variances(draw, *shape):
+    """Two normals of equal variance: one sample of log q - log p is then exactly normal."""
+    logvar = draw.uniform(*shape, low=-1.0, high=1.0)
+    mu_p = draw.normal(*shape)
+    mu_q = mu_p + draw.uniform(*shape, low=0.5, high=1.0) * torch.exp(logvar / 2)
+    return [mu_q, logvar, mu_p, logvar.clone()]
+
+
+def one_sample_variance(args):
+    return (sample_coefficients(*args)[0] ** 2).sum(1)
+
+
+REPEATS = 64
+
+
+NO_SPREAD = (
+    "kl_gaussian_gaussian_mc gives the same value at every call",
+    "A Monte Carlo estimate draws new samples from q each time.",
+)
+
+
+@pytest.mark.question("q1.5", weight=3.5)
+def test_one_sample_varies_as_a_sample_must(submission, probes, expect, stats, draw):
+    """With one sample, the estimate is random with the variance of log q(z) - log p(z). The exact
+    divergence has none; noise that all 16 dimensions share has 10 times as much or more."""
+    args = equal_variances(draw, 2, 16)
+    variance = one_sample_variance(args)
+
+    def accept(values):
+        found = rows_of(expect, values, REPEATS, 2)
+        expect.true(bool((found.var(0) > 1e-6 * variance).all()), *NO_SPREAD)
+        for row in range(2):
+            expect.plausible(
+                stats.normal_variance(
+                    found[:, row], variance[row], false_fail=FALSE_FAIL, effect=10
+                ),
+                "one-sample estimates do not vary as log q(z) - log p(z) does for z from q",
+                "Every dimension of every sample needs noise of its own, with the standard "
+                "deviation exp(logvar_q / 2).",
+            )
+
+    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 1], repeats=REPEATS)
+
+
+def spread_shrinks(submission, probes, expect, stats, draw, first, second, ratio, said):
+    """The variance with the first arguments over that with the second is `ratio`."""
+    args = equal_variances(draw, 2, 8)
+    one, other = (
+        rows_of(
+            expect,
+            submission(
+                probes.kl_estimates, seed=draw.seed(), args=[*args, *extra], repeats=REPEATS
+            ),
+            REPEATS,
+            2,
+        )
+        for extra in (first, second)
+    )
+    least = 1e-6 * one_sample_variance(args)
+    expect.true(bool((one.var(0) > least).all() and (other.var(0) > 0).all()), *NO_SPREAD)
+    for row in range(2):
+        expect.plausible(
+            stats.variance_ratio(
+                one[:, row], other[:, row], ratio, false_fail=FALSE_FAIL, effect=50
+            ),
+            *said,
+        )
+
+
+@pytest.mark.question("q1.5", weight=2)
+def test_more_samples_make_the_estimate_calmer(submission, probes, expect, stats, draw):
+    """The variance of the mean of 100 independent samples is a hundredth of that of one. The
+    submission's own one-sample estimates are the yardstick."""
+    said = (
+        "the variance of the estimate does not fall as 1 / num_samples",
+        "num_samples independent samples per example, and the mean over them.",
+    )
+    spread_shrinks(submission, probes, expect, stats, draw, [1], [100], 100.0, said)
+
+
+@pytest.mark.question("q1.5", weight=0.5)
+def test_the_default_is_one_sample(submission, probes, expect, stats, draw):
+    """Without `num_samples` one sample is taken. The submission's own one-sample estimates are
+    the yardstick; 50 samples or more would be told from one."""
+    said = (
+        "the estimate without num_samples does not vary as the one with one sample",
+        "num_samples is 1 by default.",
+    )
+    spread_shrinks(submission, probes, expect, stats, draw, [], [1], 1.0, said)
+
+
+@pytest.mark.question("q1.5", weight=1)
+def test_estimate_takes_images_as_well_as_rows(submission, probes, expect, stats, draw):
+    """All axes but the first are summed over."""
+    args = equal_variances(draw, 2, 1, 28, 28)
+    b, c, kl = sample_coefficients(*args)
+
+    def accept(values):
+        found = rows_of(expect, values, 1, 2)
+        for row in range(2):
+            expect.plausible(
+                mean_of_samples(stats, found[:, row], kl[row], b[row], c[row], 20, 1e-2),
+                "the estimate for images is not their KL divergence",
+                "Flatten all but the first axis, and sum over all of it.",
+            )
+
+    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 20], repeats=1)
+
+
+@pytest.mark.question("q1.5", weight=0.75)
+def test_estimate_gives_one_number_per_example(submission, expect, draw):
+    """The result has shape (B,), however many samples are taken."""
+    for samples in (1, 6):
+        what = "kl_gaussian_gaussian_mc"
+        result = submission.q1_solution.kl_gaussian_gaussian_mc(*two_normals(draw, 5, 7), samples)
+        other = submission.q1_solution.kl_gaussian_gaussian_mc(*two_normals(draw, 5, 7), samples)
+        responds(expect, result, other, what)
+        expect.shape(result, (5,), what=what)
+
+
+@pytest.mark.question("q1.5", weight=0.25)
+def test_estimate_keeps_a_batch_of_one(submission, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive."""
+    what = "kl_gaussian_gaussian_mc"
+    result = submission.q1_solution.kl_gaussian_gaussian_mc(*two_normals(draw, 1, 6), 4)
+    other = submission.q1_solution.kl_gaussian_gaussian_mc(*two_normals(draw, 1, 6), 4)
+    responds(expect, result, other, what)
+    keeps_the_batch_axis(expect, result, what)
+
+
+@pytest.mark.question("q1.5", weight=0.25)
+def test_estimate_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
+    """The inputs are expanded views of the caller's tensors: in-place arithmetic reaches them."""
+    given, other = [*two_normals(draw, 3, 5), 4], [*two_normals(draw, 3, 5), 4]
+    what = "kl_gaussian_gaussian_mc"
+    keeps_its_arguments(submission, expect, probes, what, MONTE_CARLO, given, other)

@@ -1,0 +1,379 @@
+"""Questions 1.1 to 1.3: the two log-likelihoods and the log-mean-exp.
+
+Inputs are float32, as the assignment says, and contiguous, because the template's own first lines
+call `view`. A small constant added inside a logarithm or to a variance is tolerated up to 1e-5.
+"""
+
+import math
+
+import pytest
+import torch
+
+BERNOULLI = "q1_solution.log_likelihood_bernoulli"
+NORMAL = "q1_solution.log_likelihood_normal"
+LOG_MEAN_EXP = "q1_solution.log_mean_exp"
+
+
+def responds(expect, result, other, what):
+    """A function that ignores its arguments has no shape or manners to be marked."""
+    expect.finite(result, what=what)
+    expect.finite(other, what=what)
+    same = torch.equal(torch.as_tensor(result).double(), torch.as_tensor(other).double())
+    expect.true(
+        not same,
+        f"{what} is the same for two different inputs",
+        "Is the function finished?",
+    )
+
+
+def keeps_its_arguments(submission, expect, probes, what, function, args, other):
+    after = submission(probes.call, function=function, args=args)
+    again = submission(probes.call, function=function, args=other)
+    responds(expect, after["result"], again["result"], what)
+    for number, (left, given) in enumerate(zip(after["args"], args, strict=True), start=1):
+        expect.unchanged(left, given, what=f"argument {number} of {what}")
+
+
+def keeps_the_batch_axis(expect, result, what):
+    """For a batch of one: (1,) is right; (1, 1) is the slip of another test; () is this one's."""
+    expect.true(
+        torch.as_tensor(result).dim() >= 1,
+        f"{what} has no batch axis left when the batch holds one example",
+        "A bare squeeze() removes every axis of size one; name the axis that should go.",
+    )
+
+
+# --- 1.1 log_likelihood_bernoulli -------------------------------------------------------------
+
+
+def pixels(draw, *shape):
+    return draw.uniform(*shape, low=0.1, high=0.9), draw.bernoulli(*shape)
+
+
+@pytest.mark.question("q1.1", weight=5)
+def test_bernoulli_log_likelihood_is_summed_over_the_pixels(submission, reference, expect, draw):
+    """The log-likelihood of an image is the sum over its pixels of log mu where the pixel is one
+    and of log(1 - mu) where it is zero."""
+    for _ in range(3):
+        size = draw.integer(5, 12)
+        mu, target = pixels(draw, 4, size)
+        expect.close(
+            submission.q1_solution.log_likelihood_bernoulli(mu, target),
+            reference.q1_solution.log_likelihood_bernoulli(mu, target),
+            what="log_likelihood_bernoulli(mu, target)",
+            help="mu is a probability, not a logit; both kinds of pixel count; sum over D.",
+            terms=size,
+            slack=1.5e-4 * size,
+        )
+
+
+@pytest.mark.question("q1.1", weight=1)
+def test_bernoulli_takes_images_as_well_as_rows(submission, reference, expect, draw):
+    """Images arrive as (B, 1, 28, 28). Their log-likelihood is still one number per example, and
+    a product of 784 probabilities must not be formed outside the logarithm."""
+    mu, target = pixels(draw, 3, 1, 28, 28)
+    expect.close(
+        submission.q1_solution.log_likelihood_bernoulli(mu, target),
+        reference.q1_solution.log_likelihood_bernoulli(mu, target),
+        what="log_likelihood_bernoulli of images",
+        help="Flatten all but the first axis, and add logarithms rather than multiply.",
+        terms=784,
+        slack=1.5e-4 * 784,
+    )
+
+
+@pytest.mark.question("q1.1", weight=1)
+def test_bernoulli_log_likelihood_has_the_gradient_of_its_value(submission, probes, expect, draw):
+    """The decoder learns through this function: autograd must find the slope that the values
+    themselves have. The values are the submission's own; whether they are right is not asked."""
+    mu, target = draw.uniform(3, 5, low=0.3, high=0.7), draw.bernoulli(3, 5)
+    directions = [[draw.normal(3, 5), None] for _ in range(3)]
+    follows_its_own_slope(
+        submission(
+            probes.slopes, function=BERNOULLI, args=[mu, target], directions=directions, step=0.005
+        ),
+        expect,
+        "log_likelihood_bernoulli",
+        "mu",
+    )
+
+
+def follows_its_own_slope(slopes, expect, what, argument):
+    """Autograd's slopes agree with central differences.
+
+    Differences in float32 are good to about 0.1 % here; a detached factor changes a slope along a
+    random direction by far more than the 2 % that are let through.
+    """
+    found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
+    detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
+    expect.true(
+        bool(wanted.isfinite().all()) and float(wanted.abs().max()) > 1e-2,
+        f"{what} does not depend on {argument}",
+        "Is the function finished?",
+        detail,
+    )
+    tolerance = 0.02 * float(wanted.abs().max()) + 5e-3
+    expect.true(
+        bool(((found - wanted).abs() <= tolerance).all()),
+        f"{what} is not differentiated with respect to {argument} as its values say",
+        "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
+        detail,
+    )
+
+
+@pytest.mark.question("q1.1", weight=0.75)
+def test_bernoulli_gives_one_number_per_example(submission, expect, draw):
+    """The result has shape (B,): a further axis of size one broadcasts silently later on."""
+    result = submission.q1_solution.log_likelihood_bernoulli(*pixels(draw, 5, 7))
+    other = submission.q1_solution.log_likelihood_bernoulli(*pixels(draw, 5, 7))
+    responds(expect, result, other, "log_likelihood_bernoulli(mu, target)")
+    expect.shape(result, (5,), what="log_likelihood_bernoulli(mu, target)")
+
+
+@pytest.mark.question("q1.1", weight=0.25)
+def test_bernoulli_keeps_a_batch_of_one(submission, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive."""
+    result = submission.q1_solution.log_likelihood_bernoulli(*pixels(draw, 1, 6))
+    other = submission.q1_solution.log_likelihood_bernoulli(*pixels(draw, 1, 6))
+    responds(expect, result, other, "log_likelihood_bernoulli(mu, target)")
+    keeps_the_batch_axis(expect, result, "log_likelihood_bernoulli(mu, target)")
+
+
+@pytest.mark.question("q1.1", weight=0.25)
+def test_bernoulli_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
+    """The caller still needs mu and target after the call."""
+    given, other = list(pixels(draw, 3, 5)), list(pixels(draw, 3, 5))
+    what = "log_likelihood_bernoulli"
+    keeps_its_arguments(submission, expect, probes, what, BERNOULLI, given, other)
+
+
+# --- 1.2 log_likelihood_normal ----------------------------------------------------------------
+# The three terms of the log-density are marked apart: a missing constant costs the constant.
+
+
+def gaussian(draw, *shape):
+    """(mu, logvar): both signs of logvar, variances between 0.2 and 4.5."""
+    return draw.normal(*shape), draw.uniform(*shape, low=-1.5, high=1.5)
+
+
+@pytest.mark.question("q1.2", weight=3)
+def test_normal_log_density_falls_with_the_scaled_squared_distance(
+    submission, reference, expect, draw
+):
+    """The quadratic term is -(z - mu)^2 / (2 sigma^2), summed over D, with sigma^2 = exp(logvar).
+    Two points under the same density are compared, so that only this term is seen."""
+    for _ in range(3):
+        size = draw.integer(3, 7)
+        mu, logvar = gaussian(draw, 4, size)
+        near, far = draw.normal(4, size), draw.normal(4, size, std=2.0)
+        got, wanted = [
+            [implementation.q1_solution.log_likelihood_normal(mu, logvar, z) for z in (near, far)]
+            for implementation in (submission, reference)
+        ]
+        is_difference(
+            expect,
+            got,
+            wanted,
+            "the difference of log_likelihood_normal between two points",
+            "The variance is exp(logvar), the standard deviation exp(logvar / 2). Sum over D.",
+        )
+
+
+def is_difference(expect, got, wanted, what, help, relative=1e-4):
+    """got[0] - got[1] is what it should be; constants cancel."""
+    for value in got:
+        expect.close(value, wanted[0], what=what, slack=math.inf)  # as many values, no NaN
+        expect.finite(value, what=what)
+    scale = max(float(w.abs().max()) for w in wanted)
+    difference = torch.as_tensor(got[0]).double() - torch.as_tensor(got[1]).double()
+    expect.close(
+        difference.float(),
+        wanted[0] - wanted[1],
+        what=what,
+        help=help,
+        scale=scale,
+        slack=relative * scale + 1e-4,
+    )
+
+
+@pytest.mark.question("q1.2", weight=2)
+def test_normal_log_density_falls_with_the_log_variance(submission, reference, expect, draw):
+    """At z = mu the quadratic term is zero, and the density of a wide normal is lower than that
+    of a narrow one by half the sum of the log-variances."""
+    for _ in range(2):
+        mu, first = gaussian(draw, 4, 5)
+        _, second = gaussian(draw, 4, 5)
+        got, wanted = [
+            [i.q1_solution.log_likelihood_normal(mu, logvar, mu) for logvar in (first, second)]
+            for i in (submission, reference)
+        ]
+        is_difference(
+            expect,
+            got,
+            wanted,
+            "the difference of log_likelihood_normal between two variances",
+            "The normalising factor holds 1 / sigma of each dimension: -logvar / 2, summed.",
+        )
+
+
+@pytest.mark.question("q1.2", weight=1.5)
+def test_normal_log_density_includes_the_constant(submission, reference, expect, draw):
+    """A density integrates to one only with its constant, -D/2 log(2 pi). Seen at z = mu with
+    unit variance, where nothing else is left; for several D."""
+    for size in (1, draw.integer(2, 4), draw.integer(5, 9)):
+        mu = draw.normal(3, size)
+        expect.close(
+            submission.q1_solution.log_likelihood_normal(mu, torch.zeros_like(mu), mu),
+            reference.q1_solution.log_likelihood_normal(mu, torch.zeros_like(mu), mu),
+            what="log_likelihood_normal at the mean with unit variance",
+            help="log(2 pi) counts half, once for each dimension.",
+            slack=1e-3 * size,
+        )
+
+
+@pytest.mark.question("q1.2", weight=1)
+def test_normal_takes_images_as_well_as_rows(submission, reference, expect, draw):
+    """All axes but the first are summed over, however many there are."""
+    mu, logvar = gaussian(draw, 3, 1, 28, 28)
+    points = [draw.normal(3, 1, 28, 28), draw.normal(3, 1, 28, 28)]
+    got, wanted = [
+        [i.q1_solution.log_likelihood_normal(mu, logvar, z) for z in points]
+        for i in (submission, reference)
+    ]
+    is_difference(
+        expect,
+        got,
+        wanted,
+        "log_likelihood_normal of images",
+        "Flatten all but the first axis.",
+    )
+
+
+@pytest.mark.question("q1.2", weight=0.75)
+def test_normal_gives_one_number_per_example(submission, expect, draw):
+    """The result has shape (B,)."""
+    result = submission.q1_solution.log_likelihood_normal(*gaussian(draw, 5, 7), draw.normal(5, 7))
+    other = submission.q1_solution.log_likelihood_normal(*gaussian(draw, 5, 7), draw.normal(5, 7))
+    responds(expect, result, other, "log_likelihood_normal(mu, logvar, z)")
+    expect.shape(result, (5,), what="log_likelihood_normal(mu, logvar, z)")
+
+
+@pytest.mark.question("q1.2", weight=0.25)
+def test_normal_keeps_a_batch_of_one(submission, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive."""
+    result = submission.q1_solution.log_likelihood_normal(*gaussian(draw, 1, 6), draw.normal(1, 6))
+    other = submission.q1_solution.log_likelihood_normal(*gaussian(draw, 1, 6), draw.normal(1, 6))
+    responds(expect, result, other, "log_likelihood_normal(mu, logvar, z)")
+    keeps_the_batch_axis(expect, result, "log_likelihood_normal(mu, logvar, z)")
+
+
+@pytest.mark.question("q1.2", weight=0.25)
+def test_normal_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
+    """The caller still needs mu, logvar and z after the call."""
+    given = [*gaussian(draw, 3, 5), draw.normal(3, 5)]
+    other = [*gaussian(draw, 3, 5), draw.normal(3, 5)]
+    what = "log_likelihood_normal"
+    keeps_its_arguments(submission, expect, probes, what, NORMAL, given, other)
+
+
+# --- 1.3 log_mean_exp -------------------------------------------------------------------------
+
+
+@pytest.mark.question("q1.3", weight=4)
+def test_log_mean_exp_is_the_logarithm_of_the_mean(submission, reference, expect, draw):
+    """For each example: the logarithm of the mean of the exponentials, not of their sum, and not
+    the mean of the logarithms. Batch and sample size differ."""
+    for batch, samples in ((4, draw.integer(5, 9)), (7, draw.integer(2, 5))):
+        y = draw.normal(batch, samples, std=2.0)
+        expect.close(
+            submission.q1_solution.log_mean_exp(y),
+            reference.q1_solution.log_mean_exp(y),
+            what="log_mean_exp(y)",
+            help="Reduce over the samples, axis 1; the mean divides by the number of samples. "
+            "Does the maximum keep its axis where it is subtracted?",
+            slack=1e-4,
+        )
+
+
+def is_shifted(submission, reference, expect, y, shift, what, help):
+    """The result for y + shift is the result for y, plus the shift: follow-through.
+
+    The yardstick is the submission's own result for the small y, as long as that differs from
+    the right one by a constant at most (for instance the log K of a sum in place of a mean).
+    """
+    own = submission.q1_solution.log_mean_exp(y)
+    right = reference.q1_solution.log_mean_exp(y)
+    expect.close(own, right, what="log_mean_exp(y)", slack=math.inf)  # as many values, no NaN
+    expect.finite(own, what="log_mean_exp(y)")
+    offset = (torch.as_tensor(own).reshape(-1) - right).double()
+    expect.close(
+        offset, offset.mean().expand_as(offset), what="log_mean_exp(y)", help=help, slack=1e-3
+    )
+    result = submission.q1_solution.log_mean_exp(y + shift)
+    expect.finite(result, what=what, help=help)
+    expect.close(
+        result, right + offset.float() + shift.reshape(-1), what=what, help=help, slack=1e-3
+    )
+
+
+@pytest.mark.question("q1.3", weight=1.5)
+def test_log_mean_exp_survives_large_values(submission, reference, expect, draw):
+    """Log-likelihoods of images are around -100, and importance weights spread further. exp(1000)
+    is infinite and exp(-1000) is zero in float32, so the maximum is taken out first."""
+    for sign in (1.0, -1.0):
+        is_shifted(
+            submission,
+            reference,
+            expect,
+            draw.normal(4, 6),
+            torch.tensor(sign * draw.number(900, 1100)),
+            f"log_mean_exp for values around {1000 * sign:+.0f}",
+            "Subtract the maximum before the exponential and add it again after the logarithm.",
+        )
+
+
+@pytest.mark.question("q1.3", weight=1)
+def test_log_mean_exp_takes_each_examples_own_maximum(submission, reference, expect, draw):
+    """Examples of one batch can be far apart. A maximum over the whole batch saves one of them
+    and lets the others underflow."""
+    levels = torch.tensor([[-800.0], [0.0], [700.0], [-300.0]]) + draw.normal(4, 1)
+    is_shifted(
+        submission,
+        reference,
+        expect,
+        draw.normal(4, 6),
+        levels,
+        "log_mean_exp for examples at different levels",
+        "Take the maximum over axis 1 only, with its axis kept for the subtraction.",
+    )
+
+
+@pytest.mark.question("q1.3", weight=0.75)
+def test_log_mean_exp_gives_one_number_per_example(submission, expect, draw):
+    """The result has shape (B,): neither (B, 1) nor (B, B)."""
+    result = submission.q1_solution.log_mean_exp(draw.normal(5, 7))
+    responds(expect, result, submission.q1_solution.log_mean_exp(draw.normal(5, 7)), "log_mean_exp")
+    expect.shape(result, (5,), what="log_mean_exp(y)")
+
+
+@pytest.mark.question("q1.3", weight=0.25)
+def test_log_mean_exp_keeps_the_axes_with_one(submission, expect, draw):
+    """A batch of one example gives one value; one sample per example gives one value each."""
+    for batch, samples in ((1, 6), (4, 1)):
+        result = submission.q1_solution.log_mean_exp(draw.normal(batch, samples))
+        other = submission.q1_solution.log_mean_exp(draw.normal(batch, samples))
+        responds(expect, result, other, "log_mean_exp(y)")
+        keeps_the_batch_axis(expect, result, "log_mean_exp(y)")
+        expect.true(
+            torch.as_tensor(result).numel() == batch,
+            f"log_mean_exp gives {torch.as_tensor(result).numel()} values for {batch} example(s) "
+            f"with {samples} sample(s)",
+            "Name the axis that is reduced.",
+        )
+
+
+@pytest.mark.question("q1.3", weight=0.25)
+def test_log_mean_exp_leaves_its_argument_as_it_is(submission, probes, expect, draw):
+    """`y -= maximum` changes the caller's tensor."""
+    given, other = [draw.normal(3, 5)], [draw.normal(3, 5)]
+    keeps_its_arguments(submission, expect, probes, "log_mean_exp", LOG_MEAN_EXP, given, other)

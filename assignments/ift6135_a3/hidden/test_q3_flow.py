@@ -1,0 +1,447 @@
+"""Question 3.6: the flow and the negative log-likelihood; question 3.8: the loss for sampling.
+
+The layers have been marked in 3.1 and 3.4. So `Flow.forward` is looked at with stand-ins for its
+layers; where an implementation does not run with these, its result may be the reference's, or
+follow from its own layers as long as these do something.
+
+The training loops take the mean of `loss1` and `loss2`. A sum of (B,) and (B, 1) is (B, B) and has
+the same mean, so it keeps the marks for the value and loses those for the shape.
+"""
+
+import pytest
+import torch
+
+SLACK = 1e-4
+
+
+# --- 3.6 Flow.forward -------------------------------------------------------------------------
+
+
+def stand_in_layers(draw, dim, count):
+    return [
+        {"scale": draw.uniform(dim, low=0.6, high=1.6), "shift": draw.normal(dim)}
+        for _ in range(count)
+    ]
+
+
+def planar_layers(draw, dim, count):
+    made = []
+    for _ in range(count):
+        w, other = draw.normal(1, dim), draw.normal(1, dim, std=0.5)
+        w = w * (draw.number(0.8, 1.4) / w.norm())
+        across = other - (other * w).sum() * w / (w * w).sum()
+        u = across + draw.number(0.3, 1.0) * w / (w * w).sum()
+        made.append({"u": u, "w": w, "b": draw.normal(1)})
+    return made
+
+
+def through_stand_ins(x, layers):
+    """(z, logdet) of the probe's StandInLayer, each log-determinant at its layer's input."""
+    logdet = torch.zeros(len(x), 1)
+    for layer in layers:
+        logdet = logdet + torch.cos(x * layer["scale"]).sum(1, keepdim=True)
+        x = torch.sin(x * layer["scale"]) + layer["shift"]
+    return x, logdet
+
+
+def is_near(value, wanted, slack=SLACK):
+    if not isinstance(value, torch.Tensor) or value.numel() != wanted.numel():
+        return False
+    return bool(
+        ((value.reshape(-1) - wanted.reshape(-1)).abs() <= slack * (1 + wanted.abs().max())).all()
+    )
+
+
+def flow_holds(submission, reference, probes, expect, draw, which, what, help):
+    """`which` ("z" or "logdet") is right for flows of several lengths."""
+    for count in (1, draw.integer(3, 5)):
+        x = draw.normal(6, 2)
+        layers = stand_in_layers(draw, 2, count)
+        run = submission(probes.flow, x=x, layers=layers, stand_ins=True)
+        wanted = dict(zip(("z", "logdet"), through_stand_ins(x, layers), strict=True))[which]
+        if run["error"] is None and is_near(run[which], wanted):
+            continue
+        layers = planar_layers(draw, 2, count)
+        run = submission(probes.flow, x=x, layers=layers, stand_ins=False)
+        right = reference(probes.flow, x=x, layers=layers, stand_ins=False)
+        if is_near(run[which], right[which]):
+            continue
+        chain = run["chain"]
+        own = chain["z"] if which == "z" else None
+        if which == "logdet" and all(is_near(t, t) for t in chain["logdets"]) and chain["logdets"]:
+            own = sum(t.reshape(-1) for t in chain["logdets"])
+        works = isinstance(own, torch.Tensor) and not is_near(own, x if which == "z" else 0 * own)
+        if works and is_near(run[which], own):
+            continue
+        expect.finite(run[which], what=what)
+        expect.true(
+            False, what + " is wrong", help, f"{run[which]}, reference {right[which]}, own {own}"
+        )
+
+
+@pytest.mark.question("q3.6", weight=1.5)
+def test_flow_applies_its_layers_in_order(submission, reference, probes, expect, draw):
+    """The output of each layer goes into the next. Wrong layers are followed through."""
+    flow_holds(
+        submission,
+        reference,
+        probes,
+        expect,
+        draw,
+        "z",
+        "the output of the flow",
+        "Go through self.layers from the first to the last.",
+    )
+
+
+@pytest.mark.question("q3.6", weight=2.5)
+def test_flow_adds_log_determinants_at_each_layers_input(
+    submission, reference, probes, expect, draw
+):
+    """By the chain rule the log-determinants add up, each at the point where its layer starts.
+    Wrong layers are followed through."""
+    flow_holds(
+        submission,
+        reference,
+        probes,
+        expect,
+        draw,
+        "logdet",
+        "the log-determinant of the flow",
+        "Ask each layer for its log-determinant before its transformation, and add them all up.",
+    )
+
+
+def a_flow(submission, probes, x, draw):
+    """The results of a flow, with stand-ins for its layers if it runs with them."""
+    run = submission(probes.flow, x=x, layers=stand_in_layers(draw, 2, 3), stand_ins=True)
+    if run["error"] is not None:
+        run = submission(probes.flow, x=x, layers=planar_layers(draw, 2, 3), stand_ins=False)
+    return run
+
+
+@pytest.mark.question("q3.6", weight=1)
+def test_flow_gives_points_and_one_column(submission, probes, expect, draw):
+    """(B, dim) and (B, 1), also for one point, and the points that go in stay."""
+    for batch in (5, 1):
+        x = draw.normal(batch, 2)
+        run = a_flow(submission, probes, x, draw)
+        expect.finite(run["z"], what="the output of the flow")
+        expect.finite(run["logdet"], what="the log-determinant of the flow")
+        expect.true(
+            not torch.equal(run["z"], x) and bool(torch.as_tensor(run["logdet"]).any()),
+            "the flow gives back its input, or a log-determinant of zero",
+            "Is the function finished?",
+        )
+        expect.unchanged(run["x"], x, what="x")
+        expect.shape(run["z"], (batch, 2), what="the output of the flow")
+        expect.shape(run["logdet"], (batch, 1), what="the log-determinant of the flow")
+
+
+@pytest.mark.question("q3.6", weight=1)
+def test_all_layers_can_be_trained(submission, probes, expect, draw):
+    """Every layer's parameters learn through both results of the flow."""
+    layers = stand_in_layers(draw, 2, 3)
+    directions = [
+        {
+            f"{n}.{name}": draw.normal(2, std=0.5) if n == chosen else torch.zeros(2)
+            for n in range(3)
+            for name in ("scale", "shift")
+        }
+        for chosen in (0, 1, 2)
+    ]
+    keywords = {"x": draw.normal(4, 2), "layers": layers, "step": 0.01, "stand_ins": True}
+    try:
+        slopes = submission(probes.flow_slopes, directions=directions, **keywords)
+    except AssertionError:
+        keywords["layers"], keywords["stand_ins"] = planar_layers(draw, 2, 3), False
+        shapes = {"u": (1, 2), "w": (1, 2), "b": (1,)}
+        directions = [
+            {
+                f"{n}.{name}": draw.normal(*shape, std=0.3) if n == chosen else torch.zeros(*shape)
+                for n in range(3)
+                for name, shape in shapes.items()
+            }
+            for chosen in (0, 1, 2)
+        ]
+        slopes = submission(probes.flow_slopes, directions=directions, **keywords)
+    found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
+    detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
+    size = float(wanted.abs().max())
+    expect.true(
+        bool(wanted.isfinite().all()) and size > 1e-2,
+        "the flow does not depend on the parameters of its layers",
+        "Is the function finished?",
+        detail,
+    )
+    expect.true(
+        bool(((found - wanted).abs() <= 0.03 * size + 1e-2).all()),
+        "the flow is not differentiated with respect to its layers' parameters",
+        "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
+        detail,
+    )
+
+
+# --- the two losses ---------------------------------------------------------------------------
+
+
+def per_example(expect, value, batch, what):
+    """A loss as one value per example, (batch,), or as their mean, (), if it was reduced.
+
+    (B, B) stands for its diagonal, as long as its mean is the diagonal's: then it came from
+    adding (B,) to (B, 1).
+    """
+    expect.finite(value, what=what)
+    value = torch.as_tensor(value).double()
+    if value.numel() == batch:
+        return value.reshape(-1)
+    if value.numel() == batch * batch and tuple(value.shape)[-2:] == (batch, batch):
+        square = value.reshape(batch, batch)
+        if abs(float(square.mean() - square.diagonal().mean())) < 1e-3:
+            return square.diagonal()
+    if value.numel() == 1:
+        return value.reshape(())
+    expect.shape(value, (batch, 1), what=what)
+    return value
+
+
+def change(expect, implementation, name, first, second):
+    """How a loss changes from one set of arguments to another, per example; constants cancel."""
+    values = [
+        per_example(expect, getattr(implementation.solution, name)(*args), len(args[-1]), name)
+        for args in (first, second)
+    ]
+    return values[0] - values[1]
+
+
+def changes_rightly(submission, reference, expect, name, first, second, what, help):
+    got = change(expect, submission, name, first, second)
+    wanted = change(expect, reference, name, first, second)
+    if got.dim() == 0:
+        wanted = wanted.mean()
+    expect.close(got.float(), wanted.float(), what=what, help=help, scale=20.0, slack=1e-4)
+
+
+def flow_results(draw, batch, dim=2):
+    """(z0, logdet)."""
+    return draw.normal(batch, dim), draw.normal(batch, 1)
+
+
+def constant_is_included(submission, reference, expect, name, extra, draw, dim):
+    """The value itself, at points where everything but the constant is the same for all."""
+    arguments = [*extra, torch.zeros(4, dim), torch.zeros(4, 1)]
+    got = per_example(expect, getattr(submission.solution, name)(*arguments), 4, name)
+    other = per_example(
+        expect,
+        getattr(submission.solution, name)(*extra, draw.normal(4, dim), draw.normal(4, 1)),
+        4,
+        name,
+    )
+    expect.true(
+        not torch.equal(got, other), f"{name} is the same for different inputs", "Finished?"
+    )
+    wanted = getattr(reference.solution, name)(*arguments).reshape(-1)
+    expect.close(
+        got.float(),
+        wanted if got.dim() else wanted.mean(),
+        what=f"{name} at the origin of the base distribution",
+        help="log N(z; 0, I) holds -1/2 log(2 pi) for each of the dimensions.",
+        slack=1e-3 * dim,
+    )
+
+
+def has_one_column(submission, expect, name, first, second, batch):
+    function = getattr(submission.solution, name)
+    result, other = function(*first), function(*second)
+    expect.finite(result, what=name)
+    expect.finite(other, what=name)
+    expect.true(
+        not torch.equal(torch.as_tensor(result).double(), torch.as_tensor(other).double()),
+        f"{name} is the same for different inputs",
+        "Is the function finished?",
+    )
+    expect.shape(
+        result,
+        (batch, 1),
+        what=name,
+        help="Give every summand the shape (B, 1) before adding: (B,) and (B, 1) make (B, B).",
+    )
+
+
+def can_be_trained(submission, probes, expect, draw, name, args, varied, argument):
+    """Autograd agrees with differences for one argument."""
+    directions = [
+        [draw.normal(*a.shape) if i == varied else None for i, a in enumerate(args)]
+        for _ in range(3)
+    ]
+    slopes = submission(
+        probes.slopes, function=f"solution.{name}", args=args, directions=directions, step=0.02
+    )
+    found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
+    detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
+    size = float(wanted.abs().max())
+    expect.true(
+        bool(wanted.isfinite().all()) and size > 1e-2,
+        f"{name} does not depend on {argument}",
+        "Is the function finished?",
+        detail,
+    )
+    expect.true(
+        bool(((found - wanted).abs() <= 0.02 * size + 5e-3).all()),
+        f"{name} is not differentiated with respect to {argument}",
+        "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
+        detail,
+    )
+
+
+# --- 3.6 loss1 --------------------------------------------------------------------------------
+
+
+@pytest.mark.question("q3.6", weight=1.5)
+def test_loss1_grows_away_from_the_origin(submission, reference, expect, draw):
+    """The flow carries data to the base distribution N(0, I): a point far from the origin there
+    is an unlikely one, and its negative log-likelihood is higher by half the squared distance."""
+    (first, logdet), (second, _) = flow_results(draw, 5), flow_results(draw, 5)
+    changes_rightly(
+        submission,
+        reference,
+        expect,
+        "loss1",
+        [first, logdet],
+        [second, logdet],
+        "the change of loss1 with z0",
+        "Minus the log-density of N(0, I) at z0, summed over dim. Mind the sign.",
+    )
+
+
+@pytest.mark.question("q3.6", weight=1.5)
+def test_loss1_falls_with_the_log_determinant(submission, reference, expect, draw):
+    """log p(x) = log N(g(x); 0, I) + log |det dg/dx|, and the loss is its negative."""
+    (z0, first), (_, second) = flow_results(draw, 5), flow_results(draw, 5)
+    changes_rightly(
+        submission,
+        reference,
+        expect,
+        "loss1",
+        [z0, first],
+        [z0, second],
+        "the change of loss1 with logdet",
+        "The whole log-likelihood gets the minus sign.",
+    )
+
+
+@pytest.mark.question("q3.6", weight=1)
+def test_loss1_includes_the_constant(submission, reference, expect, draw):
+    """exp(-loss1) is plotted as a density, so the constant of the base density is part of it."""
+    constant_is_included(submission, reference, expect, "loss1", [], draw, 2)
+
+
+@pytest.mark.question("q3.6", weight=0.5)
+def test_loss1_takes_any_number_of_dimensions(submission, reference, expect, draw):
+    """Points are (B, dim): nothing is written for two dimensions only."""
+    (first, logdet), (second, _) = flow_results(draw, 5, 3), flow_results(draw, 5, 3)
+    changes_rightly(
+        submission,
+        reference,
+        expect,
+        "loss1",
+        [first, logdet],
+        [second, logdet],
+        "the change of loss1 with z0 in three dimensions",
+        "Take the dimension from z0's shape.",
+    )
+
+
+@pytest.mark.question("q3.6", weight=2)
+def test_loss1_has_one_column(submission, expect, draw):
+    """The result has shape (B, 1). (B, B) has the right mean by luck; plots need one value per
+    point."""
+    for batch in (5, 1):
+        first, second = flow_results(draw, batch), flow_results(draw, batch)
+        has_one_column(submission, expect, "loss1", first, second, batch)
+
+
+@pytest.mark.question("q3.6", weight=1)
+def test_loss1_can_be_trained(submission, probes, expect, draw):
+    """The flow learns through both arguments."""
+    for varied in (0, 1):
+        args = list(flow_results(draw, 4))
+        name = ("z0", "logdet")[varied]
+        can_be_trained(submission, probes, expect, draw, "loss1", args, varied, name)
+
+
+# --- 3.8 loss2 --------------------------------------------------------------------------------
+
+
+def sampling_results(draw, batch, dim=2):
+    """[target_density, z0, logdet]: energies are mostly positive."""
+    return [draw.normal(batch, mean=2.0), *flow_results(draw, batch, dim)]
+
+
+PLACES = {"target_density": 0, "z0": 1, "logdet": 2}
+MEANING = {
+    "target_density": "target_density is an energy, -log p: the loss grows with it, one for one.",
+    "z0": "The log-density of the base sample z0 under N(0, I), with a plus sign.",
+    "logdet": "A sample's log-density falls by the log-determinant: log N(z0) - logdet.",
+}
+
+
+@pytest.mark.question("q3.8", weight=1.5)
+@pytest.mark.parametrize("argument", list(PLACES))
+def test_loss2_is_the_divergence_from_the_target(submission, reference, expect, draw, argument):
+    """Samples x of the flow should be likely under the target: log q(x) - log p(x), where
+    log q(x) = log N(z0) - logdet and target_density is -log p(x). One argument is varied."""
+    first, other = sampling_results(draw, 5), sampling_results(draw, 5)
+    second = list(first)
+    second[PLACES[argument]] = other[PLACES[argument]]
+    changes_rightly(
+        submission,
+        reference,
+        expect,
+        "loss2",
+        first,
+        second,
+        f"the change of loss2 with {argument}",
+        MEANING[argument],
+    )
+
+
+@pytest.mark.question("q3.8", weight=0.5)
+def test_loss2_includes_the_constant(submission, reference, expect, draw):
+    """log N(z0; 0, I) is the whole log-density, with its constant."""
+    extra = [torch.zeros(4)]
+    constant_is_included(submission, reference, expect, "loss2", extra, draw, 2)
+
+
+@pytest.mark.question("q3.8", weight=0.25)
+def test_loss2_takes_any_number_of_dimensions(submission, reference, expect, draw):
+    """Points are (B, dim): nothing is written for two dimensions only."""
+    first, other = sampling_results(draw, 5, 3), sampling_results(draw, 5, 3)
+    changes_rightly(
+        submission,
+        reference,
+        expect,
+        "loss2",
+        first,
+        [first[0], other[1], first[2]],
+        "the change of loss2 with z0 in three dimensions",
+        "Take the dimension from z0's shape.",
+    )
+
+
+@pytest.mark.question("q3.8", weight=1.5)
+def test_loss2_has_one_column(submission, expect, draw):
+    """The result has shape (B, 1). target_density is (B,) and logdet (B, 1): their sum is (B, B),
+    which has the right mean by luck."""
+    for batch in (5, 1):
+        first, second = sampling_results(draw, batch), sampling_results(draw, batch)
+        has_one_column(submission, expect, "loss2", first, second, batch)
+
+
+@pytest.mark.question("q3.8", weight=0.5)
+def test_loss2_can_be_trained(submission, probes, expect, draw):
+    """The flow learns through the energy at its output and through the log-determinant; z0 does
+    not depend on it."""
+    for argument in ("target_density", "logdet"):
+        args = sampling_results(draw, 4)
+        can_be_trained(submission, probes, expect, draw, "loss2", args, PLACES[argument], argument)

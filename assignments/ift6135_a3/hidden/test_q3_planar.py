@@ -1,0 +1,215 @@
+"""Questions 3.1 and 3.4: a planar transformation and the log-determinant of its Jacobian.
+
+Both methods move `u`, by the given `adjust_u`, where w.u < -1. Where `eps` is added in
+`get_logdet`, and whether, is left open: determinants are kept above 0.05, where that makes
+no visible difference.
+"""
+
+import pytest
+import torch
+
+SLACK = 5e-5
+
+
+def layer(draw, dim, wu):
+    """Parameters with this value of w.u, u not along w, and a visible b."""
+    w, other = draw.normal(1, dim), draw.normal(1, dim, std=0.7)
+    w = w * (draw.number(0.8, 1.4) / w.norm())
+    square = (w * w).sum()
+    across = other - (other * w).sum() * w / square
+    return {"u": across + wu * w / square, "w": w, "b": draw.uniform(1, low=0.3, high=1.0)}
+
+
+def responds(expect, result, other, what):
+    expect.finite(result, what=what)
+    expect.finite(other, what=what)
+    same = torch.equal(torch.as_tensor(result).double(), torch.as_tensor(other).double())
+    expect.true(
+        not same, f"{what} is the same for two different inputs", "Is the function finished?"
+    )
+
+
+def follows_its_own_slope(slopes, expect, what):
+    found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
+    detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
+    expect.true(
+        bool(wanted.isfinite().all()) and float(wanted.abs().max()) > 1e-3,
+        f"{what} does not depend on u, w and b",
+        "Is the function finished?",
+        detail,
+    )
+    expect.true(
+        bool(((found - wanted).abs() <= 0.03 * float(wanted.abs().max()) + 5e-3).all()),
+        f"{what} is not differentiated with respect to u, w and b as its values say",
+        "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
+        detail,
+    )
+
+
+def directions(draw, dim):
+    return [
+        {"u": draw.normal(1, dim), "w": draw.normal(1, dim), "b": draw.normal(1)} for _ in range(4)
+    ]
+
+
+# --- 3.1 PlanarTransformation.forward ---------------------------------------------------------
+
+
+def forward_agrees(submission, reference, probes, expect, parameters, x, what, help):
+    keywords = {**parameters, "x": x, "method": "forward"}
+    expect.close(
+        submission(probes.planar, **keywords)["result"],
+        reference(probes.planar, **keywords)["result"],
+        what=what,
+        help=help,
+        slack=SLACK,
+    )
+
+
+@pytest.mark.question("q3.1", weight=4)
+def test_planar_transformation_bends_along_u(submission, reference, probes, expect, draw):
+    """f(x) = x + u tanh(w.x + b): every point moves along u, as far as its place along w says."""
+    for dim in (2, draw.integer(3, 5)):
+        forward_agrees(
+            submission,
+            reference,
+            probes,
+            expect,
+            layer(draw, dim, draw.number(-0.8, 1.5)),
+            draw.normal(7, dim),
+            "the planar transformation",
+            "x + u tanh(w.x + b), with one number w.x + b per point.",
+        )
+
+
+@pytest.mark.question("q3.1", weight=1)
+def test_planar_transformation_stays_invertible(submission, reference, probes, expect, draw):
+    """Where w.u < -1, `adjust_u` moves u first; without that the transformation folds."""
+    forward_agrees(
+        submission,
+        reference,
+        probes,
+        expect,
+        layer(draw, 2, draw.number(-4.0, -1.5)),
+        draw.normal(6, 2),
+        "the planar transformation for w.u < -1",
+        "The call of adjust_u at the head of the method is given; keep it, and use self.u after.",
+    )
+
+
+@pytest.mark.question("q3.1", weight=1)
+def test_planar_transformation_can_be_trained(submission, probes, expect, draw):
+    """u, w and b learn through the transformation; its own values are the yardstick."""
+    slopes = submission(
+        probes.planar_slopes,
+        **layer(draw, 2, draw.number(0.2, 0.8)),
+        x=draw.normal(4, 2),
+        method="forward",
+        directions=directions(draw, 2),
+        step=0.01,
+    )
+    follows_its_own_slope(slopes, expect, "the planar transformation")
+
+
+@pytest.mark.question("q3.1", weight=1)
+def test_planar_transformation_keeps_shape_and_argument(submission, probes, expect, draw):
+    """(B, dim) goes in and comes out, also for one point, and the points that go in stay."""
+    for batch in (5, 1):
+        x = draw.normal(batch, 2)
+        parameters = layer(draw, 2, draw.number(0.5, 1.5))
+        result = submission(probes.planar, **parameters, x=x, method="forward")
+        responds(expect, result["result"], x, "the planar transformation")
+        expect.shape(result["result"], (batch, 2), what="the planar transformation")
+        expect.unchanged(result["x"], x, what="x")
+
+
+# --- 3.4 PlanarTransformation.get_logdet ------------------------------------------------------
+
+
+def logdet_agrees(submission, reference, probes, expect, parameters, x, what, help):
+    """The right value, or that of the submission's own forward: follow-through.
+
+    The Jacobian of the submission's own `forward` comes from autograd; one whose determinant is
+    the same everywhere (as that of a forward that does nothing) proves nothing.
+    """
+    keywords = {**parameters, "x": x, "method": "get_logdet"}
+    got = submission(probes.planar, **keywords)["result"]
+    wanted = reference(probes.planar, **keywords)["result"]
+    try:
+        expect.close(got, wanted, what=what, help=help, slack=SLACK)
+    except AssertionError:
+        if not is_that_of_its_own_forward(submission, probes, expect, parameters, x, got):
+            raise
+
+
+def is_that_of_its_own_forward(submission, probes, expect, parameters, x, got):
+    try:
+        own = submission(probes.planar_jacobian, **parameters, x=x).double().det().abs().log()
+        expect.finite(own)
+        expect.close(got, own.float(), slack=10 * SLACK)
+    except AssertionError:
+        return False
+    return float(own.max() - own.min()) > 0.05
+
+
+@pytest.mark.question("q3.4", weight=4)
+def test_logdet_is_that_of_the_jacobian(submission, reference, probes, expect, draw):
+    """log(1 + h'(w.x + b) w.u): by the matrix determinant lemma. The Jacobian of the submission's
+    own forward is accepted as well, so a slip in 3.1 is not charged twice."""
+    for dim, wu in ((2, draw.number(0.5, 2.5)), (draw.integer(3, 5), draw.number(-0.8, -0.4))):
+        logdet_agrees(
+            submission,
+            reference,
+            probes,
+            expect,
+            layer(draw, dim, wu),
+            draw.normal(7, dim),
+            "get_logdet",
+            "The derivative of tanh(a) is 1 - tanh(a)^2; the determinant needs a logarithm.",
+        )
+
+
+@pytest.mark.question("q3.4", weight=1)
+def test_logdet_uses_the_adjusted_u(submission, reference, probes, expect, draw):
+    """Where w.u < -1, `adjust_u` moves u first, so that the determinant is positive."""
+    logdet_agrees(
+        submission,
+        reference,
+        probes,
+        expect,
+        layer(draw, 2, draw.number(-2.5, -1.5)),
+        draw.normal(6, 2),
+        "get_logdet for w.u < -1",
+        "The call of adjust_u at the head of the method is given; keep it, and use self.u after.",
+    )
+
+
+@pytest.mark.question("q3.4", weight=1)
+def test_logdet_can_be_trained(submission, probes, expect, draw):
+    """Both losses are differentiated through the log-determinant; its own values are the
+    yardstick."""
+    slopes = submission(
+        probes.planar_slopes,
+        **layer(draw, 2, draw.number(0.8, 1.5)),
+        x=draw.normal(6, 2, std=0.5),
+        method="get_logdet",
+        directions=[
+            {name: 0.3 * value for name, value in direction.items()}
+            for direction in directions(draw, 2)
+        ],
+        step=0.02,
+    )
+    follows_its_own_slope(slopes, expect, "get_logdet")
+
+
+@pytest.mark.question("q3.4", weight=1.5)
+def test_logdet_has_one_column(submission, probes, expect, draw):
+    """The result has shape (B, 1), also for one point, and the points that go in stay."""
+    for batch in (5, 1):
+        x, other = draw.normal(batch, 2), draw.normal(batch, 2)
+        parameters = layer(draw, 2, draw.number(0.5, 1.5))
+        result = submission(probes.planar, **parameters, x=x, method="get_logdet")
+        again = submission(probes.planar, **parameters, x=other, method="get_logdet")
+        responds(expect, result["result"], again["result"], "get_logdet")
+        expect.unchanged(result["x"], x, what="x")
+        expect.shape(result["result"], (batch, 1), what="get_logdet(x)")

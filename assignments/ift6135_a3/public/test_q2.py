@@ -1,0 +1,150 @@
+"""Question 2: shapes, cases that must be refused, and a few values that can be checked by hand."""
+
+import math
+
+import pytest
+import torch
+
+
+@pytest.mark.question("q2.1")
+@pytest.mark.parametrize("name", ["jsd", "w1"])
+def test_metric_is_a_scalar(submission, expect, draw, name):
+    """Critic values (N,) give one number of shape ()."""
+    expect.shape(getattr(submission.gan, name)(draw.normal(5), draw.normal(5)), ())
+
+
+@pytest.mark.question("q2.1")
+def test_metrics_of_a_critic_that_knows_nothing(submission, expect):
+    """With all critic values zero, both distances are zero."""
+    expect.close(submission.gan.jsd(torch.zeros(4), torch.zeros(4)), 0.0, slack=1e-4)
+    expect.close(submission.gan.w1(torch.zeros(4), torch.zeros(4)), 0.0, slack=1e-4)
+
+
+@pytest.mark.question("q2.1")
+def test_metrics_of_a_sure_critic(submission, expect):
+    """Large positive values for real and large negative ones for generated samples: the
+    Jensen-Shannon divergence is at its largest, log 2."""
+    real, fake = torch.full((4,), 50.0), torch.full((4,), -50.0)
+    expect.close(submission.gan.jsd(real, fake), math.log(2), slack=1e-4)
+    expect.close(submission.gan.w1(real, fake), 100.0)
+
+
+@pytest.mark.question("q2.2")
+@pytest.mark.parametrize("shape", [(5,), (5, 3, 4, 4)], ids=["numbers", "images"])
+@pytest.mark.parametrize("name", ["r1gp", "ogp"])
+def test_penalty_is_a_scalar_for_any_samples(submission, probes, expect, draw, name, shape):
+    """Samples of any shape, a critic that is a plain function, and values `cp` that are not the
+    critic's."""
+    result = submission(
+        probes.penalty,
+        seed=1,
+        name=name,
+        p=draw.normal(*shape),
+        q=draw.normal(*shape),
+        critic={"kind": "linear", "slope": draw.normal(math.prod(shape[1:]))},
+        other_values=True,
+    )
+    expect.finite(result["value"])
+    expect.shape(result["value"], ())
+
+
+@pytest.mark.question("q2.2")
+def test_penalties_of_a_straight_line(submission, probes, expect, draw):
+    """A critic with a gradient of norm 3 everywhere: R1 is 9, the one-centred penalty 4."""
+    critic = {"kind": "linear", "slope": torch.tensor([2.0, -2.0, 1.0])}
+    for name, value in (("r1gp", 9.0), ("ogp", 4.0)):
+        inputs = {"p": draw.normal(5, 3), "q": draw.normal(5, 3)}
+        result = submission(probes.penalty, seed=1, name=name, critic=critic, **inputs)
+        expect.close(result["value"], value, what=name, slack=1e-4)
+
+
+@pytest.mark.question("q2.3")
+@pytest.mark.parametrize("reg_type", [None, "GP", "R1"])
+@pytest.mark.parametrize("loss_type", ["JSD", "W1"])
+def test_losses_are_scalars(submission, probes, expect, draw, loss_type, reg_type):
+    """All combinations, on samples that do not require a gradient."""
+    result = submission(
+        probes.losses,
+        seed=1,
+        loss_type=loss_type,
+        reg_type=reg_type,
+        reg_cf=1.0,
+        p=draw.normal(5, 10),
+        q=draw.normal(5, 10),
+        critic={"kind": "mean"},
+        stand_ins=False,
+    )
+    for which in ("metric", "critic_loss"):
+        expect.finite(result[which], what=which)
+        expect.shape(result[which], (), what=which)
+
+
+@pytest.mark.question("q2.3")
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (["Hinge", None, 1.0], "NotImplementedError"),
+        (["JSD", "L2", 1.0], "NotImplementedError"),
+        (["JSD", "R1", -1.0], "AssertionError"),
+    ],
+    ids=["loss", "regulariser", "coefficient"],
+)
+def test_make_losses_refuses(submission, probes, expect, args, error):
+    """What is unknown, and a coefficient that is not positive."""
+    found = submission(probes.raised, function="gan.make_losses", args=args)
+    expect.true(error in found, f"make_losses should raise {error} here")
+
+
+@pytest.mark.question("q2.4")
+def test_average_of_zeros_and_ones(submission, probes, expect):
+    """A target of zeros and a source of ones give 1 - alpha."""
+    shapes = ((4, 3), (4,), (4,), (4,), (2, 4), (2,))
+    result = submission(
+        probes.moving_average,
+        source=[torch.ones(s) for s in shapes],
+        target=[torch.zeros(s) for s in shapes],
+        alphas=[0.9],
+    )
+    for parameter in result["target"]:
+        expect.close(parameter, torch.full_like(parameter, 0.1), what="a parameter of the target")
+
+
+@pytest.mark.question("q2.5")
+@pytest.mark.parametrize("inner", [1, 2])
+def test_steps_are_taken(submission, probes, expect, draw, inner):
+    """`critic_inner_iters` steps of the critic and one of the generator per call."""
+    model = {"w": draw.normal(2, 3), "b": draw.normal(3)}
+    events = submission(
+        probes.training,
+        seed=1,
+        real=draw.normal(20, 5, 3),
+        noise=draw.normal(20, 5, 2),
+        critic={"kind": "linear", "slope": draw.normal(3)},
+        generator=model,
+        test_generator=model,
+        lr=0.1,
+        critic_inner_iters=inner,
+        steps=2,
+        alpha_ema=0.9,
+    )
+    for name, count in (("critic step", 2 * inner), ("generator step", 2)):
+        found = sum(event["event"] == name for event in events)
+        expect.true(found == count, f"{found} times {name} in two calls, expected {count}")
+
+
+@pytest.mark.question("q2.5")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["JSD", 0],
+        ["JSD", 1, None, 1.0, -1.0],
+        ["JSD", 1, None, 1.0, 2.0],
+        ["JSD", 0, None, 1.0, -1.0],
+        ["JSD", 0, None, 1.0, 2.0],
+    ],
+    ids=["no-steps", "negative-alpha", "large-alpha", "no-steps-negative", "no-steps-large"],
+)
+def test_make_train_step_refuses(submission, probes, expect, args):
+    """Settings that make no sense."""
+    found = submission(probes.raised, function="gan.make_train_step", args=args)
+    expect.true("AssertionError" in found, "make_train_step should raise AssertionError here")

@@ -1,0 +1,265 @@
+"""Right ways to write 1.1, 1.2 and 1.3: the two log-likelihoods and the log-mean-exp."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal
+
+from grader.audit import variant
+
+
+def rows(*tensors):
+    return [t.view(t.size(0), -1) for t in tensors]
+
+
+# --- 1.1 log_likelihood_bernoulli -------------------------------------------------------------
+
+
+@variant("q1_solution.log_likelihood_bernoulli", because="The textbook's formula, unclamped.")
+def bernoulli_plainly(mu, target):
+    mu, target = rows(mu, target)
+    return torch.sum(target * torch.log(mu) + (1.0 - target) * torch.log(1.0 - mu), dim=-1)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="The binary cross-entropy of every pixel, negated; it clamps its logarithms at -100.",
+)
+def bernoulli_by_cross_entropy(mu, target):
+    mu, target = rows(mu, target)
+    return -F.binary_cross_entropy(mu, target, reduction="none").sum(-1)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="The cross-entropy with logits, after mu has been turned into logits.",
+)
+def bernoulli_through_logits(mu, target):
+    mu, target = rows(mu, target)
+    return -F.binary_cross_entropy_with_logits(torch.logit(mu), target, reduction="none").sum(1)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="torch's own distribution, its pixels declared independent.",
+)
+def bernoulli_by_torch_distributions(mu, target):
+    mu, target = rows(mu, target)
+    return Independent(Bernoulli(probs=mu), 1).log_prob(target)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="A small number inside both logarithms; the contract leaves the edge open.",
+)
+def bernoulli_with_an_epsilon(mu, target):
+    mu, target = rows(mu, target)
+    return (target * torch.log(mu + 1e-6) + (1 - target) * torch.log(1 - mu + 1e-6)).sum(dim=1)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="mu is clamped away from 0 and 1; the contract leaves the edge open.",
+)
+def bernoulli_clamped(mu, target):
+    mu, target = rows(mu, target)
+    mu = torch.clamp(mu, 1e-6, 1 - 1e-6)
+    return (target * mu.log() + (1 - target) * torch.log1p(-mu)).sum(dim=1)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="mu is clamped at 1e-3: a generous clamp, still well outside what a pixel needs.",
+)
+def bernoulli_clamped_generously(mu, target):
+    mu, target = rows(mu, target)
+    mu = mu.clamp(1e-3, 1 - 1e-3)
+    return (target * mu.log() + (1 - target) * (1 - mu).log()).sum(dim=1)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="The probability of what was seen is picked for each pixel, then its logarithm.",
+)
+def bernoulli_by_choice(mu, target):
+    mu, target = rows(mu, target)
+    return torch.where(target > 0.5, mu, 1 - mu).log().sum(dim=1)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="One example after the other, as dot products.",
+)
+def bernoulli_in_a_loop(mu, target):
+    mu, target = rows(mu, target)
+    found = [
+        torch.dot(t, torch.log(m)) + torch.dot(1 - t, torch.log(1 - m))
+        for m, t in zip(mu, target, strict=True)
+    ]
+    return torch.stack(found)
+
+
+@variant(
+    "q1_solution.log_likelihood_bernoulli",
+    because="Sums over the pixels as einsum, in float64, and back to the dtype of mu.",
+)
+def bernoulli_by_einsum_in_double(mu, target):
+    mu, target = (t.double() for t in rows(mu, target))
+    ones = torch.einsum("bd,bd->b", target, torch.log(mu))
+    zeros = torch.einsum("bd,bd->b", 1 - target, torch.log(1 - mu))
+    return (ones + zeros).float()
+
+
+# --- 1.2 log_likelihood_normal ----------------------------------------------------------------
+
+
+@variant("q1_solution.log_likelihood_normal", because="torch's normal, summed over D.")
+def normal_by_torch_distributions(mu, logvar, z):
+    mu, logvar, z = rows(mu, logvar, z)
+    return Normal(mu, torch.exp(0.5 * logvar)).log_prob(z).sum(dim=1)
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="A multivariate normal with the variances on the diagonal of its covariance.",
+)
+def normal_with_a_covariance_matrix(mu, logvar, z):
+    mu, logvar, z = rows(mu, logvar, z)
+    return MultivariateNormal(mu, torch.diag_embed(logvar.exp())).log_prob(z)
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="Written with the standard deviation, and numpy's constants; stays a tensor.",
+)
+def normal_with_numpys_constants(mu, logvar, z):
+    mu, logvar, z = rows(mu, logvar, z)
+    std = logvar.mul(0.5).exp()
+    log_p = -((z - mu) ** 2) / (2 * std**2) - std.log() - np.log(np.sqrt(2 * np.pi))
+    return log_p.sum(-1)
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="The three terms summed apart, with D in the constant and exp(-logvar) as precision.",
+)
+def normal_term_by_term(mu, logvar, z):
+    mu, logvar, z = rows(mu, logvar, z)
+    square = torch.einsum("bd,bd->b", (z - mu) ** 2, torch.exp(-logvar))
+    return -(mu.shape[1] / 2) * math.log(2 * math.pi) - logvar.sum(1) / 2 - square / 2
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="A variance with a small number added; the contract sets no exact rounding.",
+)
+def normal_with_an_epsilon(mu, logvar, z):
+    mu, logvar, z = rows(mu, logvar, z)
+    var = logvar.exp() + 1e-8
+    return -0.5 * (torch.log(2 * math.pi * var) + (z - mu).pow(2) / var).sum(dim=1)
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="In float64, not cast back: the dtype of the result is not part of the contract.",
+)
+def normal_left_in_double(mu, logvar, z):
+    mu, logvar, z = (t.double() for t in rows(mu, logvar, z))
+    constant = torch.log(torch.tensor(2 * np.pi, dtype=torch.float64))
+    return -0.5 * torch.sum(constant + logvar + (z - mu) ** 2 / torch.exp(logvar), dim=1)
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="One example after the other, written into a tensor that was made before.",
+)
+def normal_in_a_loop(mu, logvar, z):
+    mu, logvar, z = rows(mu, logvar, z)
+    found = torch.zeros(mu.size(0), dtype=mu.dtype)
+    for i in range(mu.size(0)):
+        variance = torch.exp(logvar[i])
+        exponent = -0.5 * torch.dot((z[i] - mu[i]) / variance, z[i] - mu[i])
+        found[i] = exponent - 0.5 * torch.log(2 * math.pi * variance).sum()
+    return found
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="torch's loss for normal data, whose `full` includes the constant, negated.",
+)
+def normal_by_the_loss_of_torch(mu, logvar, z):
+    mu, logvar, z = rows(mu, logvar, z)
+    return -F.gaussian_nll_loss(mu, z, logvar.exp(), full=True, reduction="none").sum(dim=1)
+
+
+# --- 1.3 log_mean_exp -------------------------------------------------------------------------
+
+
+@variant("q1_solution.log_mean_exp", because="torch's log-sum-exp, less log K.")
+def log_mean_exp_by_logsumexp(y):
+    return torch.logsumexp(y, dim=1) - math.log(y.size(1))
+
+
+@variant("q1_solution.log_mean_exp", because="log K is subtracted before the sum.")
+def log_mean_exp_with_weights_inside(y):
+    return torch.logsumexp(y - np.log(y.shape[-1]), dim=-1)
+
+
+@variant(
+    "q1_solution.log_mean_exp",
+    because="The sum divided by K, with the maximum's axis restored by indexing.",
+)
+def log_mean_exp_by_sum_and_division(y):
+    a, _ = torch.max(y, 1)
+    return torch.log(torch.exp(y - a[:, None]).sum(1) / y.size(1)) + a
+
+
+@variant(
+    "q1_solution.log_mean_exp",
+    because="The maximum is detached and expanded: the shift cancels, and so does its gradient.",
+)
+def log_mean_exp_with_a_detached_shift(y):
+    a = y.detach().max(dim=1, keepdim=True)[0].expand_as(y)
+    return (y - a).exp().mean(dim=1).log() + a[:, 0]
+
+
+@variant("q1_solution.log_mean_exp", because="One example after the other.")
+def log_mean_exp_in_a_loop(y):
+    found = []
+    for row in y:
+        a = row.max()
+        found.append(torch.log(torch.mean(torch.exp(row - a))) + a)
+    return torch.stack(found)
+
+
+@variant(
+    "q1_solution.log_mean_exp",
+    because="In float64 with the shift, and not cast back: the dtype is not part of the contract.",
+)
+def log_mean_exp_left_in_double(y):
+    y = y.double()
+    a = y.amax(dim=1)
+    return torch.log(torch.exp(y - a.unsqueeze(-1)).mean(dim=1)) + a
+
+
+@variant(
+    "q1_solution.log_mean_exp",
+    because="Added up sample by sample with logaddexp, which shifts by itself.",
+)
+def log_mean_exp_by_logaddexp(y):
+    total = y[:, 0]
+    for k in range(1, y.size(1)):
+        total = torch.logaddexp(total, y[:, k])
+    return total - torch.log(torch.tensor(float(y.size(1))))
+
+
+@variant(
+    "q1_solution.log_mean_exp",
+    because="A small number inside the logarithm does no harm after the shift: the mean is at "
+    "least 1/K there.",
+)
+def log_mean_exp_with_an_epsilon_after_the_shift(y):
+    a = y.max(dim=1, keepdim=True).values
+    return (torch.log(torch.exp(y - a).mean(dim=1, keepdim=True) + 1e-8) + a).squeeze(1)

@@ -1,0 +1,167 @@
+"""Right losses of the two players in other styles, `make_losses`."""
+
+# ruff: noqa: F821
+# jsd, w1, r1gp and ogp are those of the file that an entry is grafted onto.
+
+import functools
+
+import torch
+
+from grader.catalogue import variant
+
+LOSSES = {"JSD": jsd, "W1": w1}
+REGULARISERS = {"GP": ogp, "R1": r1gp}
+
+
+def check(loss_type, reg_type, reg_cf):
+    """The head of make_losses, which is given."""
+    assert reg_cf > 0
+    if loss_type not in ("JSD", "W1") or reg_type not in ("GP", "R1", None):
+        raise NotImplementedError(f"{loss_type}, {reg_type}")
+
+
+def chosen_parts(loss_type, reg_type, reg_cf):
+    """The same, with the two functions looked up when make_losses is called."""
+    check(loss_type, reg_type, reg_cf)
+    loss_fn = {"JSD": jsd, "W1": w1}[loss_type]
+    reg_fn = {"GP": ogp, "R1": r1gp, None: lambda *_: 0.0}[reg_type]
+    return loss_fn, reg_fn
+
+
+@variant("gan.make_losses", because="two lambdas, each of which applies the critic for itself")
+def losses_as_lambdas(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+    metric = lambda p, q, critic: loss_fn(critic(p), critic(q))  # noqa: E731
+    critic_loss = lambda p, q, critic: (  # noqa: E731
+        -metric(p, q, critic) + reg_cf * reg_fn(p, critic(p), q, critic(q), critic)
+    )
+    return metric, critic_loss
+
+
+@variant("gan.make_losses", because="functools.partial over two functions of more arguments")
+def losses_as_partials(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def distance(p, q, critic, sign):
+        return sign * loss_fn(critic(p), critic(q))
+
+    def regularised(p, q, critic):
+        cp, cq = critic(p), critic(q)
+        return distance(p, q, critic, sign=-1) + reg_cf * reg_fn(p, cp, q, cq, critic)
+
+    return functools.partial(distance, sign=1), regularised
+
+
+@variant("gan.make_losses", because="tables at the module's level, filled when it is imported")
+def losses_from_tables_of_the_module(loss_type, reg_type=None, reg_cf=1.0):
+    check(loss_type, reg_type, reg_cf)
+    distance = LOSSES[loss_type]
+
+    def metric(p, q, critic):
+        return distance(critic(p), critic(q))
+
+    def critic_loss(p, q, critic):
+        cp, cq = critic(p), critic(q)
+        loss = -distance(cp, cq)
+        if reg_type is not None:
+            loss = loss + reg_cf * REGULARISERS[reg_type](p, cp, q, cq, critic)
+        return loss
+
+    return metric, critic_loss
+
+
+@variant("gan.make_losses", because="objects that can be called, which look the parts up by name")
+def losses_as_objects(loss_type, reg_type=None, reg_cf=1.0):
+    check(loss_type, reg_type, reg_cf)
+
+    class Metric:
+        def __call__(self, p, q, critic):
+            return jsd(critic(p), critic(q)) if loss_type == "JSD" else w1(critic(p), critic(q))
+
+    class CriticLoss(Metric):
+        def __call__(self, p, q, critic):
+            loss = torch.neg(super().__call__(p, q, critic))
+            if reg_type:
+                regulariser = globals()["ogp" if reg_type == "GP" else "r1gp"]
+                loss = loss + regulariser(p, critic(p), q, critic(q), critic) * reg_cf
+            return loss
+
+    return Metric(), CriticLoss()
+
+
+@variant("gan.make_losses", because="the gradient may be switched on in the caller's samples")
+def losses_switch_the_gradient_on_in_place(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def metric(p, q, critic):
+        return loss_fn(critic(p), critic(q))
+
+    def critic_loss(p, q, critic):
+        p.requires_grad_(True)
+        cp, cq = critic(p), critic(q)
+        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
+
+    return metric, critic_loss
+
+
+@variant("gan.make_losses", because="or in copies, for the real and the generated samples alike")
+def losses_work_on_detached_copies(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def metric(p, q, critic):
+        return loss_fn(critic(p.detach()), critic(q))
+
+    def critic_loss(p, q, critic):
+        p = p.detach().clone().requires_grad_()
+        q = q.detach().clone().requires_grad_()
+        cp, cq = critic(p), critic(q)
+        return reg_cf * reg_fn(p, cp, q, cq, critic) - loss_fn(cp, cq)
+
+    return metric, critic_loss
+
+
+@variant("gan.make_losses", because="the generator learns nothing from the real samples' values")
+def losses_without_a_graph_for_the_real_values(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def metric(p, q, critic):
+        with torch.no_grad():
+            cp = critic(p)
+        return loss_fn(cp, critic(q))
+
+    def critic_loss(p, q, critic):
+        cp, cq = critic(p), critic(q.detach())
+        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q.detach(), cq, critic)
+
+    return metric, critic_loss
+
+
+@variant("gan.make_losses", because="arguments by keyword, in another order")
+def losses_call_their_parts_by_keyword(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def metric(p, q, critic):
+        return loss_fn(cq=critic(q), cp=critic(p))
+
+    def critic_loss(p, q, critic):
+        cq, cp = critic(q), critic(p)
+        loss = -1.0 * loss_fn(cq=cq, cp=cp)
+        if reg_type is None:
+            return loss
+        return loss + torch.as_tensor(reg_cf) * reg_fn(critic=critic, q=q, cq=cq, p=p, cp=cp)
+
+    return metric, critic_loss
+
+
+@variant("gan.make_losses", because="the critic's values may be given to the parts as rows (N,)")
+def losses_flatten_the_values(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def metric(p, q, critic):
+        return loss_fn(critic(p).view(-1), critic(q).view(-1))
+
+    def critic_loss(p, q, critic):
+        cp, cq = critic(p).view(-1), critic(q).view(-1)
+        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
+
+    return metric, critic_loss

@@ -1,0 +1,201 @@
+"""Right ways to write 3.6 and 3.8: the flow and its two losses."""
+
+import math
+from functools import reduce
+
+import numpy as np
+import torch
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+from grader.audit import variant
+
+# --- 3.6 Flow.forward -------------------------------------------------------------------------
+
+
+@variant("solution.Flow.forward", because="The sum starts as a plain zero and broadcasts.")
+def flow_from_a_plain_zero(self, x):
+    logdet = 0.0
+    for layer in self.layers:
+        logdet += layer.get_logdet(x)
+        x = layer.forward(x)
+    return x, logdet
+
+
+@variant("solution.Flow.forward", because="Zeros of shape (B, 1), added to in place.")
+def flow_from_a_column_of_zeros(self, x):
+    logdet = torch.zeros((x.shape[0], 1), dtype=x.dtype, device=x.device)
+    for i in range(len(self.layers)):
+        logdet += self.layers[i].get_logdet(x)
+        x = self.layers[i](x)
+    return x, logdet
+
+
+@variant("solution.Flow.forward", because="The log-determinants are collected and added up last.")
+def flow_with_a_list(self, x):
+    z, logdets = x, []
+    for layer in self.layers:
+        logdets.append(layer.get_logdet(z))
+        z = layer(z)
+    return z, torch.stack(logdets).sum(dim=0)
+
+
+@variant(
+    "solution.Flow.forward",
+    because="As columns of one matrix; the input of each layer is kept while it is applied.",
+)
+def flow_with_columns(self, x):
+    columns = []
+    for layer in self.layers:
+        before, x = x, layer(x)
+        columns.append(layer.get_logdet(before))
+    return x, torch.cat(columns, dim=1).sum(dim=1, keepdim=True)
+
+
+@variant("solution.Flow.forward", because="Recursion, as the composition of functions is defined.")
+def flow_by_reduction(self, x):
+    def step(state, layer):
+        point, logdet = state
+        return layer(point), logdet + layer.get_logdet(point)
+
+    return reduce(step, self.layers, (x, torch.zeros_like(x[:, :1])))
+
+
+@variant(
+    "solution.Flow.forward",
+    because="The results as a list, and the log-determinant left in float64: neither is excluded.",
+)
+def flow_adding_up_in_double(self, x):
+    logdet = torch.zeros(x.size(0), 1, dtype=torch.float64)
+    for layer in self.layers:
+        logdet = logdet + layer.get_logdet(x).double()
+        x = layer(x)
+    return [x, logdet]
+
+
+@variant(
+    "solution.Flow.forward",
+    because="All points are computed first, then the log-determinants at each layer's input.",
+)
+def flow_in_two_passes(self, x):
+    points = [x]
+    for layer in self.layers:
+        points.append(layer(points[-1]))
+    logdet = sum(layer.get_logdet(p) for layer, p in zip(self.layers, points[:-1], strict=True))
+    return points[-1], logdet
+
+
+@variant(
+    "solution.Flow.forward",
+    because="The layers' formulas written out in place: the parameters are the layers' own.",
+)
+def flow_with_the_formulas_inside(self, x):
+    logdet = torch.zeros(x.size(0), 1)
+    for layer in self.layers:
+        if layer.w @ layer.u.T < -1:
+            layer.adjust_u()
+        h = torch.tanh(x @ layer.w.T + layer.b)
+        logdet = logdet + torch.log(1e-8 + (1 + (1 - h**2) * (layer.w @ layer.u.T)).abs())
+        x = x + layer.u * h
+    return x, logdet
+
+
+# --- 3.6 loss1 --------------------------------------------------------------------------------
+
+
+@variant(
+    "solution.loss1",
+    because="torch's multivariate normal of z0's dimension, as a column.",
+)
+def loss1_by_a_multivariate_normal(z0, logdet):
+    dim = z0.shape[1]
+    base = MultivariateNormal(torch.zeros(dim), torch.eye(dim))
+    return -(base.log_prob(z0).unsqueeze(1) + logdet)
+
+
+@variant("solution.loss1", because="torch's normal, summed with its axis kept.")
+def loss1_by_a_normal(z0, logdet):
+    return -Normal(0, 1).log_prob(z0).sum(-1, keepdim=True) - logdet
+
+
+@variant("solution.loss1", because="The formula, with numpy's constant and D times it.")
+def loss1_by_the_formula(z0, logdet):
+    square = torch.einsum("bd,bd->b", z0, z0).view(-1, 1)
+    return 0.5 * square + z0.shape[-1] * np.log(2 * np.pi) / 2 - logdet
+
+
+@variant(
+    "solution.loss1",
+    because="logdet flattened, the sum as (B,) and the column made last.",
+)
+def loss1_with_a_column_at_the_end(z0, logdet):
+    base = Independent(Normal(torch.zeros_like(z0), torch.ones_like(z0)), 1)
+    return -(base.log_prob(z0) + logdet.view(-1))[:, None]
+
+
+@variant(
+    "solution.loss1",
+    because="In float64, not cast back: the dtype is not part of the contract.",
+)
+def loss1_left_in_double(z0, logdet):
+    norm = torch.linalg.vector_norm(z0.double(), dim=1, keepdim=True)
+    return norm**2 / 2 + z0.size(1) / 2 * math.log(2 * math.pi) - logdet.double()
+
+
+@variant(
+    "solution.loss1",
+    because="One point after the other.",
+)
+def loss1_in_a_loop(z0, logdet):
+    found = []
+    for point, change in zip(z0, logdet, strict=True):
+        log_p = sum(-0.5 * coordinate**2 - 0.5 * math.log(2 * math.pi) for coordinate in point)
+        found.append(-(log_p + change))
+    return torch.stack(found)
+
+
+# --- 3.8 loss2 --------------------------------------------------------------------------------
+
+
+@variant(
+    "solution.loss2",
+    because="torch's multivariate normal; both flat summands become columns.",
+)
+def loss2_by_a_multivariate_normal(target_density, z0, logdet):
+    dim = z0.size(1)
+    base = MultivariateNormal(torch.zeros(dim), covariance_matrix=torch.eye(dim))
+    return base.log_prob(z0).reshape(-1, 1) - logdet + target_density.reshape(-1, 1)
+
+
+@variant("solution.loss2", because="torch's normal, summed with its axis kept.")
+def loss2_by_a_normal(target_density, z0, logdet):
+    log_q = Normal(0.0, 1.0).log_prob(z0).sum(dim=1, keepdim=True) - logdet
+    return log_q + target_density[:, None]
+
+
+@variant(
+    "solution.loss2",
+    because="z0 is a sample that depends on no parameter, so it may be detached.",
+)
+def loss2_with_z0_detached(target_density, z0, logdet):
+    z0 = z0.detach()
+    log_base = -0.5 * (z0.pow(2).sum(1) + z0.size(1) * math.log(2 * math.pi))
+    return (log_base - logdet.squeeze(1) + target_density).unsqueeze(-1)
+
+
+@variant(
+    "solution.loss2",
+    because="The log-density of the target is -energy: log q(x) - log p(x), in float64.",
+)
+def loss2_as_a_difference_of_logarithms(target_density, z0, logdet):
+    log_p = -target_density.double().unsqueeze(1)
+    log_base = torch.log(torch.exp(-(z0.double() ** 2) / 2) / math.sqrt(2 * math.pi))
+    return (log_base.sum(dim=1, keepdim=True) - logdet) - log_p
+
+
+@variant("solution.loss2", because="One sample after the other.")
+def loss2_in_a_loop(target_density, z0, logdet):
+    found = []
+    for energy, point, change in zip(target_density, z0, logdet, strict=True):
+        log_base = -torch.dot(point, point) / 2 - point.numel() / 2 * np.log(2 * np.pi)
+        found.append((log_base - change + energy).view(1))
+    return torch.stack(found)

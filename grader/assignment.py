@@ -1,0 +1,326 @@
+"""The model of an assignment folder: what `assignment.toml` may say, and how it is found.
+
+A key that is wrong is reported with the file, the line, the key and what was expected, because the
+reader of the message is an instructor in a hurry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+Kind = Literal["unit", "run", "written"]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+DottedName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
+FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+\.(py|ipynb)$")]
+
+MARKS_TOLERANCE = 1e-9
+
+
+class AssignmentError(Exception):
+    """An assignment folder cannot be used; the message names the file and the remedy."""
+
+
+class Strict(BaseModel):
+    """A table of the TOML file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Limits(Strict):
+    """What student code may use. Every worker gets these."""
+
+    call_seconds: float = Field(5.0, gt=0, le=3600)
+    import_seconds: float = Field(20.0, gt=0, le=3600)
+    submission_seconds: float = Field(180.0, gt=0, le=86400)
+    memory_mib: int = Field(2048, ge=64)
+    scratch_mib: int = Field(64, ge=1)
+    processes: int = Field(64, ge=1, le=4096)
+    reply_mib: int = Field(64, ge=1, le=1024)
+    output_kib: int = Field(64, ge=1, le=16384)
+
+
+class SourceFile(Strict):
+    """A file that students fill in; tests reach it as `submission.<name>`."""
+
+    name: Identifier
+    path: FileName
+    aliases: tuple[FileName, ...] = ()
+
+    @property
+    def accepted_names(self) -> tuple[str, ...]:
+        """File names under which a submission may hold it, the usual one first."""
+        return (self.path, *self.aliases)
+
+
+class Question(Strict):
+    """A numbered part of the assignment, worth marks."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9]+)*$")]
+    title: str = Field(min_length=1)
+    kind: Kind
+    marks: float = Field(gt=0)
+    contracts: tuple[DottedName, ...] = ()
+    about: str = ""
+
+
+class Part(Strict):
+    """A group of questions with the total that the assignment text states for it."""
+
+    id: str
+    title: str
+    marks: float = Field(gt=0)
+
+
+class Description(Strict):
+    """The whole of `assignment.toml`."""
+
+    name: Identifier
+    title: str
+    course: str
+    university: str
+    term: str = ""
+    version: int = Field(1, ge=1)
+    given: tuple[FileName, ...] = ()
+    limits: Limits = Limits()
+    files: tuple[SourceFile, ...] = Field(min_length=1)
+    parts: tuple[Part, ...] = Field(min_length=1)
+    questions: tuple[Question, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for label, ids in (
+            ("questions", [q.id for q in self.questions]),
+            ("parts", [p.id for p in self.parts]),
+            ("files", [f.name for f in self.files]),
+            ("files", [*self.given, *(n for f in self.files for n in f.accepted_names)]),
+        ):
+            twice = sorted({i for i in ids if ids.count(i) > 1})
+            if twice:
+                raise _wrong((label,), f"{', '.join(twice)} stands there more than once")
+        part_ids = {p.id for p in self.parts}
+        file_names = {f.name for f in self.files}
+        for n, question in enumerate(self.questions):
+            part_id = question.id.split(".")[0]
+            if part_id not in part_ids:
+                raise _wrong(
+                    ("questions", n, "id"),
+                    f"question {question.id} needs [[parts]] with id = {part_id!r}, "
+                    f"but there are only {', '.join(sorted(part_ids))}",
+                )
+            if question.kind == "unit" and not question.contracts:
+                raise _wrong(
+                    ("questions", n, "kind"),
+                    f"question {question.id} is of kind 'unit' and needs contracts, "
+                    "for example contracts = ['gan.jsd']",
+                )
+            for contract in question.contracts:
+                if contract.split(".")[0] not in file_names:
+                    raise _wrong(
+                        ("questions", n, "contracts"),
+                        f"{contract!r} of question {question.id} must begin with the name of one "
+                        f"of the [[files]]: {', '.join(sorted(file_names))}",
+                    )
+        for n, part in enumerate(self.parts):
+            total = sum(q.marks for q in self.questions_of(part.id))
+            if abs(total - part.marks) > MARKS_TOLERANCE:
+                raise _wrong(
+                    ("parts", n, "marks"),
+                    f"part {part.id} states {part.marks:g} marks, "
+                    f"but its questions add up to {total:g}",
+                )
+        return self
+
+    def questions_of(self, part_id: str) -> tuple[Question, ...]:
+        """The questions of one part, in the order of the file."""
+        return tuple(q for q in self.questions if q.id.split(".")[0] == part_id)
+
+
+def _wrong(at: tuple[str | int, ...], message: str) -> PydanticCustomError:
+    """An error that several tables make together, to be reported at one of them."""
+    return PydanticCustomError("inconsistent", "{message}", {"message": message, "at": at})
+
+
+class Assignment:
+    """An assignment folder with its reference.
+
+    Args:
+        folder: the folder that holds `assignment.toml`.
+        reference: the folder of the reference solutions.
+
+    Raises:
+        AssignmentError: `assignment.toml` is missing or wrong.
+    """
+
+    def __init__(self, folder: Path, reference: Path) -> None:
+        self.folder = folder
+        self.reference = reference
+        path = folder / "assignment.toml"
+        self.about = read_description(path)
+        if self.about.name != folder.name:
+            line = _line_of(path.read_text(encoding="utf-8"), ("name",))
+            raise AssignmentError(
+                f"{path}:{line}: name: is {self.about.name!r}, "
+                f"but the folder is called {folder.name!r}; make them equal"
+            )
+
+    @property
+    def name(self) -> str:
+        return self.about.name
+
+    @property
+    def hidden(self) -> Path:
+        return self.folder / "hidden"
+
+    @property
+    def public(self) -> Path:
+        return self.folder / "public"
+
+    @property
+    def probes(self) -> Path:
+        return self.folder / "probes.py"
+
+    @property
+    def adapters(self) -> Path:
+        return self.folder / "adapters.py"
+
+    def question(self, question_id: str) -> Question:
+        """The question with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for question in self.about.questions:
+            if question.id == question_id:
+                return question
+        raise KeyError(question_id)
+
+    @property
+    def total_marks(self) -> float:
+        return sum(q.marks for q in self.about.questions)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over everything that decides a mark: a changed suite means marking again."""
+        sha = hashlib.sha256()
+        for root in (self.folder, self.reference):
+            for path in sorted(root.rglob("*")):
+                inside = path.relative_to(root)
+                # Caches of Python, mypy and ruff come and go without changing a mark.
+                cached = any(p == "__pycache__" or p.startswith(".") for p in inside.parts)
+                if path.is_file() and not cached:
+                    sha.update(inside.as_posix().encode() + b"\0")
+                    sha.update(hashlib.sha256(path.read_bytes()).digest())
+        return sha.hexdigest()
+
+
+def read_description(path: Path) -> Description:
+    """Read and check one `assignment.toml`.
+
+    Raises:
+        AssignmentError: naming the file, the line, the key, what was found and what was expected.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise AssignmentError(f"{path}: there is no such file; an assignment needs one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise AssignmentError(f"{path}: cannot be read: {error}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        line = int(found[1]) if found else len(text.splitlines())
+        raise AssignmentError(f"{path}:{line}: not valid TOML: {error}") from None
+    try:
+        return Description.model_validate(raw)
+    except ValidationError as error:
+        lines = [_explain(path, text, dict(detail)) for detail in error.errors()]
+        raise AssignmentError("\n".join(lines)) from None
+
+
+def _explain(path: Path, text: str, detail: dict[str, object]) -> str:
+    context = detail.get("ctx", {})
+    assert isinstance(context, dict)
+    location = context.get("at", detail["loc"])
+    assert isinstance(location, tuple)
+    key = "".join(f"[{k + 1}]" if isinstance(k, int) else f".{k}" for k in location).lstrip(".")
+    where = f"{path}:{_line_of(text, location)}"
+    if detail["type"] == "extra_forbidden":
+        return f"{where}: {key}: no such key here; remove it or correct its spelling"
+    if detail["type"] == "missing":
+        return f"{where}: {key}: is missing"
+    if detail["type"] == "inconsistent":
+        return f"{where}: {key}: {detail['msg']}"
+    return f"{where}: {key}: {detail['msg']}, got {detail['input']!r:.80}"
+
+
+def _line_of(text: str, location: tuple[str | int, ...]) -> int:
+    """Line (from 1) of the key at `location`, or of the nearest table above it.
+
+    tomllib keeps no positions; headers are found by their order, which TOML guarantees.
+    """
+    lines = text.splitlines()
+    heads = [n for n, line in enumerate(lines) if re.match(r"\s*\[", line)]
+    start = -1  # before the first line: keys of no table
+    for depth, part in enumerate(location):
+        if isinstance(part, int):
+            continue
+        following = location[depth + 1] if depth + 1 < len(location) else None
+        index = following if isinstance(following, int) else 0
+        header = re.compile(rf"\s*\[\[?\s*{re.escape(part)}\s*\]\]?")
+        headers = [n for n in heads if n > start and header.match(lines[n])]
+        end = next((n for n in heads if n > start), len(lines))
+        keys = [
+            n for n in range(start + 1, end) if re.match(rf"\s*{re.escape(part)}\s*=", lines[n])
+        ]
+        if keys:
+            start = keys[0]
+        elif len(headers) > index:
+            start = headers[index]
+    return max(start, 0) + 1
+
+
+def _roots() -> list[tuple[Path, Path]]:
+    """Pairs (assignments folder, reference folder), the nearest first."""
+    package = Path(__file__).resolve().parent
+    roots = [
+        (package.parent / "assignments", package.parent / "reference"),
+        (package / "bundled" / "assignments", package / "bundled" / "reference"),
+    ]
+    extra = os.environ.get("GRADER_HOME")
+    if extra:
+        roots.insert(0, (Path(extra) / "assignments", Path(extra) / "reference"))
+    return roots
+
+
+def known_assignments() -> list[str]:
+    """Names of the assignments that can be found, sorted."""
+    names = {
+        path.parent.name
+        for assignments, _ in _roots()
+        if assignments.is_dir()
+        for path in assignments.glob("*/assignment.toml")
+    }
+    return sorted(names)
+
+
+def find_assignment(name: str) -> Assignment:
+    """The assignment of this name, from `GRADER_HOME`, the checkout or the installed package.
+
+    Raises:
+        AssignmentError: there is none, or its `assignment.toml` is wrong.
+    """
+    for assignments, reference in _roots():
+        if (assignments / name / "assignment.toml").is_file():
+            return Assignment(assignments / name, reference / name)
+    known = ", ".join(known_assignments()) or "none"
+    raise AssignmentError(f"there is no assignment {name!r}; known: {known}")

@@ -1,0 +1,150 @@
+"""Runs the audit: every entry of the catalogue goes through the same batch as students' work."""
+
+from __future__ import annotations
+
+import secrets as random_secrets
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from grader.assignment import Assignment
+from grader.audit.rates import error_rates
+from grader.audit.verdict import Audit, judge, uncovered, weak_checks
+from grader.batch import engine
+from grader.batch.task import Job, Task
+from grader.catalogue import CatalogueError, Entry, grafted_files, read_catalogue
+from grader.intake import Candidate
+from grader.publish.skeleton import cut
+from grader.results import Result
+from grader.store.store import secret_id
+from grader.wall.isolation import WallKind
+
+
+def audit(
+    assignment: Assignment,
+    *,
+    wall: WallKind,
+    jobs: int,
+    secret: str | None = None,
+    only: str | None = None,
+    measure: int = 30,
+    tell: Callable[[engine.Progress], None] = lambda progress: None,
+) -> Audit:
+    """Grade the reference, the template and the whole catalogue, and judge the suite by it.
+
+    Args:
+        assignment: whose suite.
+        wall: as for any batch.
+        jobs: submissions at a time.
+        secret: what inputs are drawn from; by default a new one.
+        only: audit entries whose name contains this, besides reference and template.
+        measure: secrets under which the statistical tests are measured on the reference.
+        tell: is told of progress.
+
+    Raises:
+        CatalogueError: an entry is malformed.
+        engine.BatchError: the suite cannot be run.
+    """
+    started = time.monotonic()
+    secret = secret or random_secrets.token_hex(16)
+    entries = [e for e in read_catalogue(assignment) if only is None or only in e.name]
+    made = _made_up(assignment, entries)
+    fresh = [random_secrets.token_hex(16) for _ in range(0 if only else measure)]
+    todo = [(name, secret) for name in made] + [("reference", s) for s in fresh]
+    graded = _grade(assignment, made, wall, jobs, todo, tell)
+    results = {name: graded[name, secret] for name in made}
+    by_name = {e.name: e for e in entries}
+    verdicts = [judge(assignment, by_name.get(name), result) for name, result in results.items()]
+    checks = {c.id: c.question for c in results["reference"].checks}
+    return Audit(
+        assignment=assignment.name,
+        assignment_digest=assignment.digest,
+        secret_id=secret_id(secret),
+        submissions=len(todo),
+        verdicts=verdicts,
+        checks=checks,
+        weak_checks=[] if only else weak_checks(verdicts, list(checks)),
+        uncovered=[] if only else uncovered(assignment, entries),
+        rates=error_rates(result for (name, _), result in graded.items() if name == "reference"),
+        seconds=time.monotonic() - started,
+    )
+
+
+def hunt_flakes(
+    assignment: Assignment,
+    *,
+    wall: WallKind,
+    jobs: int,
+    repeat: int,
+    tell: Callable[[engine.Progress], None] = lambda progress: None,
+) -> tuple[int, list[str]]:
+    """Grade the reference and all variants under `repeat` fresh secrets.
+
+    Returns:
+        How many checks were run, and every failure with the secret that shows it again.
+    """
+    entries = [e for e in read_catalogue(assignment) if e.kind == "variant"]
+    made = {k: v for k, v in _made_up(assignment, entries).items() if k != "template"}
+    wanted = [random_secrets.token_hex(16) for _ in range(repeat)]
+    count, failures = 0, []
+    todo = [(name, secret) for secret in wanted for name in made]
+    for (name, secret), result in _grade(assignment, made, wall, jobs, todo, tell).items():
+        count += len(result.checks)
+        failures += [
+            f"{name}, secret {secret}, {c.id}: {c.rationale}"
+            for c in result.checks
+            if c.outcome != "passed"
+        ]
+        if result.problem:
+            failures.append(f"{name}, secret {secret}: {result.problem}")
+    return count, failures
+
+
+def _made_up(assignment: Assignment, entries: list[Entry]) -> dict[str, dict[str, str]]:
+    """Files of every submission of the audit, by name."""
+    reference = {
+        f.path: (assignment.reference / f.path).read_text(encoding="utf-8")
+        for f in assignment.about.files
+    }
+    made = {
+        "reference": reference,
+        "template": {
+            f.path: cut(reference[f.path], f.name, f.path).text for f in assignment.about.files
+        },
+    }
+    for entry in entries:
+        if entry.name in made:
+            raise CatalogueError(f"{entry.place}: the name {entry.name} is taken")
+        made[entry.name] = dict(grafted_files(assignment, entry))
+    return made
+
+
+def _grade(
+    assignment: Assignment,
+    made: dict[str, dict[str, str]],
+    wall: WallKind,
+    jobs: int,
+    todo: list[tuple[str, str]],
+    tell: Callable[[engine.Progress], None],
+) -> dict[tuple[str, str], Result]:
+    """Results of pairs (name, secret), in their order."""
+    with tempfile.TemporaryDirectory(prefix="grader-audit-") as scratch:
+        candidates = {name: _write(Path(scratch), name, files) for name, files in made.items()}
+        found: dict[tuple[str, str], Result] = {}
+
+        def save(result: Result) -> None:
+            found[result.secret_id, result.submission] = result
+
+        task = Task(assignment.folder, assignment.reference, wall, todo[0][1])
+        work = [Job(candidates[name], secret) for name, secret in todo]
+        engine.grade_all(task, work, jobs=jobs, save=save, tell=tell)
+    return {(name, secret): found[secret_id(secret), name] for name, secret in todo}
+
+
+def _write(root: Path, name: str, files: dict[str, str]) -> Candidate:
+    folder = root / name
+    folder.mkdir()
+    for path, text in files.items():
+        (folder / path).write_text(text, encoding="utf-8")
+    return Candidate(name, folder)

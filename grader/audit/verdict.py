@@ -1,0 +1,146 @@
+"""What the audit asks of each submission it makes, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from grader.assignment import Assignment
+from grader.audit.rates import ErrorRate
+from grader.audit.rates import problems as rate_problems
+from grader.catalogue import Entry
+from grader.results import Result
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(BaseModel):
+    """One made-up submission and whether the suite did right by it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    kind: str  # 'reference', 'template', 'mistake' or 'variant'
+    replaces: str
+    question: str
+    lost: dict[str, float]  # marks lost, by question, where any
+    failed: list[str]  # checks that failed
+    problems: list[str]  # why the suite is wrong; empty when it is right
+    text: str = ""
+    place: str = ""
+
+
+class Audit(BaseModel):
+    """The whole audit, as `grader audit --json` prints it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    assignment: str
+    assignment_digest: str
+    secret_id: str
+    submissions: int
+    verdicts: list[Verdict]
+    checks: dict[str, str]  # id and question of every check
+    weak_checks: list[str]  # checks that no mistake fails
+    uncovered: list[str]  # contracts without any mistake or without any variant
+    rates: list[ErrorRate]  # of the statistical tests
+    seconds: float
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong, a line each."""
+        lines = [f"{v.kind} {v.name}: {p}" for v in self.verdicts for p in v.problems]
+        return lines + rate_problems(self.rates)
+
+
+def judge(assignment: Assignment, entry: Entry | None, result: Result) -> Verdict:
+    """Whether the suite did right by a submission.
+
+    Args:
+        assignment: whose suite.
+        entry: the entry it was made from; None for the reference and the template.
+        result: what the suite said.
+    """
+    units = [q for q in result.questions if q.kind == "unit"]
+    kind = entry.kind if entry else result.submission
+    problems = [f"{q.id}: not graded ({q.note})" for q in units if q.awarded is None]
+    lost = {
+        q.id: q.marks - q.awarded for q in units if q.awarded is not None and q.awarded < q.marks
+    }
+    failed = [c.id for c in result.checks if c.outcome != "passed"]
+    if result.problem:
+        problems.append(result.problem)
+    if kind in ("reference", "variant"):
+        problems += [f"{q}: lost {marks:.3g} marks" for q, marks in lost.items()]
+        problems += [f"{c.id}: {c.rationale}" for c in result.checks if c.id in failed]
+    elif kind == "template":
+        problems += [f"{q.id}: got {q.awarded:.3g} marks" for q in units if q.awarded]
+    elif entry is not None:
+        problems += _judge_mistake(assignment, entry, lost, result)
+    return Verdict(
+        name=entry.name if entry else result.submission,
+        kind=kind,
+        replaces=entry.replaces if entry else "",
+        question=entry.question(assignment) if entry else "",
+        lost=lost,
+        failed=failed,
+        problems=problems,
+        text=entry.text if entry else "",
+        place=entry.place if entry else "",
+    )
+
+
+def _judge_mistake(
+    assignment: Assignment, entry: Entry, lost: dict[str, float], result: Result
+) -> list[str]:
+    question = entry.question(assignment)
+    problems = [
+        f"{q}: lost {marks:.3g} marks for a mistake in {question}"
+        for q, marks in lost.items()
+        if q != question
+    ]
+    problems += [
+        f"{c.id}: {c.rationale}"
+        for c in result.checks
+        if c.outcome != "passed" and c.question != question
+    ]
+    if question not in lost:
+        problems.append(f"{question}: lost nothing")
+    known = {test_name(c.id) for c in result.checks} | {_bare(c.id) for c in result.checks}
+    problems += [f"names {name}, which is no check" for name in entry.fails if name not in known]
+    named = [
+        c
+        for c in result.checks
+        if {test_name(c.id), _bare(c.id)} & set(entry.fails) and c.outcome != "passed"
+    ]
+    if not named:
+        problems.append("fails none of the checks it names: " + ", ".join(entry.fails))
+    return problems
+
+
+def test_name(check_id: str) -> str:
+    """`test_x[a]` of `test_file.py::test_x[a]`."""
+    return check_id.rpartition("::")[2]
+
+
+def _bare(check_id: str) -> str:
+    return test_name(check_id).partition("[")[0]
+
+
+def weak_checks(verdicts: Sequence[Verdict], checks: Sequence[str]) -> list[str]:
+    """Checks that no mistake fails: they may be testing nothing."""
+    killed = {c for v in verdicts if v.kind == "mistake" for c in v.failed}
+    return [c for c in checks if c not in killed]
+
+
+def uncovered(assignment: Assignment, entries: Sequence[Entry]) -> list[str]:
+    """Contracts of unit questions for which the catalogue lacks a mistake or a variant."""
+    contracts = [c for q in assignment.about.questions if q.kind == "unit" for c in q.contracts]
+    return [
+        f"{contract} has no {kind}"
+        for contract in contracts
+        for kind in ("mistake", "variant")
+        if not any(e.kind == kind and e.replaces == contract for e in entries)
+    ]

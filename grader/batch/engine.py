@@ -1,0 +1,214 @@
+"""Runs a batch over several slots on this machine, and loses nothing when one of them dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from grader.assignment import Assignment
+from grader.batch.task import Job, Task, enter_slot, not_graded
+from grader.intake import Candidate, IntakeError, read_submission
+from grader.results import Result
+from grader.store.store import Store
+
+# Beyond a submission's own time: intake, importing its modules, our side of every comparison.
+GRACE_SECONDS = 120.0
+START_SECONDS = 180.0
+ATTEMPTS = 2
+
+
+class BatchError(Exception):
+    """The batch cannot go on at all, e.g. because the suite does not collect."""
+
+
+@dataclass
+class _Slot:
+    process: SpawnProcess
+    connection: Connection
+    deadline: float
+    job: Job | None = None
+    ready: bool = False
+
+
+@dataclass
+class Progress:
+    """How far a batch is; handed to the caller's `tell` after every change."""
+
+    total: int
+    done: int = 0
+    kept: int = 0
+    running: list[str] = field(default_factory=list)
+    latest: Result | None = None
+
+
+def remaining(
+    store: Store, assignment: Assignment, candidates: Iterable[Candidate]
+) -> list[Candidate]:
+    """Candidates that have no valid result in the store yet."""
+    todo = []
+    for candidate in candidates:
+        if store.known(candidate.id):
+            try:
+                digest = read_submission(candidate, assignment).digest
+            except IntakeError:
+                digest = ""
+            if store.finished(candidate.id, digest, assignment.digest):
+                continue
+        todo.append(candidate)
+    return todo
+
+
+def grade_all(
+    task: Task,
+    todo: Sequence[Job],
+    *,
+    jobs: int,
+    save: Callable[[Result], None],
+    tell: Callable[[Progress], None] = lambda progress: None,
+    kept: int = 0,
+) -> None:
+    """Grade over `jobs` slots; `save` gets each result as soon as it is there.
+
+    Args:
+        task: what is graded, how.
+        todo: what to grade, with which secrets.
+        jobs: slots at a time.
+        save: keeps a result; called from this process only.
+        tell: is told of progress.
+        kept: results that were there already, for the progress.
+
+    Raises:
+        BatchError: no slot can start.
+    """
+    batch = _Batch(task, todo, jobs, save, tell, kept)
+    try:
+        batch.run()
+    finally:
+        batch.close()
+
+
+class _Batch:
+    def __init__(
+        self,
+        task: Task,
+        todo: Sequence[Job],
+        jobs: int,
+        save: Callable[[Result], None],
+        tell: Callable[[Progress], None],
+        kept: int,
+    ) -> None:
+        self._task = task
+        self._assignment = task.load()
+        self._queue = deque(todo)
+        self._attempts: dict[Job, int] = {}
+        self._jobs = jobs
+        self._save = save
+        self._tell = tell
+        self._slots: list[_Slot] = []
+        self._progress = Progress(total=len(todo) + kept, done=kept, kept=kept)
+        self._context = multiprocessing.get_context("spawn")
+        self._failed_starts = 0
+        limits = self._assignment.about.limits
+        self._seconds = limits.submission_seconds + GRACE_SECONDS
+
+    def run(self) -> None:
+        self._tell(self._progress)
+        while self._queue or any(s.job for s in self._slots):
+            while len(self._slots) < min(self._jobs, len(self._queue) + self._busy()):
+                self._slots.append(self._start())
+            waiting = [s.connection for s in self._slots]
+            timeout = max(0.0, min(s.deadline for s in self._slots) - time.monotonic())
+            ready = wait(waiting, timeout)
+            for slot in list(self._slots):
+                if slot.connection in ready:
+                    self._hear(slot)
+                elif time.monotonic() > slot.deadline:
+                    self._lose(slot, "the grader's own process gave no sign of life")
+
+    def close(self) -> None:
+        for slot in self._slots:
+            slot.connection.close()
+            if slot.job is not None:
+                slot.process.terminate()
+        for slot in self._slots:
+            slot.process.join(10)
+            if slot.process.is_alive():
+                slot.process.kill()
+                slot.process.join()
+        self._slots.clear()
+
+    def _busy(self) -> int:
+        return sum(s.job is not None for s in self._slots)
+
+    def _start(self) -> _Slot:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=enter_slot, args=(theirs, self._task), daemon=True)
+        process.start()
+        theirs.close()
+        return _Slot(process, ours, time.monotonic() + START_SECONDS)
+
+    def _hear(self, slot: _Slot) -> None:
+        try:
+            kind, value = slot.connection.recv()
+        except (EOFError, OSError):
+            self._lose(slot, "the grader's own process ended unexpectedly")
+            return
+        if kind == "fault":
+            self._lose(slot, str(value))
+            return
+        if kind == "ready":
+            slot.ready = True
+            self._failed_starts = 0
+        else:
+            slot.job = None
+            self._finish(value)
+        self._feed(slot)
+
+    def _feed(self, slot: _Slot) -> None:
+        if not self._queue:
+            slot.deadline = float("inf")
+            return
+        slot.job = self._queue.popleft()
+        slot.deadline = time.monotonic() + self._seconds
+        try:
+            slot.connection.send(slot.job)
+        except OSError:
+            self._lose(slot, "the grader's own process ended unexpectedly")
+            return
+        self._report()
+
+    def _finish(self, result: Result) -> None:
+        self._save(result)
+        self._progress.done += 1
+        self._progress.latest = result
+        self._report()
+
+    def _report(self) -> None:
+        self._progress.running = [s.job.candidate.id for s in self._slots if s.job]
+        self._tell(self._progress)
+
+    def _lose(self, slot: _Slot, problem: str) -> None:
+        """A slot is gone: its submission gets another try, then is not graded."""
+        self._slots.remove(slot)
+        slot.process.kill()
+        slot.process.join()
+        slot.connection.close()
+        if not slot.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= ATTEMPTS:
+                raise BatchError(f"grading cannot start: {problem}")
+            return
+        job = slot.job
+        if job is None:
+            return
+        self._attempts[job] = self._attempts.get(job, 0) + 1
+        if self._attempts[job] < ATTEMPTS:
+            self._queue.append(job)
+        else:
+            task = self._task.with_secret(job.secret)
+            self._finish(not_graded(task, self._assignment, job.candidate, problem))

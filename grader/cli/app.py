@@ -1,0 +1,55 @@
+"""The application that the commands register with, and what they share."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from grader.assignment import Assignment, AssignmentError, find_assignment
+
+console = Console()
+errors = Console(stderr=True)
+
+app = typer.Typer(
+    name="grader",
+    help="Grades assignments on deep generative models: hidden suites behind a wall.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+# Each module adds its commands to `app` when it is imported.
+COMMANDS = ("looking", "publishing", "grading", "checking", "auditing", "doctor")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    # Small tests get several times slower with more than one OpenMP thread.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in COMMANDS:
+        importlib.import_module(f"grader.cli.{name}")
+    try:
+        app()
+    except KeyboardInterrupt:
+        errors.print("stopped; the same command goes on from here")
+        sys.exit(130)
+
+
+def stop(message: str, status: int = 2) -> NoReturn:
+    """Say what is wrong, to a person, and end."""
+    errors.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(status)
+
+
+def assignment_or_stop(name: str) -> Assignment:
+    """The assignment of this name; ends the program with the reason if there is none."""
+    try:
+        return find_assignment(name)
+    except AssignmentError as error:
+        stop(str(error))

@@ -1,0 +1,139 @@
+"""`grader audit`: grades the graders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from grader.assignment import Assignment
+from grader.batch.engine import BatchError
+from grader.catalogue import CatalogueError
+from grader.cli.app import app, assignment_or_stop, console, errors, stop
+from grader.cli.grading import IsolationOption, JobsOption, ProgressDisplay
+from grader.wall import isolation as walls
+from grader.wall.errors import WallError
+
+if TYPE_CHECKING:
+    from grader.audit.verdict import Audit
+
+
+@app.command("audit")
+def audit_(
+    name: Annotated[str, typer.Argument(help="Name of the assignment.")],
+    jobs: JobsOption = 0,
+    isolation: IsolationOption = "auto",
+    only: Annotated[
+        str | None, typer.Option(help="Audit the entries with this text in their names.")
+    ] = None,
+    repeat: Annotated[
+        int, typer.Option(min=0, help="Hunt for flakes: reference and variants, so many secrets.")
+    ] = 0,
+    secret: Annotated[str | None, typer.Option(help="What inputs are drawn from.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the audit as JSON.")] = False,
+    docs: Annotated[
+        Path | None, typer.Option(help="Folder in which to write the audit as a page.")
+    ] = None,
+) -> None:
+    """Grade the graders: full marks for the reference and every right variant, none for the
+    template, and every catalogued mistake caught on its own question and nowhere else.
+
+    Example: grader audit ift6135_a3
+    """
+    # It needs scipy's distributions, for which no other command should wait.
+    from grader.audit.page import write_page
+    from grader.audit.run import audit
+
+    assignment = assignment_or_stop(name)
+    jobs = jobs or len(os.sched_getaffinity(0))
+    try:
+        wall = walls.choose(isolation)
+        if repeat:
+            _hunt(assignment, wall, jobs, repeat)
+            return
+        with ProgressDisplay() as tell:
+            found = audit(assignment, wall=wall, jobs=jobs, secret=secret, only=only, tell=tell)
+    except (CatalogueError, WallError, BatchError) as error:
+        stop(str(error))
+    if docs is not None:
+        write_page(assignment, found, docs)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        _show(found)
+    if found.problems or found.uncovered:
+        raise typer.Exit(1)
+
+
+def _hunt(assignment: Assignment, wall: walls.WallKind, jobs: int, repeat: int) -> None:
+    from grader.audit.run import hunt_flakes
+
+    with ProgressDisplay() as tell:
+        count, failures = hunt_flakes(assignment, wall=wall, jobs=jobs, repeat=repeat, tell=tell)
+    for failure in failures:
+        console.print(Text(failure, style="red"), soft_wrap=True)
+    console.print(f"{count} checks over {repeat} secrets: {len(failures)} failures")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _show(found: Audit) -> None:
+    table = Table("question", "mistakes", "caught", "variants", "accepted", "checks")
+    for question in sorted({v.question for v in found.verdicts if v.question}, key=_natural):
+        rows = [v for v in found.verdicts if v.question == question]
+        mistakes = [v for v in rows if v.kind == "mistake"]
+        variants = [v for v in rows if v.kind == "variant"]
+        table.add_row(
+            question,
+            str(len(mistakes)),
+            _share(sum(not v.problems for v in mistakes), len(mistakes)),
+            str(len(variants)),
+            _share(sum(not v.problems for v in variants), len(variants)),
+            str(sum(q == question for q in found.checks.values())),
+        )
+    console.print(table)
+    if found.rates:
+        console.print(_rates(found))
+    for line in found.problems:
+        console.print(Text(line, style="red"), soft_wrap=True)
+    for line in found.uncovered:
+        console.print(Text(line, style="red"), soft_wrap=True)
+    if found.weak_checks:
+        errors.print("No catalogued mistake fails: " + ", ".join(found.weak_checks), markup=False)
+    kinds = [v.kind for v in found.verdicts]
+    console.print(
+        f"{kinds.count('mistake')} mistakes, {kinds.count('variant')} variants, "
+        f"{len(found.checks)} checks, "
+        f"{len(found.problems)} problems, {found.seconds:.0f} s",
+        highlight=False,
+    )
+
+
+def _rates(found: Audit) -> Table:
+    table = Table("check", "statistical test", title="Error rates: promised, and measured")
+    for heading in ("false-fail", "miss", "measured", "failures", "smallest p", "uniformity"):
+        table.add_column(heading, justify="right")
+    for rate in found.rates:
+        table.add_row(
+            rate.check.partition("::")[2],
+            f"{rate.test}; catches {rate.effect}",
+            f"{rate.false_fail:.1e}",
+            f"{rate.miss:.1e}",
+            str(rate.measured),
+            str(rate.failures),
+            f"{rate.smallest_p:.1e}",
+            "a bound" if rate.uniformity is None else f"{rate.uniformity:.2f}",
+        )
+    return table
+
+
+def _share(good: int, all_: int) -> Text:
+    return Text(str(good), style="green" if good == all_ else "bold red")
+
+
+def _natural(question: str) -> list[tuple[int, str]]:
+    return [(int(p), "") if p.isdigit() else (0, p) for p in question.split(".")]

@@ -1,0 +1,13 @@
+"""Reads what students handed in, on the trusted side, without running any of it.
+
+A submission flows through: `discover` (which paths are whose), `folders` and `unpack` (entries,
+read in memory under limits), `tree` (the files of one submission), `locate` (which file is which
+of the assignment's) and `submission` (what goes behind the wall).
+"""
+
+from grader.intake.discover import find_submissions
+from grader.intake.limits import IntakeError
+from grader.intake.submission import Submission, read_submission
+from grader.intake.tree import Candidate
+
+__all__ = ["Candidate", "IntakeError", "Submission", "find_submissions", "read_submission"]

@@ -1,0 +1,115 @@
+"""What a Python file defines and how far it is written, found out by parsing, never by running."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from grader.intake.limits import MAX_PARSED
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Scope = Function | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The functions and classes of a file, by qualified name (`Flow.forward`).
+
+    Attributes:
+        defined: all of them.
+        written: the functions that somebody has begun to fill in.
+    """
+
+    defined: frozenset[str]
+    written: frozenset[str]
+
+
+def parse(text: str | bytes) -> ast.Module | None:
+    """The syntax tree, or None if Python cannot parse the text or it is too long to try."""
+    if len(text) > MAX_PARSED:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of invalid escapes in students' strings
+        try:
+            return ast.parse(text)
+        # Deep nesting ends the parser in one of the last two.
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def outline(content: bytes) -> Outline | None:
+    """What the file defines, or None if Python cannot parse it."""
+    tree = parse(content)
+    if tree is None:
+        return None
+    scopes = list(_scopes(tree.body, ""))
+    return Outline(
+        frozenset(name for name, _ in scopes),
+        frozenset(name for name, node in scopes if _is_function(node) and not _is_unwritten(node)),
+    )
+
+
+def encoding_problem(content: bytes) -> str | None:
+    """Why Python will not read the bytes as source text, or None if it will (PEP 263)."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "is saved as UTF-16, which Python does not read; it has to be saved as UTF-8"
+    if b"\x00" in content:
+        return "contains NUL bytes, which Python does not read"
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        content.decode(encoding)
+    except SyntaxError as error:
+        return f"has no valid encoding: {error.msg}"
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return f"is not valid {encoding} in line {line}; it has to be saved as UTF-8"
+    except (LookupError, ValueError) as error:  # codecs that are not for text
+        return f"has no valid encoding: {error}"
+    return None
+
+
+def _scopes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Scope]]:
+    """Functions and classes with their qualified names, those inside functions left out."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield prefix + node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield prefix + node.name, node
+            yield from _scopes(node.body, f"{prefix}{node.name}.")
+
+
+def _is_function(node: ast.AST) -> TypeGuard[Function]:
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+def _is_unwritten(function: Function) -> bool:
+    """Is it as the template has it?
+
+    Templates end a function in `raise NotImplementedError`, in a bare `return`, in `pass` or in
+    nothing; a function that only wraps others is unwritten when those are.
+    """
+    body = [statement for statement in function.body if not _is_text(statement)]
+    if not body or any(_raises_not_implemented(statement) for statement in body):
+        return True
+    last = body[-1]
+    if isinstance(last, ast.Pass) or (isinstance(last, ast.Return) and last.value is None):
+        return True
+    inner = [statement for statement in body if _is_function(statement)]
+    return bool(inner) and all(_is_unwritten(function) for function in inner)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """A docstring or an ellipsis."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _raises_not_implemented(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.Raise):
+        return False
+    raised = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"

@@ -1,0 +1,147 @@
+"""Reads one submission: what goes behind the wall, and what a person should know about it."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.assignment import Assignment
+from grader.intake.limits import MAX_COMPANIONS, MAX_FILES, MIB, IntakeError, Notes, shown
+from grader.intake.locate import Choice, locate
+from grader.intake.source import encoding_problem
+from grader.intake.tree import Candidate, Tree, read_tree
+from grader.results import TakenFile
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in, read and sorted.
+
+    Attributes:
+        id: the candidate's id.
+        source: the path that was given.
+        digest: SHA-256 over the paths and contents of all files that were read. Packing the same
+            files again, by whatever program, does not change it.
+        files: what goes behind the wall, by relative path: each file of the assignment that was
+            found, under its usual name, and what lies beside them.
+        taken: which file stands for which file of the assignment.
+        notes: what was decided, left out or odd.
+    """
+
+    id: str
+    source: Path
+    digest: str
+    files: Mapping[str, bytes]
+    taken: list[TakenFile]
+    notes: list[str]
+
+
+def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
+    """Read a candidate without running anything of it.
+
+    A file with a syntax error is taken as it is: it fails where it is imported, and that is the
+    student's to read.
+
+    Raises:
+        IntakeError: it cannot be read at all, or none of the assignment's files is in it. The
+            message names the file and the remedy.
+    """
+    notes = Notes()
+    tree = read_tree(candidate, notes)
+    choices = locate(tree.files, assignment.about, notes)
+    if not any(choice.path for choice in choices):
+        raise IntakeError(_nothing_found(candidate, assignment, tree, notes))
+    for choice in choices:
+        if choice.path is None or choice.content is None:
+            notes.add(f"{choice.source.path}: not found in the submission")
+        elif problem := encoding_problem(choice.content):
+            notes.add(f"{shown(choice.path)}: {problem}")
+    return Submission(
+        id=candidate.id,
+        source=candidate.path,
+        digest=_digest(tree.files),
+        files=_behind_the_wall(choices, tree.files, notes),
+        taken=[choice.taken_file for choice in choices],
+        notes=notes.texts,
+    )
+
+
+def _nothing_found(candidate: Candidate, assignment: Assignment, tree: Tree, notes: Notes) -> str:
+    wanted = ", ".join(source.path for source in assignment.about.files)
+    there = sorted([*tree.files, *tree.unread])
+    holds = ", ".join(shown(path) for path in there[:8]) or "nothing that can be read"
+    more = f" and {len(there) - 8} more" if len(there) > 8 else ""
+    about = "".join(f"; {text}" for text in notes.texts[:5])
+    return (
+        f"{shown(str(candidate.path))}: holds none of {wanted}, but {holds}{more}{about}. "
+        "If the student's files have other names, rename them; else ask for the files again"
+    )
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    sha = hashlib.sha256()
+    for path in sorted(files):
+        for part in (path.encode(), files[path]):
+            sha.update(hashlib.sha256(part).digest())
+    return sha.hexdigest()
+
+
+def _behind_the_wall(
+    choices: Sequence[Choice], files: Mapping[str, bytes], notes: Notes
+) -> dict[str, bytes]:
+    """The taken files under their usual names, then their companions as far as there is room."""
+    result: dict[str, bytes] = {}
+    for choice in choices:
+        if choice.content is not None:
+            result[choice.source.path] = choice.content
+    # A module, and a folder that Python would import in its place.
+    ours = {choice.source.path.lower() for choice in choices}
+    ours |= {posixpath.splitext(path)[0] for path in ours}
+    folders = [posixpath.dirname(choice.path) for choice in choices if choice.path is not None]
+    room = MAX_FILES - sum(len(content) for content in result.values())
+    count = left_out = 0
+    # Python files first: a data file must not take the room of a module. A taken file of another
+    # name comes along under that name too, since the student's other modules import it so.
+    for path in sorted(files, key=lambda path: (not path.lower().endswith(".py"), path)):
+        home = _home(path, folders)
+        if home is None or path.lower().endswith(".ipynb"):
+            continue
+        key = path[len(home) + 1 :] if home else path
+        if key.split("/")[0].lower() in ours:
+            continue
+        if key in result:
+            if result[key] != files[path]:
+                notes.add(
+                    f"{shown(path)}: another file of that name lies beside another of the taken "
+                    "files; the first by path counts for all of them"
+                )
+            continue
+        if len(files[path]) > room or count == MAX_COMPANIONS or _is_in_the_way(key, result):
+            left_out += 1
+            continue
+        result[key] = files[path]
+        room -= len(files[path])
+        count += 1
+    if left_out:
+        notes.add(
+            f"{left_out} files beside the taken ones were left out; there is room for "
+            f"{MAX_COMPANIONS} files and {MAX_FILES // MIB} MiB"
+        )
+    return result
+
+
+def _is_in_the_way(key: str, taken: Mapping[str, bytes]) -> bool:
+    """Would the path have to be a file and a folder at once? Archives can say so."""
+    parts = key.split("/")
+    return any("/".join(parts[:n]) in taken for n in range(1, len(parts))) or any(
+        other.startswith(key + "/") for other in taken
+    )
+
+
+def _home(path: str, folders: Sequence[str]) -> str | None:
+    """The innermost of the folders that holds the path; None if none does."""
+    homes = [folder for folder in folders if not folder or path.startswith(folder + "/")]
+    return max(homes, key=len, default=None)

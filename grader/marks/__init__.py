@@ -1,0 +1,1 @@
+"""From what the checks reported to marks."""

@@ -1,0 +1,97 @@
+"""Marks of the unit questions: a question's marks are split over its checks by their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from grader.assignment import Assignment
+from grader.results import Check, QuestionMark, Statistic
+from grader.suite.observed import Expected, Observed
+
+WAITING = {
+    "run": "a training run; not part of this batch",
+    "written": "marked by hand",
+    "unit": "no check marks this question",
+}
+
+
+def score(
+    assignment: Assignment, expected: Sequence[Expected], observed: Mapping[str, Observed]
+) -> tuple[list[QuestionMark], list[Check]]:
+    """Marks per question and per check.
+
+    A check that did not report is failed. A question with a check that could not be run through
+    our own fault has no marks yet, rather than fewer.
+
+    Args:
+        assignment: whose questions.
+        expected: every check that there is.
+        observed: what each reported, by id.
+    """
+    weights: dict[str, float] = {}
+    for check in expected:
+        weights[check.question] = weights.get(check.question, 0.0) + check.weight
+    checks = []
+    for check in expected:
+        seen = observed.get(check.id, Observed())
+        marks = assignment.question(check.question).marks * check.weight / weights[check.question]
+        checks.append(
+            Check(
+                id=check.id,
+                question=check.question,
+                title=check.title,
+                reason=check.reason,
+                outcome=seen.outcome,
+                weight=check.weight,
+                marks=marks,
+                awarded=marks if seen.outcome == "passed" else 0.0,
+                rationale=seen.rationale,
+                help=seen.help,
+                detail=seen.detail,
+                ending=seen.ending,
+                hints=seen.hints,
+                statistics=[Statistic.model_validate(asdict(f)) for f in seen.findings],
+                seconds=seen.seconds,
+            )
+        )
+    return [_question(assignment, q.id, checks) for q in assignment.about.questions], checks
+
+
+def nothing(assignment: Assignment, awarded: float | None, note: str) -> list[QuestionMark]:
+    """The same verdict for every unit question: zero, or None where it is not graded."""
+    return [
+        QuestionMark(
+            id=q.id,
+            title=q.title,
+            kind=q.kind,
+            marks=q.marks,
+            awarded=awarded if q.kind == "unit" else None,
+            note=note if q.kind == "unit" else WAITING[q.kind],
+        )
+        for q in assignment.about.questions
+    ]
+
+
+def _question(assignment: Assignment, question_id: str, checks: Sequence[Check]) -> QuestionMark:
+    question = assignment.question(question_id)
+    mine = [c for c in checks if c.question == question_id]
+    awarded: float | None = None
+    note = WAITING[question.kind]
+    if mine:
+        if any(c.outcome == "not_graded" for c in mine):
+            note = "not graded: a check could not be run, through no fault of the submission"
+        else:
+            # Not the sum of the parts: full marks must be exactly the question's marks.
+            lost = sum(c.weight for c in mine if c.outcome != "passed")
+            total = sum(c.weight for c in mine)
+            awarded = question.marks * (1.0 - lost / total) if lost < total else 0.0
+            note = ""
+    return QuestionMark(
+        id=question.id,
+        title=question.title,
+        kind=question.kind,
+        marks=question.marks,
+        awarded=awarded,
+        note=note,
+    )

@@ -1,0 +1,178 @@
+"""Puts together what students get: every file of a template, by its path, as bytes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import jinja2
+
+from grader.assignment import Assignment
+from grader.publish.skeleton import PublishError, Skeleton, cut, refuse_leaks, refuse_markers
+
+_HERE = Path(__file__).parent / "template"
+_SUITE = Path(__file__).parents[1] / "suite"
+
+# What the tests need; the versions are those that the project was tried with.
+BASE_REQUIREMENTS = {"numpy": "numpy>=2.0", "pytest": "pytest>=8.3", "torch": "torch>=2.5"}
+# Where the package to install has another name than the module.
+_PACKAGES = {
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+_PYTEST_INI = """\
+# It also keeps pytest from using the settings of a folder further up.
+[pytest]
+testpaths = tests
+addopts = -q
+markers =
+    question(id, weight=1.0): the question that a test belongs to
+"""
+
+
+def template_files(assignment: Assignment) -> dict[str, bytes]:
+    """Every file of the assignment's template, by its path in it, sorted.
+
+    Raises:
+        PublishError: a file is missing, or cannot be published; the message names it.
+    """
+    about = assignment.about
+    skeletons = {
+        source.path: _skeleton(assignment, source.path, source.name) for source in about.files
+    }
+    _check_contracts(assignment, skeletons)
+    for name in about.given:
+        skeletons[name] = _skeleton(assignment, name, Path(name).stem)
+    modules = {path: skeleton.text for path, skeleton in skeletons.items()}
+    files = {
+        **modules,
+        "handout.md": _text(assignment.folder / "handout.md"),
+        "pytest.ini": _PYTEST_INI,
+        **{f"tests/{name}": text for name, text in _suite(assignment).items()},
+    }
+    extra = _other_packages(
+        [text for path, text in files.items() if path.endswith(".py")],
+        {Path(path).stem for path in files},
+    )
+    files["requirements.txt"] = _requirements(extra)
+    files["README.md"] = _readme(assignment, extra)
+    for path, text in files.items():
+        refuse_markers(text, path)
+    refuse_leaks((s for skeleton in skeletons.values() for s in skeleton.secrets), files)
+    return {path: files[path].encode("utf-8") for path in sorted(files)}
+
+
+def _skeleton(assignment: Assignment, path: str, module: str) -> Skeleton:
+    source = assignment.reference / path
+    if path.endswith(".ipynb"):
+        return Skeleton(_text(source))
+    return cut(_text(source), module, str(source))
+
+
+def _check_contracts(assignment: Assignment, skeletons: Mapping[str, Skeleton]) -> None:
+    """Something of every contract must be left to the students."""
+    unwritten = [name for skeleton in skeletons.values() for name in skeleton.unwritten]
+    for question in assignment.about.questions:
+        if question.kind == "written":
+            continue
+        for contract in question.contracts:
+            if not any(name == contract or name.startswith(contract + ".") for name in unwritten):
+                raise PublishError(
+                    f"{assignment.reference}: {contract} is a contract of question {question.id}, "
+                    "but no solution in it is marked; put '### BEGIN SOLUTION' and "
+                    "'### END SOLUTION' around it, or its answer is published"
+                )
+
+
+def _suite(assignment: Assignment) -> dict[str, str]:
+    """The public suite and what it runs on, as files of `tests/`."""
+    tests = {path.name: _text(path) for path in sorted(assignment.public.glob("*.py"))}
+    if not any(name.startswith("test_") for name in tests):
+        raise PublishError(f"{assignment.public}: there is no test_*.py to publish")
+    ours = {
+        "conftest.py": _text(_HERE / "conftest.py"),
+        "expect.py": _text(_SUITE / "expect.py"),
+        "draw.py": _text(_SUITE / "draw.py"),
+        "assignment.json": _description(assignment),
+    }
+    for source in (assignment.probes, assignment.adapters):
+        if source.exists():
+            ours[source.name] = _text(source)
+    if both := sorted(tests.keys() & ours.keys()):
+        raise PublishError(
+            f"{assignment.public / both[0]}: the template has a file of its own of that name; "
+            "rename yours"
+        )
+    return tests | ours
+
+
+def _description(assignment: Assignment) -> str:
+    """What the template's conftest knows of the assignment."""
+    about = assignment.about
+    description = {
+        "title": about.title,
+        "files": {source.name: source.path for source in about.files},
+        "questions": {q.id: q.title for q in about.questions if q.kind == "unit"},
+    }
+    return json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+
+
+def _other_packages(sources: Iterable[str], local: set[str]) -> list[str]:
+    """Packages beyond the base that some file imports, for the runs; sorted."""
+    modules: set[str] = set()
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.split(".")[0])
+    modules -= local | BASE_REQUIREMENTS.keys() | sys.stdlib_module_names
+    return sorted(_PACKAGES.get(module, module) for module in modules)
+
+
+def _requirements(extra: Iterable[str]) -> str:
+    lines = ["# What the tests need:", *BASE_REQUIREMENTS.values()]
+    if extra := list(extra):
+        lines += ["# What the scripts for training and plotting need besides:", *extra]
+    return "\n".join(lines) + "\n"
+
+
+def _readme(assignment: Assignment, extra: Iterable[str]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown
+    )
+    about = assignment.about
+    names = list(BASE_REQUIREMENTS)
+    return environment.get_template("README.md.j2").render(
+        about=about,
+        total=assignment.total_marks,
+        questions_of=about.questions_of,
+        base=f"{', '.join(names[:-1])} and {names[-1]}",
+        extra=list(extra),
+        first_test=next(f"tests/{p.name}" for p in sorted(assignment.public.glob("test_*.py"))),
+    )
+
+
+def _text(path: Path) -> str:
+    """A text file, with line ends as everywhere.
+
+    Raises:
+        PublishError: it is missing or cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PublishError(f"{path}: there is no such file, but the template needs it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PublishError(f"{path}: cannot be read: {error}") from None

@@ -1,0 +1,217 @@
+"""Distributions as inline SVG: a histogram of a class, single points for a handful.
+
+matplotlib draws and lays out; `svg` then makes the picture part of the page. Colours are drawn as
+place-holders that become the page's own, so that one picture serves light, dark and paper.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grader.report import svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Fewer than this say more as points than as bars.
+_FEW = 10
+# Of fewer values than these, twenty bins would be mostly empty.
+_MANY = 40
+_MOST_BINS = 20
+_FEWER_BINS = 10
+_WIDE = (560, 250)
+_NARROW = (330, 230)
+_STEPS = (1.0, 2.0, 2.5, 5.0)
+_MOST_TICKS = 8
+
+_INK, _MUTED, _RULE, _FILL, _ACCENT = (f"#00000{n}" for n in range(1, 6))
+_COLOURS = {
+    _INK: "var(--ink)",
+    _MUTED: "var(--muted)",
+    _RULE: "var(--rule)",
+    _FILL: "var(--fill)",
+    _ACCENT: "var(--accent)",
+}
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "grader",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 12,
+    "axes.edgecolor": _MUTED,
+    "axes.labelcolor": _MUTED,
+    "text.color": _INK,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "text.parse_math": False,
+}
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Values from `low` up to `high`; the last bin of a histogram includes its end."""
+
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a histogram shows.
+
+    Args:
+        title: what the picture is called for those who do not see it.
+        label: what stands on the horizontal axis, with its unit.
+        values: one number per submission.
+        upper: where the axis ends at least; 0 lets the values decide.
+        mean: a solid line stands there.
+        median: a dashed line stands there.
+    """
+
+    title: str
+    label: str
+    values: Sequence[float]
+    upper: float
+    mean: float
+    median: float
+
+    @property
+    def bins(self) -> list[Bin]:
+        """Bins of a round width, from 0 to at least the largest value."""
+        top = max(self.upper, *self.values)
+        most = _MOST_BINS if len(self.values) >= _MANY else _FEWER_BINS
+        width = round_step(top / most) if top > 0 else 1.0
+        number = max(1, math.ceil(top / width - 1e-9))
+        counts = Counter(min(number - 1, int(v / width + 1e-9)) for v in self.values)
+        return [Bin(n * width, (n + 1) * width, counts[n]) for n in range(number)]
+
+    @property
+    def ticks(self) -> list[float]:
+        """Bin edges to write down: from 0, equally spaced, few enough to be read."""
+        edges = [b.low for b in self.bins] + [self.bins[-1].high]
+        return edges[:: math.ceil((len(edges) - 1) / _MOST_TICKS)]
+
+    @property
+    def heights(self) -> list[int]:
+        """For each value, which one of its bin it is, from 1."""
+        width = self.bins[0].high
+        seen: Counter[int] = Counter()
+        heights = []
+        for value in self.values:
+            seen[round(value / width)] += 1
+            heights.append(seen[round(value / width)])
+        return heights
+
+
+def round_step(least: float) -> float:
+    """The smallest round number (1, 2, 2.5 or 5 times a power of ten) that is not below `least`."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(
+        (s * power for s in _STEPS if s * power >= least * (1 - 1e-9)),
+        10 * power,
+    )
+
+
+def draw(distribution: Distribution, name: str) -> str:
+    """Two SVG elements, one for laptops and paper and one for phones; CSS shows the right one.
+
+    Args:
+        name: unique in the page; ids inside the pictures start with it.
+    """
+    return "\n".join(
+        svg.embed(
+            _picture(distribution, width, height),
+            name=f"{name}-{css_class}",
+            css_class=css_class,
+            title=distribution.title,
+            description=_in_words(distribution),
+            colours=_COLOURS,
+        )
+        for css_class, width, height in (("wide", *_WIDE), ("narrow", *_NARROW))
+    )
+
+
+def _in_words(distribution: Distribution) -> str:
+    fullest = max(distribution.bins, key=lambda b: b.count)
+    return (
+        f"{len(distribution.values)} submissions; {distribution.label} from "
+        f"{min(distribution.values):.4g} to {max(distribution.values):.4g}, "
+        f"mean {distribution.mean:.4g}, median {distribution.median:.4g}; most of them, "
+        f"{fullest.count}, between {fullest.low:.4g} and {fullest.high:.4g}."
+    )
+
+
+def _picture(distribution: Distribution, width: int, height: int) -> str:
+    few = len(distribution.values) < _FEW
+    if few:
+        height = 70 + 22 * max(distribution.heights)
+    # Importing matplotlib takes most of a second, and pages of students need none of it.
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    with matplotlib.rc_context():
+        # A matplotlibrc of the machine must not change what a page looks like.
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        # An SVG from matplotlib has 72 units to the inch.
+        layout = ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=2 / 72)
+        figure = Figure(figsize=(width / 72, height / 72), layout=layout)
+        figure.patch.set_visible(False)
+        axes = figure.add_subplot()
+        axes.patch.set_visible(False)
+        axes.spines[["left", "right", "top"]].set_visible(False)
+        axes.spines["bottom"].set_color(_RULE)
+        axes.tick_params(length=0, pad=6)
+        axes.set_xlabel(distribution.label, labelpad=6)
+        if few:
+            _points(axes, distribution)
+        else:
+            _bars(axes, distribution)
+        for value, style in ((distribution.mean, "-"), (distribution.median, (0, (4, 3)))):
+            axes.axvline(value, color=_INK, linewidth=1.5, linestyle=style, zorder=3)
+        end = distribution.bins[-1].high
+        axes.set_xlim(-0.012 * end, 1.012 * end)
+        axes.set_xticks(distribution.ticks)
+        target = io.StringIO()
+        figure.savefig(target, format="svg", metadata={"Date": None})
+    return target.getvalue()
+
+
+def _bars(axes: Axes, distribution: Distribution) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    bins = distribution.bins
+    width = bins[0].high - bins[0].low
+    axes.bar(
+        [b.low + 0.06 * width for b in bins],
+        [b.count for b in bins],
+        width=0.88 * width,
+        align="edge",
+        color=_FILL,
+        zorder=2,
+    )
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.set_ylim(0, max(2, 1.08 * max(b.count for b in bins)))
+    axes.grid(axis="y", color=_RULE, linewidth=0.8, zorder=1)
+    axes.set_ylabel("submissions", labelpad=8)
+
+
+def _points(axes: Axes, distribution: Distribution) -> None:
+    """One point per submission, those of one bin on top of one another."""
+    axes.scatter(
+        list(distribution.values),
+        distribution.heights,
+        s=80,
+        color=_ACCENT,
+        linewidths=0,
+        zorder=4,
+        clip_on=False,
+    )
+    axes.set_ylim(0, max(distribution.heights) + 0.8)
+    axes.set_yticks([])

@@ -1,0 +1,140 @@
+"""What grading a submission yields: one `Result`, stored as JSON, read by reports and exports.
+
+`grader schema` prints the JSON schema of this model. Marks are in the assignment's own marks,
+times in seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from grader.assignment import Kind
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["passed", "failed", "not_graded"]
+Status = Literal["graded", "unreadable", "not_graded"]
+Ending = Literal["returned", "raised", "hung", "crashed"]
+
+
+class Record(BaseModel):
+    """A part of the result; unknown keys are errors so that schema drift is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Hint(Record):
+    """A catalogued misconception whose output equals this submission's."""
+
+    mistake: str = Field(description="name of the catalogued mistake")
+    text: str = Field(description="what the student is told")
+
+
+class Statistic(Record):
+    """What a statistical test found; see grader.stats."""
+
+    test: str
+    passed: bool
+    p_value: float | None = Field(description="chance of a right answer this far out; null: NaN")
+    false_fail: float = Field(description="rate of failing a right answer")
+    miss: float = Field(description="rate of passing an answer that is wrong by `effect`")
+    effect: str
+    exact: bool = Field(description="whether p is uniform for a right answer, or larger")
+    detail: str
+
+    @field_validator("p_value", mode="before")
+    @classmethod
+    def _no_nan(cls, value: float) -> float | None:
+        return None if value != value else value
+
+
+class Check(Record):
+    """One test of the hidden suite, as it went for one submission."""
+
+    id: str = Field(description="pytest node id inside the suite, unique in a result")
+    question: str
+    title: str = Field(description="the test's name as a sentence")
+    reason: str = Field(description="why the test exists: its docstring")
+    outcome: Outcome
+    weight: float = Field(gt=0, description="share of the question's marks, relative")
+    marks: float = Field(ge=0, description="marks that hang on this check")
+    awarded: float = Field(ge=0)
+    rationale: str = Field("", description="what was wrong; safe to show to the student")
+    help: str = Field("", description="what to look at; safe to show to the student")
+    detail: str = Field("", description="inputs, expected and actual values; for the TA only")
+    hints: list[Hint] = []
+    statistics: list[Statistic] = Field([], description="for the TA and the audit")
+    ending: Ending = Field(
+        "returned",
+        description="how the submission's code came back: 'hung' when it ran out of time, "
+        "'crashed' when its process died (a signal, memory, a flood of output)",
+    )
+    seconds: float = Field(0.0, ge=0)
+
+
+class QuestionMark(Record):
+    """What a question earned; `awarded` is null while it is not decided."""
+
+    id: str
+    title: str
+    kind: Kind
+    marks: float
+    awarded: float | None
+    note: str = Field("", description="why it is not graded, or who marks it")
+
+
+class TakenFile(Record):
+    """Which of the submission's files stands for a file of the assignment."""
+
+    name: str = Field(description="module name, as tests call it")
+    taken: str | None = Field(description="path inside the submission; null when none was found")
+    others: list[str] = Field([], description="other candidates that were not taken")
+
+
+class Environment(Record):
+    """What the marks depend on besides the submission."""
+
+    wall: str = Field(description="'bubblewrap', 'landlock' or 'none'")
+    python: str
+    torch: str
+    numpy: str
+    cpu: str = Field(description="vector extensions that torch uses, e.g. AVX2")
+    threads: int
+
+
+class Result(Record):
+    """Everything about one submission."""
+
+    schema_version: int = SCHEMA_VERSION
+    assignment: str
+    assignment_digest: str
+    secret_id: str = Field(description="tells secrets apart without giving one away")
+    submission: str = Field(description="id of the submission, unique in the batch")
+    source: str = Field(description="the path that was given")
+    source_digest: str = Field(description="SHA-256 of what was handed in")
+    status: Status
+    problem: str = Field("", description="why it could not be read or graded")
+    notes: list[str] = Field([], description="what intake noticed, e.g. files that were ignored")
+    files: list[TakenFile] = []
+    questions: list[QuestionMark]
+    checks: list[Check] = []
+    output: str = Field("", description="what the code printed, cut to the limit; for the TA only")
+    environment: Environment | None = None
+    graded_at: str = Field(description="ISO 8601, UTC")
+    seconds: float = Field(ge=0, description="wall time of grading")
+
+    @property
+    def awarded(self) -> float:
+        """Sum of the marks that are decided."""
+        return sum(q.awarded for q in self.questions if q.awarded is not None)
+
+    @property
+    def decided_marks(self) -> float:
+        """Marks that could be earned in the questions that are decided."""
+        return sum(q.marks for q in self.questions if q.awarded is not None)
+
+    @property
+    def total_marks(self) -> float:
+        return sum(q.marks for q in self.questions)

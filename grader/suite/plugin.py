@@ -1,0 +1,329 @@
+"""The pytest plugin: collects a suite once, then runs it for one submission after another.
+
+Pytest stays what it is, with its fixtures, marks, parametrisation and assertion rewriting; only its
+run loop is ours. What a test did not report is failed by whoever knows the list of checks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import types
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from _pytest.outcomes import Skipped
+
+import grader.stats
+from grader.assignment import Assignment
+from grader.suite.draw import Draw
+from grader.suite.expect import CheckFailed, Expect
+from grader.suite.implementations import (
+    Local,
+    Proxy,
+    ReferenceFailed,
+    Remote,
+    SubmissionFailed,
+    load_probes,
+)
+from grader.suite.observed import Expected, Observed
+from grader.wall.errors import WallError
+
+MAX_DETAIL = 6000
+# A backstop for a test that hangs on our side; student code has limits of its own.
+TEST_SECONDS = 120
+
+
+class SuiteError(Exception):
+    """A suite cannot be used: it does not collect, or a test has no question."""
+
+
+@dataclass
+class Run:
+    """One pass over the suite."""
+
+    secret: str
+    remote: Remote
+    observed: dict[str, Observed] = field(default_factory=dict)
+
+
+class SuitePlugin:
+    """Fixtures, marks and reports of a suite.
+
+    Args:
+        assignment: whose suite.
+        serve: called when collection is done, with this plugin; it calls `run` as often as it
+            likes and returns when there is nothing more to grade.
+    """
+
+    def __init__(self, assignment: Assignment, serve: Callable[[SuitePlugin], None]) -> None:
+        self._assignment = assignment
+        self._serve = serve
+        self._modules = tuple(f.name for f in assignment.about.files)
+        self._probes: types.ModuleType = load_probes(assignment)
+        self._local = Local.reference(assignment)
+        self._items: list[pytest.Item] = []
+        self._run: Run | None = None
+        self._expect = Expect()
+        self.expected: tuple[Expected, ...] = ()
+        self.problem = ""
+
+    # --- what the harness calls -------------------------------------------------------------------
+
+    @property
+    def reference_implementation(self) -> Local:
+        """Our implementation, for whoever compares."""
+        return self._local
+
+    def run(self, remote: Remote, secret: str) -> dict[str, Observed]:
+        """Run every check against one submission.
+
+        Args:
+            remote: the submission.
+            secret: what inputs are drawn from.
+
+        Returns:
+            What each check reported, by its id.
+        """
+        self._run = Run(secret, remote)
+        remote.ask_log.secret = self._local.ask_log.secret = secret
+        for index, item in enumerate(self._items):
+            following = self._items[index + 1] if index + 1 < len(self._items) else None
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        observed = self._run.observed
+        self._run = None
+        return observed
+
+    # --- what tests use ---------------------------------------------------------------------------
+
+    @pytest.fixture
+    def submission(self) -> Proxy:
+        """The student's implementation, behind the wall."""
+        assert self._run is not None
+        return Proxy(self._run.remote, self._modules)
+
+    @pytest.fixture
+    def reference(self) -> Proxy:
+        """Our implementation, asked in the same way."""
+        return Proxy(self._local, self._modules)
+
+    @pytest.fixture
+    def probes(self) -> types.ModuleType:
+        """The assignment's probes, to be handed to `submission` and `reference`."""
+        return self._probes
+
+    @pytest.fixture
+    def expect(self) -> Expect:
+        """Comparisons that explain themselves."""
+        self._expect = Expect()
+        return self._expect
+
+    @pytest.fixture
+    def stats(self) -> types.ModuleType:
+        """Statistical tests with stated error rates, for answers that are random."""
+        return grader.stats
+
+    @pytest.fixture
+    def draw(self, request: pytest.FixtureRequest) -> Draw:
+        """Random inputs from the course's secret, other ones for each test."""
+        assert self._run is not None
+        return Draw(self._run.secret, check_id(request.node))
+
+    # --- what pytest calls ------------------------------------------------------------------------
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "question(id, weight=1.0): the question a test marks")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._items = list(session.items)
+        self.expected = tuple(self._expected(item) for item in session.items)
+        ids = [e.id for e in self.expected]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise SuiteError(f"{self._assignment.hidden}: two checks are called {twice[0]}")
+        for question in self._assignment.about.questions:
+            if question.kind == "unit" and all(e.question != question.id for e in self.expected):
+                # A public suite may leave questions out; a hidden one may not, and audit says so.
+                continue
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            self.problem = self.problem or "the suite cannot be collected"
+            return True
+        self._serve(self)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        assert self._run is not None
+        self._run.remote.ask_log.begin(check_id(item))
+        self._local.ask_log.begin(check_id(item))
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        assert self._run is not None
+        seen = self._run.observed.setdefault(check_id(item), Observed())
+        seen.calls = self._run.remote.ask_log.calls
+        seen.findings = self._expect.findings
+        self._expect = Expect()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if self._run is None:
+            return report
+        key = check_id(item)
+        seen = self._run.observed.setdefault(key, Observed())
+        seen.seconds += call.duration
+        if call.excinfo is None:
+            if call.when == "call":
+                seen.outcome, seen.rationale = "passed", ""
+            return report
+        self._explain(seen, call.excinfo.value, str(report.longrepr or ""))
+        return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problem = f"{report.nodeid}: {report.longreprtext}"[-MAX_DETAIL:]
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _expected(self, item: pytest.Item) -> Expected:
+        marker = item.get_closest_marker("question")
+        if marker is None or not marker.args:
+            raise SuiteError(
+                f"{item.nodeid} has no question; write @pytest.mark.question('q1.1') above it"
+            )
+        question = str(marker.args[0])
+        try:
+            self._assignment.question(question)
+        except KeyError:
+            known = ", ".join(q.id for q in self._assignment.about.questions)
+            raise SuiteError(
+                f"{item.nodeid} marks question {question!r}, but assignment.toml has only {known}"
+            ) from None
+        weight = float(marker.kwargs.get("weight", 1.0))
+        if weight <= 0:
+            raise SuiteError(f"{item.nodeid}: weight must be above zero, got {weight:g}")
+        documentation = getattr(getattr(item, "obj", None), "__doc__", "") or ""
+        return Expected(
+            id=check_id(item),
+            question=question,
+            weight=weight,
+            title=title_of(item.name),
+            reason=" ".join(documentation.split()),
+        )
+
+    def _explain(self, seen: Observed, error: BaseException, trace: str) -> None:
+        assert self._run is not None
+        calls = self._run.remote.ask_log.calls
+        asked = "\n".join(call.full() for call in calls[-4:])
+        if isinstance(error, (WallError, ReferenceFailed)):
+            seen.outcome = "not_graded"
+            seen.rationale = "this check could not be run, through no fault of the submission"
+            seen.detail = f"{error}\n{asked}"[:MAX_DETAIL]
+        elif isinstance(error, CheckFailed):
+            seen.outcome = "failed"
+            seen.rationale, seen.help = error.rationale, error.help
+            if isinstance(error, SubmissionFailed):
+                seen.ending = error.ending
+            elif calls:
+                seen.rationale += f" (asked: {calls[-1].outline()})"
+            seen.detail = f"{error.detail}\n{asked}".strip()[:MAX_DETAIL]
+        elif isinstance(error, Skipped):
+            seen.outcome = "failed"
+            seen.rationale = "the check was skipped, which counts as failed"
+        elif type(error).__name__ == "Failed" and "Timeout" in str(error):
+            seen.outcome = "not_graded"
+            seen.rationale = "this check took too long on the grader's side"
+            seen.detail = f"{error}\n{asked}"[:MAX_DETAIL]
+        else:
+            seen.outcome = "failed"
+            seen.rationale = "what came back could not be compared with what the contract says"
+            seen.help = "Look at the type and the shape of what the function returns."
+            seen.detail = f"{trace}\n{asked}"[-MAX_DETAIL:]
+
+
+def check_id(item: pytest.Item) -> str:
+    """Name of a check: file, class if any, test and parameters, wherever the suite lies."""
+    _, _, inside = item.nodeid.partition("::")
+    return f"{Path(str(item.path)).name}::{inside}"
+
+
+def title_of(name: str) -> str:
+    """A test's name as a sentence: `test_jsd_is_zero[W1]` becomes 'Jsd is zero (W1)'."""
+    match = re.fullmatch(r"(?:test_)?([^\[]*)(?:\[(.*)\])?", name)
+    assert match is not None
+    sentence = match[1].replace("_", " ").strip()
+    sentence = sentence[:1].upper() + sentence[1:]
+    return f"{sentence} ({match[2]})" if match[2] else sentence
+
+
+def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugin], None]) -> None:
+    """Collect a suite and hand the plugin to `serve`; returns when `serve` does.
+
+    Raises:
+        SuiteError: it does not collect; the message says which file and why.
+    """
+    # Plugins that happen to be installed must not change marks.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    errors: list[BaseException] = []
+
+    def guarded(plugin: SuitePlugin) -> None:
+        try:
+            serve(plugin)
+        except BaseException as error:
+            errors.append(error)
+
+    plugin = SuitePlugin(assignment, guarded)
+    collector = _ErrorCollector()
+    arguments = [
+        str(suite),
+        *(
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:terminal",
+            "-p",
+            "no:logging",
+            "-p",
+            "no:faulthandler",
+        ),
+        *("-p", "pytest_timeout", "--timeout", str(TEST_SECONDS), "--capture=no"),
+        *("--import-mode=importlib", "--strict-markers", "-c", os.devnull),
+        *("--rootdir", str(assignment.folder)),
+    ]
+    try:
+        status = pytest.main(arguments, plugins=[plugin, collector])
+    finally:
+        _forget_modules(suite)
+    if errors:
+        raise errors[0]
+    if plugin.problem or collector.text:
+        raise SuiteError(plugin.problem or collector.text)
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not plugin.expected:
+        raise SuiteError(f"{suite}: there is no test in it")
+
+
+class _ErrorCollector:
+    """Keeps what pytest would have printed about an error of its own."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+        self.text = str(excinfo.value) or type(excinfo.value).__name__
+        return True
+
+
+def _forget_modules(suite: Path) -> None:
+    """Pytest names modules by their place below the root, so two assignments' would collide."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and suite in Path(file).parents:
+            del sys.modules[name]

@@ -1,0 +1,1 @@
+"""What separates student code from us: isolation, the warm worker and the wire."""

@@ -1,0 +1,187 @@
+"""Turns a fresh fork of the warm process into a cell for one submission, before its code is read.
+
+Two ways: `namespaces` under bubblewrap, and `landlock` where there is no bubblewrap. The order of
+the steps matters: what needs a privilege comes before the privilege is given up.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import kernel
+
+MIB = 2**20
+OPEN_FILES = 256
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where a worker lives and what it may use."""
+
+    wall: str  # 'bubblewrap', 'landlock' or 'none'
+    submission: str  # folder of the student's files, read-only
+    scratch: str  # the only folder that can be written
+    uid: int | None  # ordinary user to become; None: stay
+    memory_mib: int
+    scratch_mib: int
+    processes: int
+    cpu_seconds: int
+    readable: tuple[str, ...] = ()  # landlock: what else may be read
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Cell:
+        """The cell that the trusted side asks for."""
+        return cls(**{**message, "readable": tuple(message["readable"])})
+
+
+def can_administrate() -> bool:
+    """Whether this process holds CAP_SYS_ADMIN (bit 21), and so needs no user namespace."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> 21 & 1)
+    return False
+
+
+def new_namespaces() -> None:
+    """From here on, children live in process, mount and IPC namespaces of their own."""
+    flags = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
+    if not can_administrate():
+        uid, gid = os.getuid(), os.getgid()
+        kernel.unshare(flags | kernel.CLONE_NEWUSER)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    else:
+        kernel.unshare(flags)
+
+
+def mount_cell(cell: Cell) -> None:
+    """A fresh /proc, a fresh scratch of limited size; runs as the first process of the cell."""
+    kernel.mount("none", "/", None, kernel.MS_REC_PRIVATE)
+    safe = kernel.MS_NOSUID | kernel.MS_NODEV
+    kernel.mount("proc", "/proc", "proc", safe | kernel.MS_NOEXEC)
+    size = f"size={cell.scratch_mib}m,nr_inodes=16384,mode=1777"
+    kernel.mount("scratch", cell.scratch, "tmpfs", safe, size)
+    kernel.mount("shm", "/dev/shm", "tmpfs", safe, size)
+    kernel.mount("submission", cell.submission, "tmpfs", safe, "size=64m,mode=0755")
+
+
+def write_files(folder: str, files: dict[str, Any]) -> None:
+    """Put files (bytes as uint8 arrays) into a folder; names were checked by the trusted side."""
+    for name, content in files.items():
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.tobytes())
+        path.chmod(0o444)
+
+
+def seal_submission(cell: Cell) -> None:
+    """Make the submission's folder read-only."""
+    flags = kernel.MS_REMOUNT | kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
+    kernel.mount("submission", cell.submission, "tmpfs", flags)
+
+
+def limit_resources(cell: Cell) -> None:
+    """Memory, processes, files and processor time, for this process and its children."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    # What torch maps is shared and read-only for the most part; the limit is for what comes on top.
+    address_space = pages * resource.getpagesize() + cell.memory_mib * MIB
+    for what, value in (
+        (resource.RLIMIT_AS, address_space),
+        (resource.RLIMIT_NPROC, cell.processes),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_FSIZE, cell.scratch_mib * MIB),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_CPU, cell.cpu_seconds),
+    ):
+        _, hard = resource.getrlimit(what)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (allowed, allowed))
+
+
+def give_up_privileges(cell: Cell) -> None:
+    """Become an ordinary user without any capability, for good."""
+    if cell.uid is not None or cell.wall == "bubblewrap":
+        kernel.drop_bounding_set()
+    keep: tuple[int, ...] = ()
+    if cell.uid is not None:
+        if cell.wall == "landlock" and not _open_to_others(os.__file__):
+            # Python lies in a folder of root's. Landlock still says what may be read at all.
+            keep = (kernel.CAP_DAC_READ_SEARCH,)
+            kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
+        os.setgroups([])
+        os.setresgid(cell.uid, cell.uid, cell.uid)
+        os.setresuid(cell.uid, cell.uid, cell.uid)
+    kernel.set_capabilities(keep)
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    # Becoming another user clears this, so it comes after.
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
+
+
+def close_all_but(*keep: int) -> None:
+    """Close every inherited descriptor that student code has no business with."""
+    open_now = sorted(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+    for descriptor in open_now:
+        if descriptor > 2 and descriptor not in keep:
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue  # the one that listed the folder
+
+
+def redirect_output(output: int) -> None:
+    """Standard output and error go to the descriptor `output`; standard input is empty."""
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+
+
+def confine(cell: Cell, files: dict[str, Any], connection: socket.socket, output: int) -> None:
+    """Everything, in order; after it returns, student code may run.
+
+    Raises:
+        OSError: a protection could not be set up. Nothing of the student's has run then.
+    """
+    redirect_output(output)
+    close_all_but(connection.fileno())
+    if cell.wall == "bubblewrap":
+        mount_cell(cell)
+        write_files(cell.submission, files)
+        seal_submission(cell)
+    else:
+        write_files(cell.submission, files)
+    os.chdir(cell.scratch)
+    os.umask(0o077)
+    os.environ.clear()
+    os.environ.update(
+        HOME=cell.scratch,
+        LOGNAME="student",
+        TMPDIR=cell.scratch,
+        PATH="/usr/bin:/bin",
+        LANG="C.UTF-8",
+        OMP_NUM_THREADS="1",
+        MPLBACKEND="agg",
+        MPLCONFIGDIR=cell.scratch,
+    )
+    if cell.wall == "none":
+        return
+    limit_resources(cell)
+    give_up_privileges(cell)
+    if cell.wall == "landlock":
+        readable = [path for path in cell.readable if Path(path).exists()]
+        kernel.landlock([*readable, cell.submission], [cell.scratch, os.devnull])
+    if kernel.seccomp_available():
+        kernel.refuse_dangerous_calls()
+
+
+def _open_to_others(path: str) -> bool:
+    resolved = Path(path).resolve()
+    return all(p.stat().st_mode & 0o001 for p in resolved.parents)

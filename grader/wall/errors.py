@@ -1,0 +1,19 @@
+"""How a request over the wall can fail."""
+
+from __future__ import annotations
+
+
+class WallError(Exception):
+    """A fault of ours or of the machine: what was asked is not graded, which is never a zero."""
+
+
+class CellLost(Exception):
+    """The student's process is gone; the message says how. It cost the call that did it."""
+
+
+class CallTimeout(CellLost):
+    """No answer within the time limit."""
+
+
+class BadReply(CellLost):
+    """What came back is not what the protocol says, or is larger than it allows."""

@@ -1,0 +1,496 @@
+"""The warm process and its cells, seen from the trusted side."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import psutil
+
+from grader.assignment import Limits
+from grader.wall import isolation
+from grader.wall.behind import wire
+from grader.wall.behind.confine import Cell
+from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
+from grader.wall.isolation import WallKind
+
+MIB = 2**20
+START_SECONDS = 120.0
+SETUP_SECONDS = 30.0
+END_SECONDS = 30.0
+WATCH_SECONDS = 0.25
+# How many times its limit a call may take when the machine gives it too little processor time.
+PATIENCE = 5.0
+# Ordinary users that exist nowhere: a range that no distribution hands out.
+FIRST_UID, UIDS = 1_879_048_192, 2**24
+
+
+class Warm:
+    """A process behind the wall in which torch is imported; it forks one cell at a time.
+
+    Args:
+        wall: which wall, as `isolation.choose` gives it.
+        limits: what each cell may use.
+        given: folder of the files that every student has.
+
+    Raises:
+        WallError: it does not start.
+    """
+
+    def __init__(self, wall: WallKind, limits: Limits, given: Path) -> None:
+        self.wall = wall
+        self.limits = limits
+        self.given = given
+        self.environment: dict[str, Any] = {}
+        self.resident = 0  # bytes that the warm process itself holds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._scratch: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the outermost process, while it runs."""
+        return self._process.pid if self._process else None
+
+    def family(self) -> list[psutil.Process]:
+        """The outermost process and everything below it, parents before children."""
+        assert self._process is not None
+        outermost = psutil.Process(self._process.pid)
+        return [outermost, *outermost.children(recursive=True)]
+
+    def kill_cell(self) -> None:
+        """End the first process of the cell, and by that the cell, from any thread."""
+        with contextlib.suppress(psutil.Error):
+            for first in self._first_processes():
+                first.kill()
+
+    def cell_usage(self) -> tuple[float, bool]:
+        """Processor time of the cell so far, in seconds, and whether it wants more right now."""
+        used, wants = 0.0, False
+        with contextlib.suppress(psutil.Error):
+            for first in self._first_processes():
+                for process in (first, *first.children(recursive=True)):
+                    times = process.cpu_times()
+                    used += times.user + times.system
+                    wants |= process.status() == psutil.STATUS_RUNNING
+        return used, wants
+
+    def _first_processes(self) -> list[psutil.Process]:
+        return [first for keeper in self._innermost.children() for first in keeper.children()]
+
+    def start(self) -> None:
+        """Start it, if it is not running, and wait until torch is imported."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        package = isolation.INSIDE_PACKAGE if self.wall == "bubblewrap" else str(isolation.PACKAGE)
+        root, name = str(Path(package).parent), Path(package).name
+        code = f"import sys; sys.path.insert(0, {root!r}); from {name}.warm import start; start()"
+        settings = json.dumps({"wall": self.wall})
+        command = [sys.executable, "-I", "-c", code, str(theirs.fileno()), settings]
+        if self.wall == "bubblewrap":
+            command = [*isolation.bubblewrap_command(self.given), *command]
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WallError(f"the warm process could not be started: {error}") from None
+        finally:
+            theirs.close()
+        self._control = ours
+        try:
+            self.environment = self._event("ready", START_SECONDS)["environment"]
+        except WallError as error:
+            text = self._last_words()
+            self.close()
+            raise WallError(f"{error}{': ' + text if text else ''}") from None
+        family = self.family()
+        self.resident = sum(_memory(process, exact=True) for process in family)
+        self._innermost = family[-1]
+
+    def fork(
+        self,
+        files: Mapping[str, bytes],
+        sources: Mapping[str, str],
+        *,
+        cpu_seconds: int,
+        own: Sequence[str] = (),
+    ) -> CellHandle:
+        """A fresh cell with these files.
+
+        Args:
+            files: the submission, by relative path.
+            sources: text of `probes` and `adapters`.
+            cpu_seconds: processor time for the whole cell.
+            own: names of the assignment's files, which no stand-in may replace.
+
+        Raises:
+            WallError: the cell could not be set up.
+        """
+        self.start()
+        assert self._control is not None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        read, write = os.pipe()
+        cell = self._cell(cpu_seconds)
+        try:
+            message = json.dumps({"op": "fork", "cell": asdict(cell)}).encode()
+            socket.send_fds(self._control, [message], [theirs.fileno(), write])
+        except OSError as error:
+            ours.close()
+            os.close(read)
+            raise WallError(f"the warm process is gone: {error}") from None
+        finally:
+            theirs.close()
+            os.close(write)
+        handle = CellHandle(self, ours, read)
+        try:
+            self._event("forked", SETUP_SECONDS)
+            handle.setup(files, sources, own)
+        except BaseException:
+            handle.close()
+            raise
+        return handle
+
+    def _cell(self, cpu_seconds: int) -> Cell:
+        uid = FIRST_UID + secrets.randbelow(UIDS) if os.getuid() == 0 else None
+        submission, scratch = isolation.INSIDE_SUBMISSION, isolation.INSIDE_SCRATCH
+        if self.wall != "bubblewrap":
+            self._scratch = Path(tempfile.mkdtemp(prefix="cell-"))
+            self._scratch.chmod(0o755)
+            for folder in ("submission", "scratch"):
+                (self._scratch / folder).mkdir()
+            if uid is not None and self.wall == "landlock":
+                os.chown(self._scratch / "scratch", uid, uid)
+            submission = str(self._scratch / "submission")
+            scratch = str(self._scratch / "scratch")
+        return Cell(
+            wall=self.wall,
+            submission=submission,
+            scratch=scratch,
+            uid=uid,
+            memory_mib=self.limits.memory_mib,
+            scratch_mib=self.limits.scratch_mib,
+            processes=self.limits.processes,
+            cpu_seconds=cpu_seconds,
+            readable=tuple(isolation.landlock_readable(self.given))
+            if self.wall == "landlock"
+            else (),
+        )
+
+    def end_cell(self) -> str:
+        """End the cell and wait until nothing of it is left; says how it ended.
+
+        A warm process that does not manage that is ended itself: the next fork starts another.
+        """
+        how = "its process is gone"
+        try:
+            assert self._control is not None
+            self._control.send(b'{"op": "end"}')
+            # One that ended by itself has been reported already, and again as an answer to this.
+            how = _how(self._event("ended", END_SECONDS)["status"])
+            self._drain()
+        except (OSError, WallError, AssertionError):
+            self.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+        return how
+
+    def _drain(self) -> None:
+        """Swallow a report that crossed ours on the way, so that the next answer is the next."""
+        assert self._control is not None
+        self._control.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            self._control.recv(65536)
+
+    def _event(self, wanted: str, seconds: float) -> dict[str, Any]:
+        assert self._control is not None
+        self._control.settimeout(seconds)
+        try:
+            while True:
+                data = self._control.recv(65536)
+                if not data:
+                    raise WallError("the warm process ended")
+                message: dict[str, Any] = json.loads(data)
+                if message["event"] == wanted:
+                    return message
+        except TimeoutError:
+            raise WallError(f"the warm process gave no answer within {seconds:g} s") from None
+        except OSError as error:
+            raise WallError(f"the warm process is gone: {error}") from None
+
+    def _last_words(self) -> str:
+        if self._process is None or self._process.stderr is None:
+            return ""
+        self._process.kill()
+        lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+    def close(self) -> None:
+        """End the warm process and whatever cell it has."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(0.5 if self._process.poll() is None else 0)
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            if self._process.stderr is not None:
+                self._process.stderr.close()
+            self._process = None
+
+
+class CellHandle:
+    """One cell: requests go in, plain data comes out.
+
+    Nothing else may be read from it, and once a request failed with `CellLost` it is over.
+    """
+
+    def __init__(self, warm: Warm, connection: socket.socket, output: int) -> None:
+        self._warm = warm
+        self._connection = connection
+        self._output = output
+        self._closed = False
+        self.printed = bytearray()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(connection, selectors.EVENT_READ)
+        os.set_blocking(output, False)
+        self._selector.register(output, selectors.EVENT_READ)
+        self._watch = MemoryWatch(warm)
+
+    def setup(
+        self, files: Mapping[str, bytes], sources: Mapping[str, str], own: Sequence[str]
+    ) -> None:
+        """Send the submission; raises WallError if the cell could not be closed off."""
+        message = {
+            "files": {k: np.frombuffer(v, dtype=np.uint8) for k, v in files.items()},
+            "sources": dict(sources),
+            "own": list(own),
+            "given": isolation.INSIDE_GIVEN
+            if self._warm.wall == "bubblewrap"
+            else str(self._warm.given),
+            "reply_mib": self._warm.limits.reply_mib,
+        }
+        try:
+            reply = self.request(message, SETUP_SECONDS)
+        except CellLost as error:
+            raise WallError(f"a cell could not be set up: {error}") from None
+        if not reply.get("ok"):
+            raise WallError(f"a cell could not be set up: {reply.get('error')}")
+
+    def request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send a message and wait for the answer.
+
+        Args:
+            message: plain data, tensors and arrays.
+            seconds: wall time until the answer is here.
+
+        Raises:
+            CallTimeout: it took longer. The cell is closed.
+            BadReply: the answer is malformed or too large. The cell is closed.
+            CellLost: the process ended. The cell is closed.
+        """
+        deadline = Deadline(self._warm, seconds)
+        try:
+            self._send(wire.encode(message), deadline)
+            prefix = self._receive(wire.PREFIX.size, deadline)
+            header, payload = wire.sizes(prefix, max_payload=self._warm.limits.reply_mib * MIB)
+            return wire.decode(self._receive(header, deadline), self._receive(payload, deadline))
+        except wire.WireError as error:
+            self.close()
+            raise BadReply(str(error)) from None
+        except TimeoutError:
+            self.close()
+            raise CallTimeout(f"no answer within {seconds:g} s") from None
+        except (EOFError, ConnectionError):
+            self._read_output()
+            how = self.close()
+            if self._watch.fired:
+                how = f"it used more than the {self._warm.limits.memory_mib} MiB of memory allowed"
+            raise CellLost(how) from None
+
+    def _send(self, frame: bytes, deadline: Deadline) -> None:
+        self._connection.settimeout(max(deadline.remaining(), 0.001))
+        self._connection.sendall(frame)
+
+    def _receive(self, count: int, deadline: Deadline) -> bytes:
+        buffer = bytearray(count)
+        view = memoryview(buffer)
+        self._connection.settimeout(None)
+        while view:
+            remaining = deadline.remaining()
+            if remaining <= 0:
+                raise TimeoutError
+            for key, _ in self._selector.select(min(remaining, WATCH_SECONDS)):
+                if key.fileobj == self._output:
+                    self._read_output()
+                else:
+                    got = self._connection.recv_into(view)
+                    if got == 0:
+                        raise EOFError
+                    view = view[got:]
+        return bytes(buffer)
+
+    def _read_output(self) -> None:
+        """Keep what was printed up to the limit, and let the rest go."""
+        try:
+            data = os.read(self._output, 65536)
+        except BlockingIOError:
+            return
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(self._output)
+            return
+        room = self._warm.limits.output_kib * 1024 - len(self.printed)
+        self.printed += data[: max(room, 0)]
+
+    def close(self) -> str:
+        """End the cell; says how it ended."""
+        if self._closed:
+            return "it is over"
+        self._closed = True
+        self._watch.stop()
+        self._selector.close()
+        how = self._warm.end_cell()
+        os.close(self._output)
+        self._connection.close()
+        return how
+
+
+class Deadline:
+    """A time limit that a busy machine does not make unfair.
+
+    It is wall time. But a cell that still wants the processor when the limit is over, and has got
+    less of it than the limit, was kept waiting by others: it may go on until it has had its time,
+    or until `PATIENCE` times the limit.
+
+    Args:
+        warm: whose cell.
+        seconds: the limit.
+    """
+
+    def __init__(self, warm: Warm, seconds: float) -> None:
+        self._warm = warm
+        self._seconds = seconds
+        self._start = time.monotonic()
+        self._end = self._start + seconds
+        # Only asked for when the limit is near: most calls take a millisecond.
+        self._used_before: float | None = None
+
+    def remaining(self) -> float:
+        """Seconds that are left; zero or less when it is over."""
+        now = time.monotonic()
+        if self._used_before is None and now - self._start > 0.1 * self._seconds:
+            self._used_before = self._warm.cell_usage()[0]
+        if now < self._end or now > self._start + PATIENCE * self._seconds:
+            return min(self._end, self._start + PATIENCE * self._seconds) - now
+        used, wants = self._warm.cell_usage()
+        missing = 0.9 * self._seconds - (used - (self._used_before or 0.0))
+        if wants and missing > 0:
+            self._end = now + missing
+        return self._end - now
+
+
+class MemoryWatch:
+    """Ends a cell whose processes together hold too much memory.
+
+    RLIMIT_AS bounds each process and gives it a clean MemoryError; this bounds their sum, at a
+    quarter of a second's resolution.
+    """
+
+    def __init__(self, warm: Warm) -> None:
+        self.fired = False
+        # One process may reach its own limit and get its MemoryError before this steps in.
+        allowed = (1.5 * warm.limits.memory_mib + 2 * warm.limits.scratch_mib) * MIB
+        self._limit = warm.resident + allowed
+        self._stop = threading.Event()
+        self._warm = warm
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more watching."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(WATCH_SECONDS):
+            with contextlib.suppress(psutil.Error, AssertionError):
+                self._look()
+
+    def _look(self) -> None:
+        family = self._warm.family()
+        # Resident sizes count shared pages many times, but they are cheap: only when their sum is
+        # large is the exact figure worth reading.
+        resident = {process: _memory(process, exact=False) for process in family}
+        if sum(resident.values()) <= self._limit:
+            return
+        exact = {process: _memory(process, exact=True) for process in family}
+        if sum(exact.values()) > self._limit:
+            self.fired = True
+            self._warm.kill_cell()
+
+
+def _memory(process: psutil.Process, *, exact: bool) -> int:
+    """Memory of a process in bytes; exact: with what is shared divided by its sharers."""
+    with contextlib.suppress(psutil.Error):
+        if exact:
+            with contextlib.suppress(psutil.AccessDenied):
+                return int(process.memory_full_info().pss)
+        return int(process.memory_info().rss)
+    return 0
+
+
+def _how(status: int) -> str:
+    if status == 0:
+        return "its process ended by itself (exit status 0)"
+    if status > 128:
+        number = status - 128
+        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+        return f"its process was ended by signal {name}"
+    return f"its process ended with exit status {status}"

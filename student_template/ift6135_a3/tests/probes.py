@@ -1,0 +1,783 @@
+"""Small programs that drive an implementation of this assignment and report what it did.
+
+A probe gets the modules of an implementation as `impl` (`impl.q1_solution`, `impl.gan`,
+`impl.solution`) and inputs as keywords, and returns plain data. The same probe runs on a
+submission and on the reference. Probes know no answers: where one puts a function of its own in
+the place of a submission's, the function is deliberately not what the assignment asks for, so
+that only its use can be seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+# --- for every question -----------------------------------------------------------------------
+
+
+def call(impl: Any, *, function: str, args: list[Any]) -> dict[str, Any]:
+    """Call a function and report its result, and its arguments as they are after the call."""
+    args = [a.clone() if isinstance(a, Tensor) else a for a in args]
+    result = _find(impl, function)(*args)
+    return {"result": _plain(result), "args": [_plain(a) for a in args]}
+
+
+def slopes(
+    impl: Any, *, function: str, args: list[Any], directions: list[list[Any]], step: float
+) -> dict[str, Any]:
+    """Slopes of the sum of a function's results along directions, found in two ways.
+
+    Args:
+        function: e.g. `gan.jsd`.
+        args: where the slope is asked for.
+        directions: each one a list parallel to `args`, with None for what stays as it is.
+        step: the step of the central differences.
+
+    Returns:
+        `autograd` and `differences`, one number per direction each. Where a result does not
+        depend on an argument as far as autograd can see, that argument's share is zero.
+    """
+    target = _find(impl, function)
+    varied = [i for i, d in enumerate(directions[0]) if d is not None]
+
+    def total(values: list[Any]) -> Tensor:
+        return _tensor(target(*values), function).sum()
+
+    leaves = {i: args[i].clone().requires_grad_() for i in varied}
+    # Not the leaves themselves: what happens to an argument in place is another question.
+    result = total([leaves[i] * 1.0 if i in leaves else _copy(a) for i, a in enumerate(args)])
+    gradients = _gradients(result, [leaves[i] for i in varied])
+    along = []
+    differences = []
+    for direction in directions:
+        pairs = zip(varied, gradients, strict=True)
+        along.append(sum(float((g * direction[i]).sum()) for i, g in pairs))
+        ends = [
+            float(total([_moved(a, d, h) for a, d in zip(args, direction, strict=True)]))
+            for h in (step, -step)
+        ]
+        differences.append((ends[0] - ends[1]) / (2 * step))
+    return {"autograd": along, "differences": differences}
+
+
+def raised(impl: Any, *, function: str, args: list[Any]) -> list[str]:
+    """Names of the classes of what a call raises, the most special first; [] if it returns."""
+    try:
+        _find(impl, function)(*args)
+    except Exception as error:
+        return [c.__name__ for c in type(error).__mro__]
+    return []
+
+
+# --- question 1 -------------------------------------------------------------------------------
+
+
+def kl_estimates(
+    impl: Any,
+    *,
+    seed: int,
+    args: list[Any],
+    repeats: int,
+    library_density: bool = False,
+) -> Tensor:
+    """Repeated calls of `kl_gaussian_gaussian_mc`: (repeats, B).
+
+    Args:
+        args: the arguments, with or without `num_samples`.
+        library_density: put torch's own normal density in the place of the submission's
+            `log_likelihood_normal`, in case the estimate is built on it.
+    """
+    _seed(seed)
+    module = impl.q1_solution
+    replaced = {"log_likelihood_normal": _library_log_normal} if library_density else {}
+    rows = []
+    with _in_place_of(module, replaced):
+        for _ in range(repeats):
+            result = _tensor(module.kl_gaussian_gaussian_mc(*args), "kl_gaussian_gaussian_mc")
+            rows.append(result.detach().reshape(-1))
+    return torch.stack(rows)
+
+
+def _library_log_normal(mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+    density = torch.distributions.Normal(mu, torch.exp(logvar / 2)).log_prob(z)
+    return density.reshape(density.shape[0], -1).sum(1)
+
+
+# --- question 2: critics ----------------------------------------------------------------------
+
+
+class SmoothCritic(nn.Module):
+    """C(x) = sum_j a_j tanh(w_j . x) + slope . x, one value per sample of any shape."""
+
+    def __init__(self, w: Tensor, a: Tensor, slope: Tensor) -> None:
+        super().__init__()
+        self.w = nn.Parameter(w.clone())  # (H, D)
+        self.a = nn.Parameter(a.clone())  # (H,)
+        self.slope = nn.Parameter(slope.clone())  # (D,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.reshape(x.shape[0], -1)
+        return torch.tanh(x @ self.w.t()) @ self.a + x @ self.slope
+
+
+class LinearCritic(nn.Module):
+    """C(x) = slope . x: its gradient is the same everywhere."""
+
+    def __init__(self, slope: Tensor) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(slope.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], -1) @ self.slope
+
+
+class BowlCritic(nn.Module):
+    """C(x) = |x - centre|^2 / 2: its gradient tells where it was taken."""
+
+    def __init__(self, centre: Tensor) -> None:
+        super().__init__()
+        self.centre = nn.Parameter(centre.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x.reshape(x.shape[0], -1) - self.centre) ** 2).sum(1) / 2
+
+
+class ElementwiseCritic(nn.Module):
+    """C(x) = slope x + offset in the shape of x, as in the dirac game."""
+
+    def __init__(self, param: Tensor) -> None:
+        super().__init__()
+        self.param = nn.Parameter(param.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.param[0] + self.param[1]
+
+
+class MeanCritic(nn.Module):
+    """C(x) = mean of x over its last axis; it has no parameters."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(-1)
+
+
+CRITICS = {
+    "smooth": SmoothCritic,
+    "linear": LinearCritic,
+    "bowl": BowlCritic,
+    "elementwise": ElementwiseCritic,
+    "mean": MeanCritic,
+}
+
+
+def _critic(critic: dict[str, Any]) -> nn.Module:
+    return CRITICS[critic["kind"]](**{k: v for k, v in critic.items() if k != "kind"})
+
+
+# --- question 2: penalties --------------------------------------------------------------------
+
+
+def penalty(
+    impl: Any,
+    *,
+    seed: int,
+    name: str,
+    p: Tensor,
+    q: Tensor,
+    critic: dict[str, Any],
+    repeats: int = 1,
+    other_values: bool = False,
+) -> dict[str, Any]:
+    """Value of `gan.<name>` on real samples that require a gradient.
+
+    Args:
+        repeats: how often it is called, on the same tensors.
+        other_values: hand over a plain function instead of a module, and as `cp` the values of
+            another function of `p` (the sum of each sample).
+    """
+    _seed(seed)
+    function = getattr(impl.gan, name)
+    module = _critic(critic)
+    p = p.clone().requires_grad_()
+    q = q.clone()
+    values = []
+    for _ in range(repeats):
+        if other_values:
+            cp, cq = p.reshape(p.shape[0], -1).sum(1), q.reshape(q.shape[0], -1).sum(1)
+            values.append(_plain(function(p, cp, q, cq, lambda x: module(x))))
+        else:
+            values.append(_plain(function(p, module(p), q, module(q), module)))
+    return {"value": values[0], "values": values, "p": _plain(p), "q": _plain(q)}
+
+
+def penalty_slopes(
+    impl: Any,
+    *,
+    seed: int,
+    name: str,
+    p: Tensor,
+    q: Tensor,
+    critic: dict[str, Any],
+    directions: list[dict[str, Tensor]],
+    step: float,
+) -> dict[str, Any]:
+    """Slopes of a penalty along directions in the space of the critic's parameters."""
+    function = getattr(impl.gan, name)
+
+    def value_at(module: nn.Module) -> Tensor:
+        _seed(seed)
+        real = p.clone().requires_grad_()
+        fake = q.clone()
+        return _tensor(function(real, module(real), fake, module(fake), module), name).sum()
+
+    return _parameter_slopes(value_at, lambda: _critic(critic), directions, step)
+
+
+# --- question 2: the two losses ---------------------------------------------------------------
+# The stand-ins are not the assignment's losses. They tell apart which function was called, with
+# which arguments and how often.
+
+
+def stand_in_jsd(cp: Tensor, cq: Tensor) -> Tensor:
+    return (torch.tanh(cp) - 2 * cq).mean()
+
+
+def stand_in_w1(cp: Tensor, cq: Tensor) -> Tensor:
+    return (3 * cp - torch.sin(cq)).mean()
+
+
+def stand_in_r1gp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Any) -> Tensor:
+    return (p**2).mean() + 2 * (cp**2).mean() + (q**3).mean() + cq.mean() - 3 * critic(p).mean()
+
+
+def stand_in_ogp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Any) -> Tensor:
+    return p.mean() + torch.tanh(cp).mean() - (q**2).mean() + cq.mean() + 2 * critic(q).mean()
+
+
+PART_STAND_INS: dict[str, Callable[..., Tensor]] = {
+    "jsd": stand_in_jsd,
+    "w1": stand_in_w1,
+    "r1gp": stand_in_r1gp,
+    "ogp": stand_in_ogp,
+}
+LOSS_PARTS = {"JSD": "jsd", "W1": "w1"}
+REGULARIZER_PARTS = {"GP": "ogp", "R1": "r1gp"}
+
+
+def losses(
+    impl: Any,
+    *,
+    seed: int,
+    loss_type: str,
+    reg_type: str | None,
+    reg_cf: float,
+    p: Tensor,
+    q: Tensor,
+    critic: dict[str, Any],
+    stand_ins: bool,
+) -> dict[str, Any]:
+    """What the two functions from `make_losses` return, beside the parts they are made of.
+
+    With `stand_ins`, all four parts are replaced by the ones above, and what goes wrong is
+    reported as `error` instead of raised. Without, only a part that does not work by itself is
+    replaced. `loss` and `regularizer` are what the parts in use give, the real samples requiring
+    a gradient; those that the two functions get do not.
+    """
+    gan = impl.gan
+    module = _critic(critic)
+
+    def whole() -> dict[str, Any]:
+        _seed(seed)
+        metric, critic_loss = gan.make_losses(loss_type, reg_type, reg_cf)
+        return {
+            "metric": _plain(metric(p.clone(), q.clone(), module)),
+            "critic_loss": _plain(critic_loss(p.clone(), q.clone(), module)),
+        }
+
+    if stand_ins:
+        with _in_place_of(gan, PART_STAND_INS):
+            try:
+                return {"error": None, **whole()}
+            except Exception as error:
+                return {"error": f"{type(error).__name__}: {error}"}
+
+    parts: dict[str, Any] = {"loss": LOSS_PARTS[loss_type]}
+    if reg_type is not None:
+        parts["regularizer"] = REGULARIZER_PARTS[reg_type]
+    found, repairs = {}, {}
+    for role, name in parts.items():
+        _seed(seed)
+        real = p.clone().requires_grad_()
+        fake = q.clone()
+        args = [module(real), module(fake)]
+        if role == "regularizer":
+            args = [real, args[0], fake, args[1], module]
+        value = _part(getattr(gan, name, None), args)
+        if value is None:
+            repairs[name] = PART_STAND_INS[name]
+            value = _part(repairs[name], args)
+        found[role] = value
+    with _in_place_of(gan, repairs):
+        return {"error": None, "regularizer": 0.0, **found, **whole()}
+
+
+def _part(function: Any, args: list[Any]) -> Any:
+    """What a part returns as a number, or None if it does not work by itself."""
+    try:
+        value = _plain(function(*args))
+    except Exception:
+        return None
+    return value if isinstance(value, Tensor) and value.numel() == 1 else None
+
+
+def loss_slopes(
+    impl: Any,
+    *,
+    which: str,
+    loss_type: str,
+    p: Tensor,
+    q: Tensor,
+    critic: dict[str, Any],
+    directions: list[dict[str, Tensor]],
+    step: float,
+    stand_ins: bool,
+) -> dict[str, Any]:
+    """Slopes of `metric` or `critic_loss`, without a regulariser.
+
+    The directions are in the critic's parameters or, under the name `q`, in the generated
+    samples, which is the way to the generator's parameters.
+    """
+
+    class Game(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.critic = _critic(critic)
+            self.q = nn.Parameter(q.clone())
+
+    def value_at(game: nn.Module) -> Tensor:
+        metric, critic_loss = impl.gan.make_losses(loss_type)
+        function = metric if which == "metric" else critic_loss
+        return _tensor(function(p.clone(), game.q * 1.0, game.critic), which).sum()
+
+    named = [{k if k == "q" else f"critic.{k}": v for k, v in d.items()} for d in directions]
+    with _in_place_of(impl.gan, PART_STAND_INS if stand_ins else {}):
+        return _parameter_slopes(value_at, Game, named, step)
+
+
+# --- question 2: moving average ---------------------------------------------------------------
+
+
+def moving_average(
+    impl: Any, *, source: list[Tensor], target: list[Tensor], alphas: list[float]
+) -> dict[str, Any]:
+    """Apply the moving average once per alpha; no alpha means the default, once.
+
+    The models are a linear layer, a batch normalisation and a linear layer inside another module.
+
+    Args:
+        source, target: values of the six parameters, in the models' order.
+        alphas: the factors, in order.
+    """
+
+    def model(values: list[Tensor]) -> nn.Module:
+        inner = nn.Sequential(nn.BatchNorm1d(values[2].shape[0]), nn.Linear(*values[4].shape[::-1]))
+        made = nn.Sequential(nn.Linear(*values[0].shape[::-1]), inner)
+        with torch.no_grad():
+            for parameter, value in zip(made.parameters(), values, strict=True):
+                parameter.copy_(value)
+        return made
+
+    source_model, target_model = model(source), model(target)
+    before = list(target_model.parameters())
+    function = impl.gan.apply_exponential_moving_average
+    for alpha in alphas:
+        function(source_model, target_model, alpha)
+    if not alphas:
+        function(source_model, target_model)
+    after = list(target_model.parameters())
+    return {
+        "target": [_plain(t) for t in after],
+        "source": [_plain(t) for t in source_model.parameters()],
+        "same_tensors": len(before) == len(after)
+        and all(a is b for a, b in zip(before, after, strict=True)),
+        "leaves": all(t.is_leaf for t in after),
+    }
+
+
+# --- question 2: the training step ------------------------------------------------------------
+
+
+class TableGenerator(nn.Module):
+    """x = tanh(z w + b), with the noise of its n-th call taken from the n-th row of a table."""
+
+    def __init__(self, w: Tensor, b: Tensor) -> None:
+        super().__init__()
+        self.w = nn.Parameter(w.clone())
+        self.b = nn.Parameter(b.clone())
+        self.next_noise: Callable[[], Tensor] | None = None
+
+    def forward(self, z: Tensor | None = None) -> Tensor:
+        if z is None:
+            assert self.next_noise is not None
+            z = self.next_noise()
+        return torch.tanh(z @ self.w + self.b)
+
+
+class RecordingSGD(torch.optim.SGD):
+    """Plain gradient descent that reports each step before it takes it."""
+
+    def __init__(self, module: nn.Module, lr: float, report: Callable[[], None]) -> None:
+        super().__init__(module.parameters(), lr=lr)
+        self.report = report
+
+    def step(self, closure: Any = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self.report()
+        super().step()
+        return loss
+
+
+def stand_in_metric(p: Tensor, q: Tensor, critic: Any) -> Tensor:
+    return (torch.tanh(critic(p)) - 2 * critic(q)).mean()
+
+
+def stand_in_critic_loss(p: Tensor, q: Tensor, critic: Any) -> Tensor:
+    return (critic(p) ** 2 + 3 * torch.sin(critic(q))).mean()
+
+
+def training(
+    impl: Any,
+    *,
+    seed: int,
+    real: Tensor,
+    noise: Tensor,
+    critic: dict[str, Any],
+    generator: dict[str, Tensor],
+    test_generator: dict[str, Tensor],
+    lr: float,
+    critic_inner_iters: int,
+    steps: int,
+    alpha_ema: float | None,
+) -> list[dict[str, Any]]:
+    """Run `train_step` a few times and report everything that it does, in order.
+
+    `make_losses` and `apply_exponential_moving_average` are replaced by stand-ins, so that what
+    is seen is the training step alone. The n-th batch of real samples is the n-th of `real`, the
+    n-th call of the generator takes the n-th of `noise`.
+
+    Returns:
+        A list of events, each a dictionary whose `event` is one of: `next` and `generate` (with
+        `index`); `critic step` and `generator step` (the flat parameters of both as they are
+        before the step, and the flat gradient, all as tensors); `average` (`source`, `target`,
+        `alpha`); `return` at the end of each training step (`value`, `is_tensor`, and the flat
+        parameters of all three models).
+    """
+    _seed(seed)
+    gan = impl.gan
+    events: list[dict[str, Any]] = []
+    models: dict[str, nn.Module] = {
+        "critic": _critic(critic),
+        "generator": TableGenerator(**generator),
+        "test_generator": TableGenerator(**test_generator),
+    }
+
+    def batches(table: Tensor, event: str) -> Iterator[Tensor]:
+        index = 0
+        while True:
+            events.append({"event": event, "index": index})
+            yield table[index % len(table)].clone()
+            index += 1
+
+    noise_iter = batches(noise, "generate")
+    models["generator"].next_noise = lambda: next(noise_iter)
+    models["test_generator"].next_noise = lambda: noise[0].clone()
+    real_iter = batches(real, "next")
+
+    def state(*names: str) -> dict[str, Tensor]:
+        return {name: _flat(models[name].parameters()) for name in names}
+
+    def report(name: str) -> Callable[[], None]:
+        def step() -> None:
+            gradient = _flat(
+                torch.zeros_like(p) if p.grad is None else p.grad for p in models[name].parameters()
+            )
+            now = state("critic", "generator")
+            events.append({"event": f"{name} step", "gradient": gradient, **now})
+
+        return step
+
+    def stand_in_average(source: Any, target: Any, alpha: float = 0.998) -> None:
+        names = {id(model): name for name, model in models.items()}
+        events.append(
+            {
+                "event": "average",
+                "source": names.get(id(source), "something else"),
+                "target": names.get(id(target), "something else"),
+                "alpha": float(alpha),
+            }
+        )
+
+    critic_optim = RecordingSGD(models["critic"], lr, report("critic"))
+    generator_optim = RecordingSGD(models["generator"], lr, report("generator"))
+    stand_ins = {
+        "make_losses": lambda *args, **kwargs: (stand_in_metric, stand_in_critic_loss),
+        "apply_exponential_moving_average": stand_in_average,
+    }
+    with _in_place_of(gan, stand_ins):
+        # By position: a name is the first thing that people change.
+        train_step = gan.make_train_step("W1", critic_inner_iters, None, 1.0, alpha_ema)
+        for _ in range(steps):
+            value = train_step(
+                real_iter,
+                models["critic"],
+                critic_optim,
+                models["generator"],
+                models["test_generator"],
+                generator_optim,
+            )
+            events.append(
+                {
+                    "event": "return",
+                    "value": _plain(value),
+                    "is_tensor": isinstance(value, Tensor),
+                    **state("critic", "generator", "test_generator"),
+                }
+            )
+    return events
+
+
+# --- question 3 -------------------------------------------------------------------------------
+
+
+def planar(impl: Any, *, u: Tensor, w: Tensor, b: Tensor, x: Tensor, method: str) -> dict[str, Any]:
+    """A planar transformation with these parameters: `forward` or `get_logdet` of x."""
+    layer = _planar(impl, u, w, b)
+    given = x.clone()
+    result = layer(given) if method == "forward" else getattr(layer, method)(given)
+    return {"result": _plain(result), "x": given, "u": _plain(layer.u), "w": _plain(layer.w)}
+
+
+def planar_jacobian(impl: Any, *, u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> Tensor:
+    """Jacobian of the implementation's own `forward` at each row of x: (B, dim, dim)."""
+    layer = _planar(impl, u, w, b)
+    jacobian = torch.autograd.functional.jacobian
+    return torch.stack([jacobian(lambda v: layer(v[None])[0], row) for row in x]).detach()
+
+
+def planar_slopes(
+    impl: Any,
+    *,
+    u: Tensor,
+    w: Tensor,
+    b: Tensor,
+    x: Tensor,
+    method: str,
+    directions: list[dict[str, Tensor]],
+    step: float,
+) -> dict[str, Any]:
+    """Slopes of the sum of `forward` or `get_logdet` along directions in u, w and b."""
+
+    def value_at(layer: nn.Module) -> Tensor:
+        result = layer(x.clone()) if method == "forward" else layer.get_logdet(x.clone())
+        return (_tensor(result, method) ** 2).sum()
+
+    return _parameter_slopes(value_at, lambda: _planar(impl, u, w, b), directions, step)
+
+
+class StandInLayer(nn.Module):
+    """Takes the place of a planar transformation; its two methods have nothing to do with one."""
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        nn.Module.__init__(self)  # not that of the class it is mixed with
+        self.scale = nn.Parameter(scale.clone())
+        self.shift = nn.Parameter(shift.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x * self.scale) + self.shift
+
+    def get_logdet(self, x: Tensor, eps: float = 1e-8) -> Tensor:
+        return (x * self.scale).cos().sum(1, keepdim=True)
+
+
+def flow(
+    impl: Any, *, x: Tensor, layers: list[dict[str, Tensor]], stand_ins: bool
+) -> dict[str, Any]:
+    """A flow over x, and what its own layers give when they are called one after the other.
+
+    Args:
+        layers: for each layer `u`, `w`, `b`, or with `stand_ins` `scale` and `shift`.
+        stand_ins: replace the layers, and report what goes wrong as `error`.
+    """
+    given = x.clone()
+    if stand_ins:
+        try:
+            z, logdet = _flow(impl, x.shape[1], layers, stand_ins)(given)
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}"}
+        return {"error": None, "z": _plain(z), "logdet": _plain(logdet), "x": given}
+    made = _flow(impl, x.shape[1], layers, stand_ins)
+    z, logdet = made(given)
+    chain = {"z": None, "logdets": []}
+    try:
+        point = x.clone()
+        for layer in made.layers:
+            chain["logdets"].append(_plain(layer.get_logdet(point.clone())))
+            point = _plain(layer(point.clone()))
+        chain["z"] = point
+    except Exception:
+        chain = {"z": None, "logdets": []}
+    return {"error": None, "z": _plain(z), "logdet": _plain(logdet), "x": given, "chain": chain}
+
+
+def flow_slopes(
+    impl: Any,
+    *,
+    x: Tensor,
+    layers: list[dict[str, Tensor]],
+    directions: list[dict[str, Tensor]],
+    step: float,
+    stand_ins: bool,
+) -> dict[str, Any]:
+    """Slopes of the sum of the squares of a flow's two results in all layers' parameters."""
+
+    def value_at(made: nn.Module) -> Tensor:
+        z, logdet = made(x.clone())
+        return (_tensor(z, "Flow.forward") ** 2).sum() + (_tensor(logdet, "logdet") ** 2).sum()
+
+    named = [{f"layers.{k}": v for k, v in d.items()} for d in directions]
+    build = lambda: _flow(impl, x.shape[1], layers, stand_ins)  # noqa: E731
+    return _parameter_slopes(value_at, build, named, step)
+
+
+def _planar(impl: Any, u: Tensor, w: Tensor, b: Tensor) -> nn.Module:
+    layer = impl.solution.PlanarTransformation(u.numel())
+    for name, value in (("u", u), ("w", w), ("b", b)):
+        parameter = getattr(layer, name)
+        parameter.data = value.clone().reshape(parameter.shape)
+    return layer
+
+
+def _flow(impl: Any, dim: int, layers: list[dict[str, Tensor]], stand_ins: bool) -> nn.Module:
+    made = impl.solution.Flow(dim, len(layers))
+    if stand_ins:
+        # A planar transformation as far as isinstance can tell.
+        layer = type("StandIn", (StandInLayer, impl.solution.PlanarTransformation), {})
+        made.layers = nn.ModuleList([layer(**values) for values in layers])
+        return made
+    for layer, values in zip(made.layers, layers, strict=True):
+        for name, value in values.items():
+            parameter = getattr(layer, name)
+            parameter.data = value.clone().reshape(parameter.shape)
+    return made
+
+
+# --- parts of the probes ----------------------------------------------------------------------
+
+
+def _seed(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def _find(impl: Any, function: str) -> Any:
+    found = impl
+    for name in function.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """The value as it may leave the probe: a tensor without its graph, a number, or a type's name.
+
+    The name of a type is nothing that a test accepts; it makes the message say what came back.
+    """
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray | np.generic):
+        return torch.as_tensor(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return f"a value of type {type(value).__name__}"
+
+
+def _tensor(value: Any, what: str) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{what} returned {type(value).__name__}, not a tensor")
+    return value
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def _moved(value: Any, direction: Any, step: float) -> Any:
+    return _copy(value) if direction is None else value + step * direction
+
+
+def _flat(tensors: Any) -> Tensor:
+    return torch.cat([t.detach().reshape(-1) for t in tensors]).clone()
+
+
+def _gradients(result: Tensor, wanted: list[Tensor]) -> list[Tensor]:
+    """Gradients of a number, zeros where it does not depend on a tensor."""
+    if not result.requires_grad:
+        return [torch.zeros_like(t) for t in wanted]
+    found = torch.autograd.grad(result, wanted, allow_unused=True)
+    return [torch.zeros_like(t) if g is None else g for t, g in zip(wanted, found, strict=True)]
+
+
+def _parameter_slopes(
+    value_at: Callable[[nn.Module], Tensor],
+    build: Callable[[], nn.Module],
+    directions: list[dict[str, Tensor]],
+    step: float,
+) -> dict[str, Any]:
+    """Slopes of `value_at(build())` in the module's parameters, by autograd and by differences."""
+    module = build()
+    parameters = dict(module.named_parameters())
+    names = list(directions[0])
+    gradients = dict(
+        zip(names, _gradients(value_at(module), [parameters[n] for n in names]), strict=True)
+    )
+    along, differences = [], []
+    for direction in directions:
+        flat = {n: d.reshape(parameters[n].shape) for n, d in direction.items()}
+        along.append(sum(float((gradients[n] * d).sum()) for n, d in flat.items()))
+        ends = []
+        for h in (step, -step):
+            moved = copy.deepcopy(build())
+            with torch.no_grad():
+                for n, d in flat.items():
+                    dict(moved.named_parameters())[n].add_(h * d)
+            ends.append(float(value_at(moved)))
+        differences.append((ends[0] - ends[1]) / (2 * step))
+    return {"autograd": along, "differences": differences}
+
+
+@contextlib.contextmanager
+def _in_place_of(module: Any, replacements: dict[str, Any]) -> Iterator[None]:
+    """Put functions in the place of a module's own, for a while."""
+    missing = object()
+    before = {name: getattr(module, name, missing) for name in replacements}
+    try:
+        for name, value in replacements.items():
+            setattr(module, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            if value is missing:
+                delattr(module, name)
+            else:
+                setattr(module, name, value)

@@ -1,0 +1,208 @@
+"""The audit notices suites that are too weak, too strict or punish twice; hints name the cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader.assignment import Assignment
+from grader.audit.page import write_page
+from grader.audit.run import audit, hunt_flakes
+from grader.audit.verdict import Audit
+from grader.catalogue import CatalogueError, read_catalogue
+from grader.results import Result
+from grader.wall import isolation
+from tests.batch.test_batch import grade
+from tests.conftest import RIGHT, write_tree
+
+
+def run(toy: Assignment, secret: str = "s") -> Audit:
+    return audit(
+        Assignment(toy.folder, toy.reference), wall="none", jobs=1, secret=secret, measure=0
+    )
+
+
+def test_a_good_suite_passes(toy: Assignment, tmp_path: Path) -> None:
+    found = audit(toy, wall=isolation.choose(), jobs=2, measure=3)
+    assert found.problems == [] and found.uncovered == []
+    assert [v.name for v in found.verdicts][:2] == ["reference", "template"]
+    by_name = {v.name: v for v in found.verdicts}
+    assert by_name["mean_is_a_sum"].lost == pytest.approx({"q1.1": 2.0})
+    assert by_name["template"].lost == pytest.approx({"q1.1": 4.0, "q1.2": 3.0})
+    assert found.weak_checks == [
+        "test_toy.py::test_mean_leaves_its_input_alone",
+        "test_toy.py::test_total_has_the_right_value[1]",
+    ]
+    page = write_page(toy, found, tmp_path / "docs")
+    assert "mean_over_the_wrong_axis" in page.read_text()
+    assert (tmp_path / "docs" / "toy.png").stat().st_size > 1000
+
+
+def test_a_suite_that_is_too_weak_is_found(toy: Assignment) -> None:
+    test = toy.hidden / "test_toy.py"
+    # Squares cannot tell a total from ... anything but its size.
+    text = test.read_text().replace("reference.total.total(x), terms", "None, terms")
+    text = text.replace(
+        "expect.close(submission.total.total(x), None, terms=size)",
+        "expect.finite(submission.total.total(x))",
+    )
+    test.write_text(text)
+    problems = "\n".join(run(toy).problems)
+    assert "mistake total_is_a_mean: q1.2: lost nothing" in problems
+
+
+def test_a_suite_that_is_too_strict_is_found(toy: Assignment) -> None:
+    (toy.folder / "variants" / "strict.py").write_text(
+        "from grader.audit import variant\n\n"
+        "@variant('mean.mean', because='the axis may stay')\n"
+        "def mean_keeps_its_axis(x):\n    return x.mean(1, keepdim=True)\n"
+    )
+    assert any("variant mean_keeps_its_axis" in p for p in run(toy).problems)
+
+
+def test_a_suite_that_punishes_twice_is_found(toy: Assignment) -> None:
+    test = toy.hidden / "test_toy.py"
+    more = (
+        "\n\n@pytest.mark.question('q1.2')\n"
+        "def test_total_needs_the_mean(submission, reference, draw, expect):\n"
+        "    x = draw.normal(2, 3)\n"
+        "    expect.close(submission.mean.mean(x), reference.mean.mean(x))\n"
+    )
+    test.write_text(test.read_text() + more)
+    assert any("for a mistake in q1.1" in p for p in run(toy).problems)
+
+
+def test_a_template_that_earns_marks_is_found(toy: Assignment) -> None:
+    more = "\n\n@pytest.mark.question('q1.2')\ndef test_nothing(submission):\n    pass\n"
+    test = toy.hidden / "test_toy.py"
+    test.write_text(test.read_text() + more)
+    assert any(p.startswith("template template: q1.2: got") for p in run(toy).problems)
+
+
+def test_flakes_are_hunted(toy: Assignment) -> None:
+    count, failures = hunt_flakes(toy, wall="none", jobs=1, repeat=3)
+    assert count == 3 * 3 * 5 and failures == []
+    test = toy.hidden / "test_toy.py"
+    more = (
+        "\n\n@pytest.mark.question('q1.2')\n"
+        "def test_flaky(draw, expect):\n"
+        "    expect.true(draw.number(0, 1) < 0.5, 'flaky')\n"
+    )
+    test.write_text(test.read_text() + more)
+    toy = Assignment(toy.folder, toy.reference)
+    _, failures = hunt_flakes(toy, wall="none", jobs=1, repeat=12)
+    assert 0 < len(failures) < 36 and "secret" in failures[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("@mistake('mean.mean', hint='x')\ndef f(x):\n    return x\n", "fails, hint"),
+        ("@mistake('mean.nosuch', fails=[], hint='x')\ndef f(x):\n    return x\n", "no question"),
+        ("@mistake('a', fails=list(), hint='x')\ndef f(x):\n    return x\n", "plain texts"),
+        (
+            "@mistake('mean.mean', fails=[], hint='x')\ndef mean_is_a_sum(x):\n    return x\n",
+            "already",
+        ),
+        ("def f(:\n", "invalid syntax"),
+    ],
+)
+def test_malformed_entries_are_named(toy: Assignment, text: str, words: str) -> None:
+    (toy.folder / "mistakes" / "z.py").write_text("from grader.audit import mistake\n\n" + text)
+    with pytest.raises(CatalogueError, match=words) as error:
+        read_catalogue(toy)
+    assert "z.py" in str(error.value)
+
+
+# --- hints ----------------------------------------------------------------------------------------
+
+
+def hints(result: Result) -> set[str]:
+    return {h.mistake for c in result.checks for h in c.hints}
+
+
+def test_a_misconception_is_named_and_a_guess_is_not(toy: Assignment, tmp_path: Path) -> None:
+    def with_mean(code: str) -> dict[str, str]:
+        return RIGHT | {"mean.py": f"import torch\n\n\ndef mean(x):\n    return {code}\n"}
+
+    for name, files in {
+        "sums": with_mean("torch.einsum('ij->i', x)"),
+        "wrong_axis": with_mean("x.transpose(0, 1).mean(1)"),
+        "something_else": with_mean("x.sum(1) * 0.3"),
+        "nearly": with_mean("x.sum(1) * 1.0002"),
+        "right": RIGHT,
+        "two": RIGHT
+        | with_mean("x.sum(1)")
+        | {"total.py": "def total(x):\n    return x.sum() / len(x)\n"},
+        "raises": with_mean("x.sum(7)"),
+    }.items():
+        write_tree(tmp_path / "class" / name, files)
+    results = grade(toy, tmp_path / "class", tmp_path / "out", isolation.choose())
+    found = {name: hints(result) for name, result in results.items()}
+    assert found == {
+        "sums": {"mean_is_a_sum"},
+        "wrong_axis": {"mean_over_the_wrong_axis"},
+        "something_else": set(),
+        "nearly": set(),
+        "right": set(),
+        "two": {"mean_is_a_sum", "total_is_a_mean"},
+        "raises": set(),
+    }
+    failed = [c for c in results["sums"].checks if c.outcome == "failed"]
+    assert failed and all(c.hints for c in failed)
+
+
+def test_mistakes_that_agree_are_both_named_or_none(toy: Assignment, tmp_path: Path) -> None:
+    write_tree(
+        tmp_path / "class" / "sums", RIGHT | {"mean.py": "def mean(x):\n    return x.sum(1)\n"}
+    )
+    entry = (
+        "from grader.audit import mistake\n\n\n"
+        "@mistake('mean.mean', fails=['test_mean_has_the_right_value'], hint='another story')\n"
+        "def {name}(x):\n    return x.sum(1)\n"
+    )
+    (toy.folder / "mistakes" / "q1_more.py").write_text(entry.format(name="twin"))
+    toy = Assignment(toy.folder, toy.reference)
+    results = grade(toy, tmp_path / "class", tmp_path / "out", "none")
+    assert hints(results["sums"]) == {"mean_is_a_sum", "twin"}
+    (toy.folder / "mistakes" / "q1_more2.py").write_text(entry.format(name="triplet"))
+    toy = Assignment(toy.folder, toy.reference)
+    results = grade(toy, tmp_path / "class", tmp_path / "out2", "none")
+    assert hints(results["sums"]) == set()
+
+
+# --- error rates ----------------------------------------------------------------------------------
+
+STATISTICAL = """
+
+@pytest.mark.question('q1.2', weight={weight})
+def test_noise(draw, expect, stats):
+    values = draw.normal(50, mean={mean}).numpy()
+    expect.plausible(
+        stats.normal_mean(values, 0, 1, false_fail={false_fail}, effect={effect}), 'odd'
+    )
+"""
+
+
+@pytest.mark.parametrize(
+    ("mean", "false_fail", "effect", "words"),
+    [
+        (0, 1e-8, 1.5, None),
+        (0, 1e-3, 1.5, "false-fail rate"),
+        (0, 1e-8, 0.5, "misses"),
+        (0.5, 1e-8, 1.5, "not uniform"),
+    ],
+)
+def test_promises_of_statistical_tests_are_checked(
+    toy: Assignment, mean: float, false_fail: float, effect: float, words: str | None
+) -> None:
+    test = toy.hidden / "test_toy.py"
+    text = STATISTICAL.format(weight=1, mean=mean, false_fail=false_fail, effect=effect)
+    test.write_text(test.read_text() + text)
+    toy = Assignment(toy.folder, toy.reference)
+    found = audit(toy, wall="none", jobs=1, secret="s", measure=25)
+    (rate,) = found.rates
+    assert rate.measured == 26
+    problems = [p for p in found.problems if "test_noise" in p and "normal mean" in p]
+    assert (problems == []) if words is None else any(words in p for p in problems)

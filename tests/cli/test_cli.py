@@ -1,0 +1,125 @@
+"""The commands as people type them, on the toy assignment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RIGHT, TOY, write_tree
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tree(tmp_path_factory.mktemp("home"), TOY)
+
+
+def grader(home: Path, *arguments: str | Path, status: int = 0, errors: bool = False) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", "from grader.cli import main; main()", *map(str, arguments)],
+        env=os.environ | {"GRADER_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stderr if errors else done.stdout
+
+
+COMMANDS = (
+    *("list", "show", "publish", "audit", "check", "grade", "report", "export", "doctor"),
+    *("schema", "demo"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(home: Path, command: str) -> None:
+    assert f"Example: grader {command}" in " ".join(grader(home, command, "--help").split())
+
+
+def test_list_and_show(home: Path) -> None:
+    rows = {row["name"]: row for row in json.loads(grader(home, "list", "--json"))}
+    assert rows["toy"]["marks"] == 10
+    text = grader(home, "show", "toy")
+    assert "q1.1" in text and "mean.mean" in text and "7 unit" in text
+    assert json.loads(grader(home, "show", "toy", "--json"))["name"] == "toy"
+
+
+def test_an_unknown_assignment_is_named(home: Path) -> None:
+    assert "'nosuch'" in grader(home, "show", "nosuch", status=2, errors=True)
+
+
+def test_schema_describes_a_result(home: Path) -> None:
+    assert "checks" in json.loads(grader(home, "schema"))["properties"]
+
+
+def test_doctor_names_a_wall(home: Path) -> None:
+    facts = json.loads(grader(home, "doctor", "--json"))
+    assert facts["wall"] in ("bubblewrap", "landlock") and facts["slots"] >= 1
+
+
+def test_grade_report_and_export(home: Path, tmp_path: Path) -> None:
+    write_tree(tmp_path / "class" / "alice", RIGHT)
+    write_tree(tmp_path / "class" / "bob", RIGHT | {"mean.py": "def mean(x):\n    return x\n"})
+    out = tmp_path / "out"
+    rows = json.loads(grader(home, "grade", "toy", tmp_path / "class", "--out", out, "--json"))
+    assert {r["submission"]: r["awarded"] for r in rows} == {"alice": 7.0, "bob": 4.0}
+    page = out / "reports" / "class.html"
+    assert "alice" in page.read_text() and (out / "marks.csv").exists()
+    page.unlink()
+    grader(home, "report", out)
+    assert page.exists()
+    grader(home, "export", out, "--format", "moodle", "--to", tmp_path / "m.csv")
+    assert (tmp_path / "m.csv").read_text()
+    again = grader(home, "grade", "toy", tmp_path / "class", "--out", out, errors=True)
+    assert "2 of 2 are graded already" in again
+
+
+def test_only_grades_one_and_says_if_there_is_no_such(home: Path, tmp_path: Path) -> None:
+    for name in ("alice", "bob"):
+        write_tree(tmp_path / "class" / name, RIGHT)
+    arguments = ("grade", "toy", tmp_path / "class", "--out", tmp_path / "out", "--json")
+    rows = json.loads(grader(home, *arguments, "--only", "bob"))
+    assert [r["submission"] for r in rows] == ["bob"]
+    assert "carol" in grader(home, *arguments, "--only", "carol", status=2, errors=True)
+
+
+def test_check_explains_failures_and_gives_no_marks(home: Path, tmp_path: Path) -> None:
+    write_tree(tmp_path / "right", RIGHT)
+    assert "1 of 1 public checks passed" in grader(home, "check", tmp_path / "right")
+    write_tree(tmp_path / "wrong", RIGHT | {"mean.py": "def mean(x):\n    return 2 * x.mean(1)\n"})
+    text = grader(home, "check", tmp_path / "wrong", status=1)
+    assert "failed  Mean of ones is one" in text
+    assert "what: the result is wrong" in text and "why: A mean of ones is one." in text
+    assert not re.search(r"\bmarks?:", text)
+
+
+def test_publish_writes_a_template_without_solutions(home: Path, tmp_path: Path) -> None:
+    grader(home, "publish", "toy", "--to", tmp_path / "template")
+    text = (tmp_path / "template" / "mean.py").read_text()
+    assert "NotImplementedError" in text and "x.sum(1)" not in text
+    assert "--force" in grader(
+        home, "publish", "toy", "--to", tmp_path / "template", status=2, errors=True
+    )
+
+
+def test_a_store_that_is_none_is_an_error(home: Path, tmp_path: Path) -> None:
+    assert "no such file" in grader(home, "report", tmp_path, status=2, errors=True)
+
+
+def test_grade_refuses_without_a_wall(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from grader.wall import isolation
+    from grader.wall.errors import WallError
+
+    nothing = (isolation.Finding("bubblewrap", False, "gone"),)
+    monkeypatch.setattr(isolation, "survey", lambda: nothing)
+    with pytest.raises(WallError, match="--isolation none"):
+        isolation.choose("auto")
+    assert isolation.choose("none") == "none"

@@ -1,0 +1,230 @@
+"""A toy assignment: small enough to read, with everything that a real one has."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from grader.assignment import Assignment
+from grader.wall import isolation
+
+TOY = {
+    "assignments/toy/assignment.toml": """
+        name = "toy"
+        title = "Means and sums"
+        course = "Toy course"
+        university = "Nowhere"
+        given = ["constants.py"]
+
+        [limits]
+        call_seconds = 2.0
+        import_seconds = 5.0
+        submission_seconds = 30.0
+        memory_mib = 512
+
+        [[files]]
+        name = "mean"
+        path = "mean.py"
+        aliases = ["average.py"]
+
+        [[files]]
+        name = "total"
+        path = "total.py"
+
+        [[parts]]
+        id = "q1"
+        title = "Everything"
+        marks = 10
+
+        [[questions]]
+        id = "q1.1"
+        title = "Mean"
+        kind = "unit"
+        marks = 4
+        contracts = ["mean.mean"]
+
+        [[questions]]
+        id = "q1.2"
+        title = "Total"
+        kind = "unit"
+        marks = 3
+        contracts = ["total.total"]
+
+        [[questions]]
+        id = "q1.3"
+        title = "Discuss"
+        kind = "written"
+        marks = 3
+    """,
+    "assignments/toy/handout.md": "# Means and sums\n",
+    "assignments/toy/probes.py": '''
+        """Probes of the toy."""
+
+
+        def mean_and_input(impl, *, x):
+            """The mean, and the input after the call."""
+            value = impl.mean.mean(x)
+            return {"mean": value, "x": x}
+    ''',
+    "assignments/toy/hidden/test_toy.py": '''
+        import pytest
+
+
+        @pytest.mark.question("q1.1", weight=2)
+        def test_mean_has_the_right_value(submission, reference, draw, expect):
+            """A mean is a sum divided by a count."""
+            x = draw.normal(4, 5)
+            expect.close(submission.mean.mean(x), reference.mean.mean(x), what="the mean")
+
+
+        @pytest.mark.question("q1.1")
+        def test_mean_has_the_right_shape(submission, draw, expect):
+            """One mean per row."""
+            expect.shape(submission.mean.mean(draw.normal(4, 5)), (4,))
+
+
+        @pytest.mark.question("q1.1")
+        def test_mean_leaves_its_input_alone(submission, probes, draw, expect):
+            """The caller needs it again."""
+            x = draw.normal(2, 3)
+            expect.unchanged(submission(probes.mean_and_input, x=x)["x"], x, what="x")
+
+
+        @pytest.mark.question("q1.2")
+        @pytest.mark.parametrize("size", [1, 7])
+        def test_total_has_the_right_value(submission, reference, draw, expect, size):
+            """A total adds everything up."""
+            x = draw.normal(size)
+            expect.close(submission.total.total(x), reference.total.total(x), terms=size)
+    ''',
+    "assignments/toy/mistakes/q1.py": '''
+        """Mistakes of the toy."""
+
+        from grader.audit import mistake
+
+
+        @mistake(
+            "mean.mean",
+            fails=["test_mean_has_the_right_value"],
+            hint="This is the sum of each row; divide it by the number of columns.",
+        )
+        def mean_is_a_sum(x):
+            return x.sum(1)
+
+
+        @mistake(
+            "mean.mean",
+            fails=["test_mean_has_the_right_value"],
+            hint="This is the mean over the rows; the mean of each row was asked for.",
+        )
+        def mean_over_the_wrong_axis(x):
+            return x.mean(0)
+
+
+        @mistake(
+            "total.total",
+            fails=["test_total_has_the_right_value[7]"],
+            hint="This is the mean; add the values up.",
+        )
+        def total_is_a_mean(x):
+            return x.mean()
+    ''',
+    "assignments/toy/variants/q1.py": '''
+        """Variants of the toy."""
+
+        import torch
+
+        from grader.audit import variant
+
+
+        @variant("mean.mean", because="The library's own mean.")
+        def mean_of_the_library(x):
+            return torch.mean(x, dim=1)
+
+
+        @variant("total.total", because="A loop over the entries.")
+        def total_in_a_loop(x):
+            result = torch.zeros(())
+            for value in x:
+                result = result + value
+            return result
+    ''',
+    "assignments/toy/public/test_public.py": '''
+        import pytest
+        import torch
+
+
+        @pytest.mark.question("q1.1")
+        def test_mean_of_ones_is_one(submission, expect):
+            """A mean of ones is one."""
+            expect.close(submission.mean.mean(torch.ones(2, 3)), torch.ones(2))
+    ''',
+    "reference/toy/constants.py": "ZERO = 0.0\n",
+    "reference/toy/mean.py": '''
+        """Means."""
+
+        from torch import Tensor
+
+
+        def mean(x: Tensor) -> Tensor:
+            """Mean of each row, (B, D) to (B,)."""
+            ### BEGIN SOLUTION
+            return x.sum(1) / x.shape[1]
+            ### END SOLUTION
+    ''',
+    "reference/toy/total.py": '''
+        """Totals."""
+
+        from torch import Tensor
+
+
+        def total(x: Tensor) -> Tensor:
+            """Sum of all, (N,) to ()."""
+            ### BEGIN SOLUTION
+            return x.sum()
+            ### END SOLUTION
+    ''',
+}
+
+RIGHT = {
+    "mean.py": "def mean(x):\n    return x.mean(dim=1)\n",
+    "total.py": "import constants\n\ndef total(x):\n    return x.sum() + constants.ZERO\n",
+}
+
+
+def write_tree(root: Path, files: dict[str, str]) -> Path:
+    """Write files below a folder; texts may be indented."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def toy_home(tmp_path: Path) -> Path:
+    """A folder with `assignments/toy` and `reference/toy`, as GRADER_HOME wants it."""
+    return write_tree(tmp_path / "home", TOY)
+
+
+@pytest.fixture
+def toy(toy_home: Path) -> Assignment:
+    """The toy assignment."""
+    return Assignment(toy_home / "assignments" / "toy", toy_home / "reference" / "toy")
+
+
+@pytest.fixture
+def right_files() -> dict[str, str]:
+    """A right submission of the toy."""
+    return dict(RIGHT)
+
+
+@pytest.fixture(params=["bubblewrap", "landlock"])
+def wall(request: pytest.FixtureRequest) -> isolation.WallKind:
+    """Each wall that works on this machine."""
+    finding = next(f for f in isolation.survey() if f.wall == request.param)
+    if not finding.works:
+        pytest.skip(f"{finding.wall}: {finding.explanation}")
+    return finding.wall

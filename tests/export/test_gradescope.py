@@ -1,0 +1,105 @@
+"""`results.json` for Gradescope."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from grader.export import gradescope_results
+
+# From https://gradescope-autograders.readthedocs.io/en/latest/specs/ : what it lists, and no more.
+VISIBILITY = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}
+TEXT_FORMAT = {"enum": ["text", "html", "simple_format", "md", "ansi"]}
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["tests"],
+    "properties": {
+        "score": {"type": "number"},
+        "execution_time": {"type": "number", "minimum": 0},
+        "output": {"type": "string"},
+        "output_format": TEXT_FORMAT,
+        "test_output_format": TEXT_FORMAT,
+        "test_name_format": TEXT_FORMAT,
+        "visibility": VISIBILITY,
+        "stdout_visibility": VISIBILITY,
+        "extra_data": {"type": "object"},
+        "tests": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["name", "max_score", "output", "visibility"],
+                "properties": {
+                    "score": {"type": "number"},
+                    "max_score": {"type": "number"},
+                    "status": {"enum": ["passed", "failed"]},
+                    "name": {"type": "string"},
+                    "output": {"type": "string"},
+                    "visibility": VISIBILITY,
+                },
+            },
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ["graded", "unreadable", "not_graded"])
+def test_results_follow_the_format(kind, request) -> None:
+    content = gradescope_results(request.getfixturevalue(kind))
+    jsonschema.validate(json.loads(json.dumps(content, allow_nan=False)), SCHEMA)
+
+
+def test_score_is_what_is_decided_and_tests_add_up_to_it(graded) -> None:
+    content = gradescope_results(graded)
+    assert content["score"] == 4.3333
+    assert sum(t.get("score", 0) for t in content["tests"]) == pytest.approx(4.3333)
+    assert sum(t["max_score"] for t in content["tests"]) == pytest.approx(10)
+    assert content["execution_time"] == 2
+
+
+def test_a_failed_check_is_explained_without_values_or_output(graded) -> None:
+    content = gradescope_results(graded)
+    (failed,) = (t for t in content["tests"] if t.get("status") == "failed")
+    assert failed["name"] == "q1.2: Penalties accept images"
+    assert failed["score"] == 0
+    assert failed["output"] == (
+        "What was wrong: w1 has the wrong sign\n"
+        "A likely cause: Real and generated are swapped.\n"
+        "What to look at: Real comes first.\n"
+        "Why it matters: The critic aims high on real data."
+    )
+    assert "SENTINEL" not in json.dumps(content)
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "not_graded"])
+def test_what_is_not_decided_gets_no_score(kind, request) -> None:
+    content = gradescope_results(request.getfixturevalue(kind))
+    assert "score" not in content
+    assert not [t for t in content["tests"] if "score" in t]
+    assert "wall" not in json.dumps(content)
+
+
+def test_a_check_that_we_could_not_run_is_our_fault_and_counts_once(graded) -> None:
+    first = graded.checks[0].model_copy(
+        update={"outcome": "not_graded", "awarded": 0.0, "rationale": "disk full"}
+    )
+    questions = [graded.questions[0].model_copy(update={"awarded": None}), *graded.questions[1:]]
+    result = graded.model_copy(
+        update={"checks": [first, *graded.checks[1:]], "questions": questions}
+    )
+    content = gradescope_results(result)
+    test = content["tests"][0]
+    assert "score" not in test
+    assert "our fault and not a zero" in test["output"]
+    assert sum(t["max_score"] for t in content["tests"]) == pytest.approx(10)
+    assert content["score"] == 1.3333
+    assert "disk full" not in json.dumps(content)
+
+
+def test_single_tests_are_seen_when_asked(graded) -> None:
+    assert {t["visibility"] for t in gradescope_results(graded)["tests"]} == {"after_published"}
+    content = gradescope_results(graded, visibility="hidden")
+    assert {t["visibility"] for t in content["tests"]} == {"hidden"}

@@ -1,0 +1,240 @@
+"""Student code that tries things; it is sent behind the wall as it stands."""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+import constants
+import torch
+
+
+def double(x):
+    return 2 * x
+
+
+def given():
+    return constants.ANSWER
+
+
+def noise():
+    return torch.randn(3)
+
+
+def train():
+    layer = torch.nn.Linear(2, 1)
+    optimiser = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(3, 2)).sum().backward()
+    optimiser.step()
+    return layer.weight.detach()
+
+
+def boom():
+    raise ValueError("no")
+
+
+def leave():
+    sys.exit(0)
+
+
+def hang():
+    while True:
+        pass
+
+
+def quit_at_once():
+    os._exit(3)
+
+
+def crash():
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def swallow_memory():
+    kept = []
+    while True:
+        kept.append(bytearray(2**24))
+
+
+def swallow_memory_together():
+    for _ in range(8):
+        if os.fork() == 0:
+            kept = bytearray(os.urandom(2**20)) * 300
+            time.sleep(60)
+            os._exit(len(kept) % 2)
+    time.sleep(60)
+
+
+def fork_many():
+    count = 0
+    try:
+        while count < 1000:
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+            count += 1
+    except OSError:
+        pass
+    return count
+
+
+def leave_orphan():
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                time.sleep(0.1)
+        os._exit(0)
+    return pid
+
+
+def _places():
+    return [os.environ["TMPDIR"], "/tmp", "/dev/shm", "/var/tmp", os.getcwd()]
+
+
+def leave_traces():
+    written = False
+    for place in _places():
+        try:
+            with open(os.path.join(place, "grader-trace-of-a-test"), "w") as f:
+                f.write("I was here")
+            written = True
+        except OSError:
+            continue
+    return written
+
+
+def find_traces():
+    return [p for p in _places() if os.path.exists(os.path.join(p, "grader-trace-of-a-test"))]
+
+
+def reach_network():
+    reached = []
+    for family, kind, address in (
+        (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 22)),
+        (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 53)),
+        (socket.AF_INET6, socket.SOCK_STREAM, ("::1", 22)),
+        (socket.AF_NETLINK, socket.SOCK_RAW, (0, 0)),
+    ):
+        try:
+            socket.socket(family, kind)
+            reached.append(str(address))
+        except OSError:
+            continue
+    return reached
+
+
+def read_files(paths):
+    found = []
+    for path in paths:
+        try:
+            with open(path, "rb") as f:
+                f.read(1)
+            found.append(path)
+        except OSError:
+            continue
+    return found
+
+
+def environment():
+    return sorted(os.environ)
+
+
+def identity():
+    import ctypes
+    import struct
+
+    libc = ctypes.CDLL(None)
+    header = struct.pack("<Ii", 0x20080522, 0)
+    data = ctypes.create_string_buffer(24)
+    libc.capget(header, data)
+    words = struct.unpack("<6I", data.raw)
+    return [os.getuid(), words[0] | words[3] << 32, libc.prctl(39, 0, 0, 0, 0)]
+
+
+def dangerous_calls():
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    done = []
+    for name, attempt in (
+        ("unshare", lambda: libc.unshare(0x10000000)),
+        ("ptrace", lambda: libc.ptrace(0, 0, 0, 0)),
+        ("mount", lambda: libc.mount(b"none", os.environ["TMPDIR"].encode(), b"tmpfs", 0, None)),
+        ("keyctl", lambda: libc.syscall(250, 0, 0, 0, 0)),
+        ("bpf", lambda: libc.syscall(321, 0, 0, 0)),
+        ("io_uring", lambda: libc.syscall(425, 1, 0)),
+        ("clone newuser", lambda: libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0)),
+    ):
+        if attempt() >= 0:
+            done.append(name)
+    return done
+
+
+def write_beside_the_code():
+    for path in (__file__, os.path.join(os.path.dirname(__file__), "new.py")):
+        try:
+            with open(path, "a"):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def fill_scratch():
+    """Whole MiB that could be written, to one file."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    count = 0
+    try:
+        with open(os.path.join(os.environ["TMPDIR"], "filler"), "wb", buffering=0) as f:
+            while count < 1000:
+                f.write(b"\0" * 2**20)
+                count += 1
+    except OSError:
+        pass
+    return count
+
+
+def shout():
+    for _ in range(10000):
+        print("x" * 100)
+
+
+def large():
+    return torch.zeros(2**20)
+
+
+def forge(what):
+    for fd in range(3, 256):
+        try:
+            if what == "noise":
+                os.write(fd, b"HTTP/1.1 200 OK and more than sixteen bytes")
+            elif what == "huge":
+                os.write(fd, b"GWF1" + (10).to_bytes(4, "little") + (2**60).to_bytes(8, "little"))
+            else:
+                os.write(fd, b"GWF1" + (1000).to_bytes(4, "little") + (0).to_bytes(8, "little"))
+        except OSError:
+            continue
+    time.sleep(60)
+
+
+def attack_other_processes():
+    for pid in [-1, 1, os.getppid(), *range(2, 60)]:
+        if pid in (os.getpid(), 0):
+            continue
+        try:
+            if pid != -1:
+                os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+        for name in ("mem", "environ", "maps"):
+            try:
+                with open(f"/proc/{pid}/{name}", "r+b") as f:
+                    f.write(b"x")
+            except OSError:
+                continue
