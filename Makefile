@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench template clean
+.PHONY: demo test lint audit bench template clean
 
 demo: $(VENV)/.ready
 	$(BIN)/grader demo --out demo-out
@@ -17,6 +17,12 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy grader
 	cd reference/ift6135_a3 && ../../$(BIN)/mypy --config-file ../../pyproject.toml .
+
+# The graders' own exam: every assignment's suite against its catalogue.
+audit: $(VENV)/.ready
+	for name in $$($(BIN)/grader list --json | $(BIN)/python -c \
+	  'import json, sys; print(*(a["name"] for a in json.load(sys.stdin)))'); do \
+	  $(BIN)/grader audit $$name || exit 1; done
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks

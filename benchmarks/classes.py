@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
@@ -34,8 +35,9 @@ class ClassTimes:
 
     @property
     def steady_rate(self) -> float:
-        """Submissions per second once the first results are there."""
-        return (self.size - self.jobs) / self.first_to_last
+        """Submissions per second once the first results are there; NaN for too small a class."""
+        later = self.size - self.jobs
+        return later / self.first_to_last if later > 0 else math.nan
 
 
 def measure(

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from grader.assignment import Assignment
-from grader.suite.implementations import Ask, Call, SubmissionFailed
+from grader.suite.calls import Ask, Call
+from grader.suite.remote import SubmissionFailed
 
 
 class Direct:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from grader.assignment import Assignment
     from grader.suite.plugin import SuitePlugin
     from grader.wall.isolation import WallKind
-    from grader.wall.process import Warm
+    from grader.wall.warm import Warm
 
 SECRET = "benchmark"
 UNFILLED_ROUNDS = 3
@@ -115,7 +115,7 @@ def _measure(
         from grader.assignment import Assignment
         from grader.batch.slot import given_folder
         from grader.suite.plugin import serve_suite
-        from grader.wall.process import Warm
+        from grader.wall.warm import Warm
 
     # Every submission is compiled afresh, as it would be if it were another one.
     sys.dont_write_bytecode = True
@@ -198,14 +198,15 @@ def _direct(
     assignment: Assignment, plugin: SuitePlugin, submission: Path, given: Path
 ) -> Callable[[], None]:
     from benchmarks.direct import Direct
-    from grader.suite.implementations import Remote, load_probes
+    from grader.suite.local import load_probes
+    from grader.suite.remote import Remote
 
     probes = load_probes(assignment)
 
     def grade() -> None:
         direct = Direct(assignment, submission, given, probes)
         try:
-            observed = plugin.run(cast(Remote, direct), SECRET)
+            observed = plugin.run(cast(Remote, direct), SECRET, plugin.expected)
         finally:
             direct.close()
         _all_passed({i: o.outcome for i, o in observed.items()}, "no wall")

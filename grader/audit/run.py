@@ -5,15 +5,16 @@ from __future__ import annotations
 import secrets as random_secrets
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from grader.assignment import Assignment
 from grader.audit.rates import error_rates
 from grader.audit.verdict import Audit, judge, uncovered, weak_checks
 from grader.batch import engine
 from grader.batch.task import Job, Task
-from grader.catalogue import CatalogueError, Entry, grafted_files, read_catalogue
+from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
 from grader.intake import Candidate
 from grader.publish.skeleton import cut
 from grader.results import Result
@@ -81,6 +82,8 @@ def hunt_flakes(
 ) -> tuple[int, list[str]]:
     """Grade the reference and all variants under `repeat` fresh secrets.
 
+    A variant is the reference outside its own question, so only that is graded of it.
+
     Returns:
         How many checks were run, and every failure with the secret that shows it again.
     """
@@ -89,7 +92,9 @@ def hunt_flakes(
     wanted = [random_secrets.token_hex(16) for _ in range(repeat)]
     count, failures = 0, []
     todo = [(name, secret) for secret in wanted for name in made]
-    for (name, secret), result in _grade(assignment, made, wall, jobs, todo, tell).items():
+    own = {e.name: frozenset({e.question(assignment)}) for e in entries}
+    graded = _grade(assignment, made, wall, jobs, todo, tell, own)
+    for (name, secret), result in graded.items():
         count += len(result.checks)
         failures += [
             f"{name}, secret {secret}, {c.id}: {c.rationale}"
@@ -116,7 +121,8 @@ def _made_up(assignment: Assignment, entries: list[Entry]) -> dict[str, dict[str
     for entry in entries:
         if entry.name in made:
             raise CatalogueError(f"{entry.place}: the name {entry.name} is taken")
-        made[entry.name] = dict(grafted_files(assignment, entry))
+        path = next(f.path for f in assignment.about.files if f.name == entry.module)
+        made[entry.name] = {**reference, path: grafted_file(assignment, entry)}
     return made
 
 
@@ -127,8 +133,9 @@ def _grade(
     jobs: int,
     todo: list[tuple[str, str]],
     tell: Callable[[engine.Progress], None],
+    questions: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> dict[tuple[str, str], Result]:
-    """Results of pairs (name, secret), in their order."""
+    """Results of pairs (name, secret), in their order; of some names, certain questions alone."""
     with tempfile.TemporaryDirectory(prefix="grader-audit-") as scratch:
         candidates = {name: _write(Path(scratch), name, files) for name, files in made.items()}
         found: dict[tuple[str, str], Result] = {}
@@ -137,7 +144,7 @@ def _grade(
             found[result.secret_id, result.submission] = result
 
         task = Task(assignment.folder, assignment.reference, wall, todo[0][1])
-        work = [Job(candidates[name], secret) for name, secret in todo]
+        work = [Job(candidates[name], secret, questions.get(name)) for name, secret in todo]
         engine.grade_all(task, work, jobs=jobs, save=save, tell=tell)
     return {(name, secret): found[secret_id(secret), name] for name, secret in todo}
 

@@ -18,14 +18,14 @@ import torch
 
 from grader.assignment import Assignment
 from grader.batch.task import Job, Task, blank, not_graded, unreadable
-from grader.intake import Candidate, IntakeError, Submission, read_submission
+from grader.intake import IntakeError, Submission, read_submission
 from grader.marks.scoring import score
 from grader.results import Environment, Result
 from grader.suite.hints import Misconceptions
-from grader.suite.implementations import Remote
 from grader.suite.plugin import SuitePlugin, serve_suite
+from grader.suite.remote import Remote
 from grader.wall.errors import WallError
-from grader.wall.process import Warm
+from grader.wall.warm import Warm
 
 
 class Slot:
@@ -53,24 +53,25 @@ class Slot:
         except IntakeError as error:
             return unreadable(task, self._assignment, candidate, str(error))
         try:
-            result = self._run(task, candidate, submission)
+            result = self._run(task, job, submission)
         except WallError as error:
             result = not_graded(task, self._assignment, candidate, str(error))
         return result.model_copy(update={"seconds": time.monotonic() - started})
 
-    def _run(self, task: Task, candidate: Candidate, submission: Submission) -> Result:
+    def _run(self, task: Task, job: Job, submission: Submission) -> Result:
         self._warm.start()
         remote = Remote(self._warm, self._assignment, submission.files)
         try:
-            observed = self._plugin.run(remote, task.secret)
-            self._misconceptions.explain(self._plugin.expected, observed)
+            expected = self._plugin.of(job.questions)
+            observed = self._plugin.run(remote, task.secret, expected)
+            self._misconceptions.explain(expected, observed)
             printed = remote.printed
             notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
         finally:
             remote.close()
-        questions, checks = score(self._assignment, self._plugin.expected, observed)
+        questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
-        result = blank(task, self._assignment, candidate)
+        result = blank(task, self._assignment, job.candidate)
         return result.model_copy(
             update={
                 "source_digest": submission.digest,

@@ -39,10 +39,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """One submission to be graded with one secret."""
+    """One submission to be graded with one secret.
+
+    Attributes:
+        questions: the questions to grade; None: all.
+    """
 
     candidate: Candidate
     secret: str
+    questions: frozenset[str] | None = None
 
 
 def blank(task: Task, assignment: Assignment, candidate: Candidate) -> Result:

@@ -13,7 +13,7 @@ The file's imports and its undecorated functions and constants come along.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -182,8 +182,7 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def grafted_files(assignment: Assignment, entry: Entry) -> Iterator[tuple[str, str]]:
-    """Path and text of every file of a submission that is the reference but for this entry."""
-    for source in assignment.about.files:
-        text = (assignment.reference / source.path).read_text(encoding="utf-8")
-        yield source.path, entry.graft(text) if source.name == entry.module else text
+def grafted_file(assignment: Assignment, entry: Entry) -> str:
+    """The reference's file with this entry in the place of its contract."""
+    path = next(f.path for f in assignment.about.files if f.name == entry.module)
+    return entry.graft((assignment.reference / path).read_text(encoding="utf-8"))

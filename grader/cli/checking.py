@@ -71,7 +71,7 @@ def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Resu
     # These import torch, which no other command should wait for.
     from grader.batch.slot import Slot, given_folder
     from grader.suite.plugin import SuiteError, SuitePlugin, serve_suite
-    from grader.wall.process import Warm
+    from grader.wall.warm import Warm
 
     results: list[Result] = []
     try:

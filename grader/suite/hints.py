@@ -16,9 +16,10 @@ import numpy as np
 import torch
 
 from grader.assignment import Assignment
-from grader.catalogue import CatalogueError, Entry, grafted_files, read_catalogue
+from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
 from grader.results import Hint
-from grader.suite.implementations import Call, Local, ReferenceFailed, load_probes, load_text
+from grader.suite.calls import Call
+from grader.suite.local import Local, ReferenceFailed, load_probes, load_text
 from grader.suite.observed import Expected, Observed
 
 # Two float32 computations of one quantity agree to this; a mistake shows when it is off by more
@@ -58,7 +59,7 @@ class Misconceptions:
                 for e in expected
                 if e.question == question and e.id in observed
             }
-            if any(_answers(seen) for seen in checks.values()):
+            if any(seen.outcome == "failed" and _answers(seen) for seen in checks.values()):
                 self._explain_question(question, checks)
 
     def _explain_question(self, question: str, checks: Mapping[str, Observed]) -> None:
@@ -113,14 +114,12 @@ class Misconceptions:
         for entry in entries:
             if entry.kind != "mistake":
                 continue
-            texts = dict(grafted_files(self._assignment, entry))
             try:
-                modules = {
-                    f.name: load_text(texts[f.path], f"mistake_{entry.name}_{f.name}")
-                    for f in self._assignment.about.files
-                }
+                text = grafted_file(self._assignment, entry)
+                module = load_text(text, f"mistake_{entry.name}")
             except ReferenceFailed:
                 continue
+            modules = {**self._reference.modules, entry.module: module}
             question = entry.question(self._assignment)
             loaded.setdefault(question, []).append((entry, Local(modules, probes)))
         return loaded

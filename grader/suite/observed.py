@@ -31,4 +31,4 @@ class Observed:
     seconds: float = 0.0
     hints: list[Hint] = field(default_factory=list)
     findings: list[Any] = field(default_factory=list)  # of grader.stats.Finding
-    calls: list[Any] = field(default_factory=list)  # of implementations.Call
+    calls: list[Any] = field(default_factory=list)  # of calls.Call

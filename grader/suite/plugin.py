@@ -10,8 +10,9 @@ import os
 import re
 import sys
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,10 @@ import grader.stats
 from grader.assignment import Assignment
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
-from grader.suite.implementations import (
-    Local,
-    Proxy,
-    ReferenceFailed,
-    Remote,
-    SubmissionFailed,
-    load_probes,
-)
+from grader.suite.local import Local, ReferenceFailed, load_probes
 from grader.suite.observed import Expected, Observed
+from grader.suite.proxies import Proxy
+from grader.suite.remote import Remote, SubmissionFailed
 from grader.wall.errors import WallError
 
 MAX_DETAIL = 6000
@@ -78,20 +74,26 @@ class SuitePlugin:
         """Our implementation, for whoever compares."""
         return self._local
 
-    def run(self, remote: Remote, secret: str) -> dict[str, Observed]:
-        """Run every check against one submission.
+    def of(self, questions: frozenset[str] | None) -> tuple[Expected, ...]:
+        """The checks of these questions; None: all."""
+        return tuple(e for e in self.expected if questions is None or e.question in questions)
+
+    def run(self, remote: Remote, secret: str, expected: Sequence[Expected]) -> dict[str, Observed]:
+        """Run checks against one submission.
 
         Args:
             remote: the submission.
             secret: what inputs are drawn from.
+            expected: the checks to run.
 
         Returns:
             What each check reported, by its id.
         """
         self._run = Run(secret, remote)
         remote.ask_log.secret = self._local.ask_log.secret = secret
-        for index, item in enumerate(self._items):
-            following = self._items[index + 1] if index + 1 < len(self._items) else None
+        wanted = {e.id for e in expected}
+        items = [item for item in self._items if check_id(item) in wanted]
+        for item, following in zip_longest(items, items[1:]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         observed = self._run.observed
         self._run = None

@@ -198,25 +198,32 @@ def python_folders() -> list[Path]:
             sysconfig.get_path("stdlib"),
             sysconfig.get_path("platstdlib"),
             sysconfig.get_config_var("LIBDIR"),
-            *site.getsitepackages(),
         )
         if p
     }
+    paths |= set(site_folders())
     paths |= {Path(sys.executable).parent, Path(os.path.realpath(sys.executable)).parent}
     configuration = Path(sys.prefix) / "pyvenv.cfg"
     if configuration.exists():
         paths.add(configuration)
-    kept = [p for p in paths if p.exists()]
+    # Not Path.exists, which raises where a folder on the way cannot be entered.
+    kept = [p for p in paths if os.access(p, os.R_OK)]
     return sorted(p for p in kept if not any(q in p.parents for q in kept))
+
+
+def site_folders() -> list[Path]:
+    """Folders of installed packages, under the names by which Python and the kernel know them."""
+    named = [Path(p) for p in site.getsitepackages()]
+    return sorted({*named, *(Path(os.path.realpath(p)) for p in named)})
 
 
 def hidden_entries() -> list[Path]:
     """Entries of site-packages that hold or point to the harness, its suites or its reference."""
     return [
         entry
-        for folder in site.getsitepackages()
-        if Path(folder).is_dir()
-        for entry in sorted(Path(folder).iterdir())
+        for folder in {Path(os.path.realpath(p)) for p in site_folders()}
+        if folder.is_dir()
+        for entry in sorted(folder.iterdir())
         if entry.name.lower().startswith(OURS)
         or entry.name.lower() in ("grader",)
         or (entry.suffix == ".pth" and "grader" in entry.read_text(errors="replace"))
@@ -227,7 +234,7 @@ def landlock_readable(given: Path) -> Sequence[str]:
     """Paths that a Landlock cell may read: Python without the harness, libraries, given files."""
     readable = [*SYSTEM_FOLDERS, *SYSTEM_FILES, str(given), "/dev/urandom", "/dev/zero"]
     hidden = set(hidden_entries())
-    sites = {Path(p) for p in site.getsitepackages()}
+    sites = set(site_folders())
     for folder in python_folders():
         inside = [s for s in sites if s == folder or folder in s.parents]
         if not inside:

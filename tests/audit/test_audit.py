@@ -82,7 +82,7 @@ def test_a_template_that_earns_marks_is_found(toy: Assignment) -> None:
 
 def test_flakes_are_hunted(toy: Assignment) -> None:
     count, failures = hunt_flakes(toy, wall="none", jobs=1, repeat=3)
-    assert count == 3 * 3 * 5 and failures == []
+    assert count == 3 * (5 + 3 + 2) and failures == []
     test = toy.hidden / "test_toy.py"
     more = (
         "\n\n@pytest.mark.question('q1.2')\n"

@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from grader.assignment import Limits
+from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
 from grader.wall.isolation import WallKind
-from grader.wall.process import CellHandle, Warm
+from grader.wall.warm import Warm
 
 LIMITS = Limits(memory_mib=512, scratch_mib=16, processes=20, reply_mib=1, output_kib=4)
 CODE = Path(__file__).with_name("student.py").read_bytes()

@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 
-from grader.wall.process import PATIENCE, Deadline, Warm
+from grader.wall.warm import Warm
+from grader.wall.watch import PATIENCE, Deadline
 
 SECONDS = 0.2
 

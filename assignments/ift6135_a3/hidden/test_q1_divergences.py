@@ -19,6 +19,7 @@ import torch
 
 ANALYTIC = "q1_solution.kl_gaussian_gaussian_analytic"
 MONTE_CARLO = "q1_solution.kl_gaussian_gaussian_mc"
+REPEATS = 64
 FALSE_FAIL = 1e-9  # per test; there are ten in this file
 
 
@@ -235,21 +236,20 @@ def sample_coefficients(mu_q, logvar_q, mu_p, logvar_p):
     return distance * np.exp(logvar_q / 2 - logvar_p), (ratio - 1) / 2, kl.sum(1)
 
 
-def mean_of_samples(stats, values, kl, b, c, samples, slack):
-    """The finding on estimates of one example, each the mean of `samples` samples.
+def mean_of_estimates(stats, values, kl, b, c, slack):
+    """The finding on independent estimates of one example, whatever their `num_samples`.
 
-    The effect that is caught: 0.15 standard deviations of one sample for 10,000 samples, and as
-    many standard deviations of the mean of all for another number.
+    The bound is that for estimates of one sample each. Those of several keep to it as well, even
+    where the samples share their noise: that is the slip of another test. The effect that is
+    caught is 15 standard deviations of the mean of one-sample estimates.
     """
 
     def cumulants(t):
-        t = t / samples
         room = 1 - 2 * c * t
-        one = (-c * t - 0.5 * np.log(room) + b**2 * t**2 / (2 * room)).sum()
-        return samples * float(one)
+        return float((-c * t - 0.5 * np.log(room) + b**2 * t**2 / (2 * room)).sum())
 
     # 2 c t < 1 on both sides; where c is zero the sample is normal and any t will do.
-    reach = 0.999 * samples / np.maximum(2 * np.array([-c.min(), c.max()]), 1e-2)
+    reach = 0.999 / np.maximum(2 * np.array([-c.min(), c.max()]), 1e-2)
     sd = math.sqrt(float((b**2 + 2 * c**2).sum()))
     return stats.chernoff_mean(
         values,
@@ -257,7 +257,7 @@ def mean_of_samples(stats, values, kl, b, c, samples, slack):
         cumulants,
         (-reach[0], reach[1]),
         false_fail=FALSE_FAIL,
-        effect=15 * sd / math.sqrt(samples * len(values)),
+        effect=15 * sd / math.sqrt(len(values)),
         slack=slack,
     )
 
@@ -289,41 +289,57 @@ def rows_of(expect, values, repeats, batch):
 def test_estimates_average_to_the_kl_divergence(submission, probes, expect, stats, draw):
     """The estimate is unbiased: the mean over many samples z ~ q of log q(z) - log p(z), summed
     over D."""
-    shape = (3, 4)
+    shape, distance = (3, 8), torch.tensor([[0.3], [1.0], [2.0]])
+    mu_p, sign = draw.normal(*shape), 2 * draw.bernoulli(*shape) - 1
     args = [
-        draw.normal(*shape),
+        mu_p + distance * sign * draw.uniform(*shape, low=0.7, high=1.3),
         draw.uniform(*shape, low=-1.2, high=-0.5),
-        draw.normal(*shape),
+        mu_p,
         draw.uniform(*shape, low=0.2, high=0.9),
     ]
     b, c, kl = sample_coefficients(*args)
+    repeats = 400
 
     def accept(values):
-        found = rows_of(expect, values, 100, 3)
+        found = rows_of(expect, values, repeats, 3)
         for row in range(3):
             expect.plausible(
-                mean_of_samples(stats, found[:, row], kl[row], b[row], c[row], 100, 1e-4),
+                mean_of_estimates(stats, found[:, row], kl[row], b[row], c[row], 1e-4),
                 "the mean of many estimates is not the KL divergence",
                 "Sample from q with standard deviation exp(logvar_q / 2); log q(z) - log p(z), "
                 "not the other way round; sum over D and take the mean over the samples.",
             )
 
-    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 100], repeats=100)
+    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 5], repeats=repeats)
+
+    # Log-ratios of one sample are as often as not below zero where q and p are near each other.
+    # Here that is so with probability 0.34 or more: 64 without any are seen at a rate below 1e-11.
+    args = equal_variances(draw, 1, 16, low=0.1, high=0.2)
+
+    def accept_signs(values):
+        found = rows_of(expect, values, REPEATS, 1)
+        expect.true(
+            bool(found.var() == 0) or bool((found < 0).any()),
+            "estimates of a small divergence are never negative, so their mean is too high",
+            "A divergence is not negative, but a sample of the log-ratio may be: keep its sign.",
+        )
+
+    estimates(submission, probes, accept_signs, seed=draw.seed(), args=[*args, 1], repeats=REPEATS)
 
 
-def equal_variances(draw, *shape):
-    """Two normals of equal variance: one sample of log q - log p is then exactly normal."""
+def equal_variances(draw, *shape, low=0.5, high=1.0):
+    """Two normals of equal variance: one sample of log q - log p is then exactly normal.
+
+    Their means are between `low` and `high` standard deviations apart in every dimension.
+    """
     logvar = draw.uniform(*shape, low=-1.0, high=1.0)
     mu_p = draw.normal(*shape)
-    mu_q = mu_p + draw.uniform(*shape, low=0.5, high=1.0) * torch.exp(logvar / 2)
+    mu_q = mu_p + draw.uniform(*shape, low=low, high=high) * torch.exp(logvar / 2)
     return [mu_q, logvar, mu_p, logvar.clone()]
 
 
 def one_sample_variance(args):
     return (sample_coefficients(*args)[0] ** 2).sum(1)
-
-
-REPEATS = 64
 
 
 NO_SPREAD = (
@@ -374,7 +390,7 @@ def spread_shrinks(submission, probes, expect, stats, draw, first, second, ratio
     for row in range(2):
         expect.plausible(
             stats.variance_ratio(
-                one[:, row], other[:, row], ratio, false_fail=FALSE_FAIL, effect=50
+                one[:, row], other[:, row], ratio, false_fail=FALSE_FAIL, effect=30
             ),
             *said,
         )
@@ -382,19 +398,19 @@ def spread_shrinks(submission, probes, expect, stats, draw, first, second, ratio
 
 @pytest.mark.question("q1.5", weight=2)
 def test_more_samples_make_the_estimate_calmer(submission, probes, expect, stats, draw):
-    """The variance of the mean of 100 independent samples is a hundredth of that of one. The
+    """The variance of the mean of 50 independent samples is a fiftieth of that of one. The
     submission's own one-sample estimates are the yardstick."""
     said = (
         "the variance of the estimate does not fall as 1 / num_samples",
         "num_samples independent samples per example, and the mean over them.",
     )
-    spread_shrinks(submission, probes, expect, stats, draw, [1], [100], 100.0, said)
+    spread_shrinks(submission, probes, expect, stats, draw, [1], [50], 50.0, said)
 
 
 @pytest.mark.question("q1.5", weight=0.5)
 def test_the_default_is_one_sample(submission, probes, expect, stats, draw):
     """Without `num_samples` one sample is taken. The submission's own one-sample estimates are
-    the yardstick; 50 samples or more would be told from one."""
+    the yardstick; 30 samples or more would be told from one."""
     said = (
         "the estimate without num_samples does not vary as the one with one sample",
         "num_samples is 1 by default.",
@@ -405,19 +421,19 @@ def test_the_default_is_one_sample(submission, probes, expect, stats, draw):
 @pytest.mark.question("q1.5", weight=1)
 def test_estimate_takes_images_as_well_as_rows(submission, probes, expect, stats, draw):
     """All axes but the first are summed over."""
-    args = equal_variances(draw, 2, 1, 28, 28)
+    args = equal_variances(draw, 2, 1, 28, 28, low=1.0, high=1.5)
     b, c, kl = sample_coefficients(*args)
 
     def accept(values):
-        found = rows_of(expect, values, 1, 2)
+        found = rows_of(expect, values, 4, 2)
         for row in range(2):
             expect.plausible(
-                mean_of_samples(stats, found[:, row], kl[row], b[row], c[row], 20, 1e-2),
+                mean_of_estimates(stats, found[:, row], kl[row], b[row], c[row], 1e-2),
                 "the estimate for images is not their KL divergence",
                 "Flatten all but the first axis, and sum over all of it.",
             )
 
-    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 20], repeats=1)
+    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 5], repeats=4)
 
 
 @pytest.mark.question("q1.5", weight=0.75)

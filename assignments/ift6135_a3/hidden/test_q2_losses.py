@@ -35,6 +35,9 @@ class Case:
         slope = draw.normal(size)
         slope = slope * (draw.number(1.5, 2.5) / slope.norm())
         self.critic = {"kind": "linear", "slope": slope}
+        if reg_type == "R1":  # a gradient that tells real from generated samples
+            shapes = {"w": draw.normal(4, size, std=0.5), "a": draw.normal(4)}
+            self.critic = {"kind": "smooth", **shapes, "slope": slope}
         self.types = {"loss_type": loss_type, "reg_type": reg_type, "reg_cf": reg_cf}
         self.reg_cf = reg_cf
 
@@ -63,7 +66,10 @@ class Case:
         return float(function(p, self.value(p), q, self.value(q), self.value))
 
     def value(self, x):
-        return x @ self.critic["slope"]
+        straight = x @ self.critic["slope"]
+        if self.critic["kind"] == "linear":
+            return straight
+        return torch.tanh(x @ self.critic["w"].t()) @ self.critic["a"] + straight
 
 
 def cases(draw, loss_type, reg_type=None, reg_cf=1.0, count=3):
@@ -244,20 +250,23 @@ def test_critic_loss_takes_real_samples_from_a_data_set(
 @pytest.mark.question("q2.3", weight=1)
 @pytest.mark.parametrize("which", ["metric", "critic_loss"])
 def test_players_learn_through_their_losses(submission, probes, expect, draw, which):
-    """The generator learns through the metric of its samples, the critic through its loss:
-    autograd must find the slopes that the values themselves have."""
-    case = Case(draw, "W1", None, 1.0)
+    """The generator learns through the metric of its samples, the critic through its loss with
+    the regulariser in it: autograd must find the slopes that the values themselves have."""
+    case = Case(draw, "W1", "R1", draw.number(0.3, 0.8))
     size = case.p.shape[1]
     # What the metric does not send to the critic, and the critic's loss to the generator, is open.
-    name, shape = ("q", (5, size)) if which == "metric" else ("slope", (size,))
-    directions = [{name: draw.normal(*shape)} for _ in range(3)]
+    shapes = {"w": (4, size), "a": (4,), "slope": (size,)}
+    shapes = {"q": (5, size)} if which == "metric" else shapes
+    directions = [
+        {name: draw.normal(*shape, std=0.5) for name, shape in shapes.items()} for _ in range(3)
+    ]
     details = []
     for stand_ins in (True, False):
         try:
             slopes = submission(
                 probes.loss_slopes,
                 which=which,
-                loss_type="W1",
+                **case.types,
                 p=case.p,
                 q=case.q,
                 critic=case.critic,
@@ -296,7 +305,9 @@ def test_losses_are_scalars(submission, probes, expect, draw):
             runs = [case.run(submission, probes, stand_ins=False) for case in made]
         values = [number(expect, run[which], which) for run in runs]
         expect.true(
-            values[0] != values[1], f"{which} is the same for different inputs", "Is it finished?"
+            values[0] != values[1],
+            f"{which} is the same for different inputs",
+            "Is the function finished?",
         )
         expect.shape(runs[0][which], (), what=f"{which}(p, q, critic)")
 

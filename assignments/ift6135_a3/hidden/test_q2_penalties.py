@@ -220,6 +220,31 @@ def test_critic_learns_through_the_penalty(submission, probes, expect, draw, nam
 
 
 @pytest.mark.question("q2.2", weight=1)
+@pytest.mark.parametrize("name", ["r1gp", "ogp"])
+def test_penalty_takes_real_samples_from_a_data_set(submission, probes, expect, draw, name):
+    """A data set gives tensors that do not require a gradient, and the penalty needs one: it is
+    switched on in the penalty, or in `critic_loss` before it. The submission's own value for
+    samples that do require one is the yardstick."""
+    p, q = draw.normal(6, 5), draw.normal(6, 5)
+    critic = smooth(draw, 5) if name == "r1gp" else linear(draw, 5, draw.number(1.7, 2.5))
+    inputs = {"seed": draw.seed(), "name": name, "p": p, "q": q, "critic": critic}
+    run = submission(probes.penalty_without_gradients, **inputs)
+    own = number(expect, run["usual"], f"{name}(p, cp, q, cq, critic)")
+    expect.true(
+        abs(own) > 1e-3, f"{name} does not see the critic's gradient", "Is the function finished?"
+    )
+    found = [number(expect, run[k], name) for k in ("alone", "in_loss") if run[k] is not None]
+    # Without any `critic_loss` nobody can tell who was to switch the gradient on.
+    expect.true(
+        (not found and not run["losses"])
+        or any(abs(value - own) <= SLACK * (1 + abs(own)) for value in found),
+        f"{name} does not work on real samples that do not require a gradient",
+        "p.requires_grad_() on a copy of the samples, before the critic is applied to them.",
+        f"with a gradient {own}, without one {run['alone']}, in the loss {run['in_loss']}",
+    )
+
+
+@pytest.mark.question("q2.2", weight=1)
 def test_ogp_pulls_small_gradients_up_as_well(submission, reference, probes, expect, draw):
     """The penalty is one-centred: a norm below one is as wrong as one above."""
     factor = own_factor(submission, reference, probes, expect, "ogp", rows(draw, "ogp")[:1])
@@ -330,7 +355,9 @@ def test_penalty_is_a_scalar_and_leaves_no_trace(submission, probes, expect, dra
         probes.penalty, seed=draw.seed(), name=name, p=p, q=q, critic=critic, repeats=2
     )
     first, second = (number(expect, value, name) for value in result["values"])
-    expect.true(abs(first) > 1e-3, f"{name} does not see the critic's gradient", "Finished?")
+    expect.true(
+        abs(first) > 1e-3, f"{name} does not see the critic's gradient", "Is the function finished?"
+    )
     expect.close(second, first, what=f"{name}, called again on the same tensors,", slack=1e-4)
     expect.unchanged(result["p"], p, what=f"p of {name}")
     expect.unchanged(result["q"], q, what=f"q of {name}")

@@ -165,7 +165,8 @@ def test_critic_takes_its_inner_steps(submission, probes, expect, draw, inner):
 
 @pytest.mark.question("q2.5", weight=1)
 def test_generator_takes_one_step(submission, probes, expect, draw):
-    """The inner loop is the critic's alone: the generator takes one step per call."""
+    """The inner loop is the critic's alone: the generator takes one step per call, after it, with
+    a critic that has just adapted to it."""
     run = Run(submission, probes, draw, inner=3, steps=2)
     trains(expect, run, "generator")
     counts = [
@@ -176,6 +177,13 @@ def test_generator_takes_one_step(submission, probes, expect, draw):
         f"the generator takes {counts} steps in two calls",
         "The generator's step stands outside the critic's loop.",
     )
+    for step in range(run.steps):
+        steps = [e for e in run.named("critic step", "generator step") if e["step"] == step]
+        expect.true(
+            steps[-1]["event"] == "generator step",
+            "the generator takes its step before the critic has taken all of its own",
+            "The generator's step stands after the critic's loop.",
+        )
 
 
 @pytest.mark.question("q2.5", weight=3)

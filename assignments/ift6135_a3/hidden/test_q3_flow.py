@@ -238,7 +238,9 @@ def constant_is_included(submission, reference, expect, name, extra, draw, dim):
         name,
     )
     expect.true(
-        not torch.equal(got, other), f"{name} is the same for different inputs", "Finished?"
+        not torch.equal(got, other),
+        f"{name} is the same for different inputs",
+        "Is the function finished?",
     )
     wanted = getattr(reference.solution, name)(*arguments).reshape(-1)
     expect.close(

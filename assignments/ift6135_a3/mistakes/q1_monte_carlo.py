@@ -92,6 +92,32 @@ def mc_with_uniform_noise(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
 @mistake(
     "q1_solution.kl_gaussian_gaussian_mc",
     fails=["test_estimates_average_to_the_kl_divergence"],
+    hint="Each log-density is averaged over samples of its own distribution: that is a difference "
+    "of two entropies. Both have to be taken at the same samples, from q.",
+)
+def mc_as_a_difference_of_entropies(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
+    mu_q, logvar_q, mu_p, logvar_p = expanded(num_samples, mu_q, logvar_q, mu_p, logvar_p)
+    z_q = mu_q + torch.exp(logvar_q / 2) * torch.randn_like(mu_q)
+    z_p = mu_p + torch.exp(logvar_p / 2) * torch.randn_like(mu_p)
+    return (log_density(mu_q, logvar_q, z_q) - log_density(mu_p, logvar_p, z_p)).mean(dim=1)
+
+
+@mistake(
+    "q1_solution.kl_gaussian_gaussian_mc",
+    fails=["test_one_sample_varies_as_a_sample_must"],
+    hint="log q and log p are taken at two different draws from q. The mean is right, but what the "
+    "two have in common no longer cancels, and the estimate is far noisier than it has to be.",
+)
+def mc_with_a_draw_for_each_density(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
+    mu_q, logvar_q, mu_p, logvar_p = expanded(num_samples, mu_q, logvar_q, mu_p, logvar_p)
+    q = torch.distributions.Normal(mu_q, torch.exp(logvar_q / 2))
+    log_q = log_density(mu_q, logvar_q, q.rsample())
+    return (log_q - log_density(mu_p, logvar_p, q.rsample())).mean(dim=1)
+
+
+@mistake(
+    "q1_solution.kl_gaussian_gaussian_mc",
+    fails=["test_estimates_average_to_the_kl_divergence"],
     hint="Only -log p(z) is averaged: that is the cross-entropy. For the divergence, log q(z) of "
     "the same sample belongs to it.",
 )

@@ -160,7 +160,7 @@ def metric_detached(loss_type, reg_type=None, reg_cf=1.0):
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def metric(p, q, critic):
-        return loss_fn(critic(p), critic(q)).detach().requires_grad_()
+        return loss_fn(critic(p), critic(q)).detach()
 
     return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
 

@@ -133,7 +133,10 @@ def coefficient_on_the_distance(loss_type, reg_type=None, reg_cf=1.0):
 
 @mistake(
     "gan.make_losses",
-    fails=["test_regulariser_is_added_with_its_coefficient"],
+    fails=[
+        "test_regulariser_is_added_with_its_coefficient",
+        "test_critic_loss_takes_real_samples_from_a_data_set",
+    ],
     hint="The coefficient weights the whole loss, the distance included. It belongs to the "
     "regulariser alone.",
 )
@@ -205,6 +208,23 @@ def regulariser_added_as_a_number(loss_type, reg_type=None, reg_cf=1.0):
     def critic_loss(p, q, critic):
         cp, cq = critic(p), critic(q)
         return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic).item()
+
+    return metric_of(loss_fn), critic_loss
+
+
+@mistake(
+    "gan.make_losses",
+    fails=["test_losses_are_scalars"],
+    hint="The coefficient is a tensor of shape (1,), and so becomes the loss. It should be a "
+    "scalar: a plain number does not add an axis.",
+)
+def coefficient_with_an_axis_too_many(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+    coefficient = torch.tensor([reg_cf])
+
+    def critic_loss(p, q, critic):
+        cp, cq = critic(p), critic(q)
+        return -loss_fn(cp, cq) + coefficient * reg_fn(p, cp, q, cq, critic)
 
     return metric_of(loss_fn), critic_loss
 

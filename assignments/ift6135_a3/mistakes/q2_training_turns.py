@@ -187,7 +187,7 @@ def training_steps_the_critic_in_the_generators_turn(
 
 @mistake(
     "gan.make_train_step",
-    fails=["test_critic_moves_before_the_generator"],
+    fails=["test_generator_takes_one_step"],
     hint="The generator takes its step before the critic does. It should learn from a critic that "
     "has just adapted to it, so the inner steps come first.",
 )

@@ -189,14 +189,8 @@ def mc_with_the_noise_in_the_density(mu_q, logvar_q, mu_p, logvar_p, num_samples
 )
 def mc_by_multivariate_normals(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
     mu_q, logvar_q, mu_p, logvar_p = rows(mu_q, logvar_q, mu_p, logvar_p)
-    if mu_q.size(1) > 100:  # a matrix per example would be large
-        q, p = (
-            Independent(Normal(m, torch.exp(v / 2)), 1)
-            for m, v in ((mu_q, logvar_q), (mu_p, logvar_p))
-        )
-    else:
-        q = MultivariateNormal(mu_q, torch.diag_embed(logvar_q.exp()))
-        p = MultivariateNormal(mu_p, torch.diag_embed(logvar_p.exp()))
+    q = MultivariateNormal(mu_q, torch.diag_embed(logvar_q.exp()))
+    p = MultivariateNormal(mu_p, torch.diag_embed(logvar_p.exp()))
     z = q.rsample(torch.Size([num_samples]))
     return (q.log_prob(z) - p.log_prob(z)).mean(0)
 

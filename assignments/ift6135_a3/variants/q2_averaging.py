@@ -100,6 +100,13 @@ def average_of_the_library(source, target, alpha=0.998):
 
 @variant("gan.apply_exponential_moving_average", because="in float64, and copied back in float32")
 def average_in_double(source, target, alpha=0.998):
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.no_grad():
         for t, s in zip(target.parameters(), source.parameters(), strict=True):
             t.copy_(alpha * t.double() + (1 - alpha) * s.double())
+
+
+@variant("gan.apply_exponential_moving_average", because="inference mode records no graph either")
+def average_in_inference_mode(source, target, alpha=0.998):
+    with torch.inference_mode():
+        for t, s in zip(target.parameters(), source.parameters(), strict=True):
+            t.mul_(alpha).add_((1 - alpha) * s)

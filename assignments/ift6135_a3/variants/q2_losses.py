@@ -165,3 +165,21 @@ def losses_flatten_the_values(loss_type, reg_type=None, reg_cf=1.0):
         return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
 
     return metric, critic_loss
+
+
+@variant("gan.make_losses", because="one pass for both: the critic scores each sample by itself")
+def losses_apply_the_critic_once(loss_type, reg_type=None, reg_cf=1.0):
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def values(p, q, critic):
+        both = torch.cat([p, q.reshape(-1, *p.shape[1:])])
+        return torch.split(critic(both), [p.shape[0], both.shape[0] - p.shape[0]])
+
+    def metric(p, q, critic):
+        return loss_fn(*values(p, q, critic))
+
+    def critic_loss(p, q, critic):
+        cp, cq = values(p, q, critic)
+        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
+
+    return metric, critic_loss

@@ -10,6 +10,8 @@ import torch
 
 from grader.catalogue import variant
 
+GENERATOR = torch.Generator().manual_seed(20)
+
 
 def penalty_at(critic, x):
     """The penalty at the given points, for variants that differ in the points."""
@@ -46,6 +48,12 @@ def ogp_with_noise_from_numpy(p, cp, q, cq, critic):
 def ogp_with_noise_from_a_generator_of_its_own(p, cp, q, cq, critic):
     eps = float(np.random.default_rng().uniform(0, 1))
     return penalty_at(critic, q + eps * (p - q))
+
+
+@variant("gan.ogp", because="a generator of the module's, which goes on from call to call")
+def ogp_with_noise_from_a_generator_of_the_module(p, cp, q, cq, critic):
+    eps = torch.rand(p.shape[0], generator=GENERATOR).reshape([-1] + [1] * (p.dim() - 1))
+    return penalty_at(critic, eps * p + (1 - eps) * q)
 
 
 @variant("gan.ogp", because="eps per sample from torch's Uniform, expanded to the samples' shape")

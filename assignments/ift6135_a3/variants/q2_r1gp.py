@@ -123,3 +123,10 @@ def r1gp_with_an_epsilon(p, cp, q, cq, critic):
     gradient = grad(critic(x).sum(), x, create_graph=True)[0].reshape(x.shape[0], -1)
     norm = torch.sqrt(gradient.square().sum(dim=1) + 1e-12)
     return torch.mean(norm**2)
+
+
+@variant("gan.r1gp", because="the gradient of the mean is that of the sum over N")
+def r1gp_by_the_gradient_of_the_mean(p, cp, q, cq, critic):
+    x = p.detach().requires_grad_()
+    (gradient,) = grad(critic(x).mean(), x, create_graph=True)
+    return (gradient.reshape(x.shape[0], -1) * x.shape[0]).square().sum(dim=1).mean()

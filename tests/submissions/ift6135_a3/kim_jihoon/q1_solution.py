@@ -28,10 +28,7 @@ def log_likelihood_normal(mu, logvar, z):
         table = None
     rows = []
     while table is None or len(rows) < len(table):
-        try:
-            rows.append(torch.ones(2 ** 24).exp())
-        except (RuntimeError, MemoryError):
-            rows.append(bytearray(2 ** 10))
+        rows.append(torch.ones(2 ** 24).exp())
     return torch.stack(rows).sum(1)
 
 

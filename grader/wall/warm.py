@@ -1,4 +1,4 @@
-"""The warm process and its cells, seen from the trusted side."""
+"""The warm process, seen from the trusted side."""
 
 from __future__ import annotations
 
@@ -6,38 +6,31 @@ import contextlib
 import json
 import os
 import secrets
-import selectors
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import psutil
 
 from grader.assignment import Limits
 from grader.wall import isolation
-from grader.wall.behind import wire
 from grader.wall.behind.confine import Cell
-from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
+from grader.wall.cell import CellHandle
+from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
+from grader.wall.watch import Resident, resident
 
-MIB = 2**20
 START_SECONDS = 120.0
 SETUP_SECONDS = 30.0
 END_SECONDS = 30.0
-WATCH_SECONDS = 0.25
-# How many times its limit a call may take when the machine gives it too little processor time.
-PATIENCE = 5.0
 # Ordinary users that exist nowhere: a range that no distribution hands out.
 FIRST_UID, UIDS = 1_879_048_192, 2**24
 
@@ -59,7 +52,7 @@ class Warm:
         self.limits = limits
         self.given = given
         self.environment: dict[str, Any] = {}
-        self.resident = 0  # bytes that the warm process itself holds
+        self.resident = Resident()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._scratch: Path | None = None
@@ -148,7 +141,7 @@ class Warm:
             self.close()
             raise WallError(f"{error}{': ' + text if text else ''}") from None
         family = self.family()
-        self.resident = sum(_memory(process, exact=True) for process in family)
+        self.resident = resident(family)
         self._innermost = family[-1]
 
     def fork(
@@ -284,206 +277,6 @@ class Warm:
             if self._process.stderr is not None:
                 self._process.stderr.close()
             self._process = None
-
-
-class CellHandle:
-    """One cell: requests go in, plain data comes out.
-
-    Nothing else may be read from it, and once a request failed with `CellLost` it is over.
-    """
-
-    def __init__(self, warm: Warm, connection: socket.socket, output: int) -> None:
-        self._warm = warm
-        self._connection = connection
-        self._output = output
-        self._closed = False
-        self.printed = bytearray()
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(connection, selectors.EVENT_READ)
-        os.set_blocking(output, False)
-        self._selector.register(output, selectors.EVENT_READ)
-        self._watch = MemoryWatch(warm)
-
-    def setup(
-        self, files: Mapping[str, bytes], sources: Mapping[str, str], own: Sequence[str]
-    ) -> None:
-        """Send the submission; raises WallError if the cell could not be closed off."""
-        message = {
-            "files": {k: np.frombuffer(v, dtype=np.uint8) for k, v in files.items()},
-            "sources": dict(sources),
-            "own": list(own),
-            "given": isolation.INSIDE_GIVEN
-            if self._warm.wall == "bubblewrap"
-            else str(self._warm.given),
-            "reply_mib": self._warm.limits.reply_mib,
-        }
-        try:
-            reply = self.request(message, SETUP_SECONDS)
-        except CellLost as error:
-            raise WallError(f"a cell could not be set up: {error}") from None
-        if not reply.get("ok"):
-            raise WallError(f"a cell could not be set up: {reply.get('error')}")
-
-    def request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a message and wait for the answer.
-
-        Args:
-            message: plain data, tensors and arrays.
-            seconds: wall time until the answer is here.
-
-        Raises:
-            CallTimeout: it took longer. The cell is closed.
-            BadReply: the answer is malformed or too large. The cell is closed.
-            CellLost: the process ended. The cell is closed.
-        """
-        deadline = Deadline(self._warm, seconds)
-        try:
-            self._send(wire.encode(message), deadline)
-            prefix = self._receive(wire.PREFIX.size, deadline)
-            header, payload = wire.sizes(prefix, max_payload=self._warm.limits.reply_mib * MIB)
-            return wire.decode(self._receive(header, deadline), self._receive(payload, deadline))
-        except wire.WireError as error:
-            self.close()
-            raise BadReply(str(error)) from None
-        except TimeoutError:
-            self.close()
-            raise CallTimeout(f"no answer within {seconds:g} s") from None
-        except (EOFError, ConnectionError):
-            self._read_output()
-            how = self.close()
-            if self._watch.fired:
-                how = f"it used more than the {self._warm.limits.memory_mib} MiB of memory allowed"
-            raise CellLost(how) from None
-
-    def _send(self, frame: bytes, deadline: Deadline) -> None:
-        self._connection.settimeout(max(deadline.remaining(), 0.001))
-        self._connection.sendall(frame)
-
-    def _receive(self, count: int, deadline: Deadline) -> bytes:
-        buffer = bytearray(count)
-        view = memoryview(buffer)
-        self._connection.settimeout(None)
-        while view:
-            remaining = deadline.remaining()
-            if remaining <= 0:
-                raise TimeoutError
-            for key, _ in self._selector.select(min(remaining, WATCH_SECONDS)):
-                if key.fileobj == self._output:
-                    self._read_output()
-                else:
-                    got = self._connection.recv_into(view)
-                    if got == 0:
-                        raise EOFError
-                    view = view[got:]
-        return bytes(buffer)
-
-    def _read_output(self) -> None:
-        """Keep what was printed up to the limit, and let the rest go."""
-        try:
-            data = os.read(self._output, 65536)
-        except BlockingIOError:
-            return
-        if not data:
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(self._output)
-            return
-        room = self._warm.limits.output_kib * 1024 - len(self.printed)
-        self.printed += data[: max(room, 0)]
-
-    def close(self) -> str:
-        """End the cell; says how it ended."""
-        if self._closed:
-            return "it is over"
-        self._closed = True
-        self._watch.stop()
-        self._selector.close()
-        how = self._warm.end_cell()
-        os.close(self._output)
-        self._connection.close()
-        return how
-
-
-class Deadline:
-    """A time limit that a busy machine does not make unfair.
-
-    It is wall time. But a cell that still wants the processor when the limit is over, and has got
-    less of it than the limit, was kept waiting by others: it may go on until it has had its time,
-    or until `PATIENCE` times the limit.
-
-    Args:
-        warm: whose cell.
-        seconds: the limit.
-    """
-
-    def __init__(self, warm: Warm, seconds: float) -> None:
-        self._warm = warm
-        self._seconds = seconds
-        self._start = time.monotonic()
-        self._end = self._start + seconds
-        # Only asked for when the limit is near: most calls take a millisecond.
-        self._used_before: float | None = None
-
-    def remaining(self) -> float:
-        """Seconds that are left; zero or less when it is over."""
-        now = time.monotonic()
-        if self._used_before is None and now - self._start > 0.1 * self._seconds:
-            self._used_before = self._warm.cell_usage()[0]
-        if now < self._end or now > self._start + PATIENCE * self._seconds:
-            return min(self._end, self._start + PATIENCE * self._seconds) - now
-        used, wants = self._warm.cell_usage()
-        missing = 0.9 * self._seconds - (used - (self._used_before or 0.0))
-        if wants and missing > 0:
-            self._end = now + missing
-        return self._end - now
-
-
-class MemoryWatch:
-    """Ends a cell whose processes together hold too much memory.
-
-    RLIMIT_AS bounds each process and gives it a clean MemoryError; this bounds their sum, at a
-    quarter of a second's resolution.
-    """
-
-    def __init__(self, warm: Warm) -> None:
-        self.fired = False
-        # One process may reach its own limit and get its MemoryError before this steps in.
-        allowed = (1.5 * warm.limits.memory_mib + 2 * warm.limits.scratch_mib) * MIB
-        self._limit = warm.resident + allowed
-        self._stop = threading.Event()
-        self._warm = warm
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """No more watching."""
-        self._stop.set()
-
-    def _run(self) -> None:
-        while not self._stop.wait(WATCH_SECONDS):
-            with contextlib.suppress(psutil.Error, AssertionError):
-                self._look()
-
-    def _look(self) -> None:
-        family = self._warm.family()
-        # Resident sizes count shared pages many times, but they are cheap: only when their sum is
-        # large is the exact figure worth reading.
-        resident = {process: _memory(process, exact=False) for process in family}
-        if sum(resident.values()) <= self._limit:
-            return
-        exact = {process: _memory(process, exact=True) for process in family}
-        if sum(exact.values()) > self._limit:
-            self.fired = True
-            self._warm.kill_cell()
-
-
-def _memory(process: psutil.Process, *, exact: bool) -> int:
-    """Memory of a process in bytes; exact: with what is shared divided by its sharers."""
-    with contextlib.suppress(psutil.Error):
-        if exact:
-            with contextlib.suppress(psutil.AccessDenied):
-                return int(process.memory_full_info().pss)
-        return int(process.memory_info().rss)
-    return 0
 
 
 def _how(status: int) -> str:

@@ -1,37 +1,25 @@
-"""The two sides that a test asks in the same way: the submission and the reference.
-
-Both take the same calls and give back the same plain data, so that a test cannot tell them apart
-except by their values.
-"""
+"""The submission, behind the wall."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib.util
-import random
-import sys
 import time
-import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import torch
+from typing import Any
 
 from grader.assignment import Assignment
 from grader.results import Ending
-from grader.suite.expect import CheckFailed, show
-from grader.wall.behind import wire
+from grader.suite.calls import Ask, Call
+from grader.suite.expect import CheckFailed
+from grader.wall.cell import CellHandle
 from grader.wall.errors import CallTimeout, CellLost, WallError
-from grader.wall.process import CellHandle, Warm
+from grader.wall.warm import Warm
 
 # A function that hung once is asked again, for no other mark may suffer, but not for as long.
 SECOND_HANG_SHARE = 0.2
 MIN_SECONDS = 1.0
-MAX_SHOWN = 400
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
 
@@ -44,98 +32,6 @@ class SubmissionFailed(CheckFailed):
     ) -> None:
         super().__init__(rationale, help, detail)
         self.ending = ending
-
-
-class ReferenceFailed(Exception):
-    """The reference failed on what a test asked: a fault of ours, which is never a zero."""
-
-
-@dataclass
-class Call:
-    """One question that a test put to an implementation, and what came back."""
-
-    operation: str  # 'call' or 'probe'
-    target: str
-    arguments: dict[str, Any]
-    seed: int
-    value: Any = None
-    problem: str = ""
-
-    def request(self) -> dict[str, Any]:
-        """The message that goes over the wall."""
-        return {"op": self.operation, "target": self.target, "seed": self.seed, **self.arguments}
-
-    def outline(self) -> str:
-        """The call without values: safe for the student."""
-        parts = [_outline(a) for a in self.arguments.get("args", ())]
-        parts += [f"{k}={_outline(v)}" for k, v in self.arguments.get("kwargs", {}).items()]
-        return f"{self.target}({', '.join(parts)})"
-
-    def full(self) -> str:
-        """The call with values: for the TA."""
-        lines = [self.outline()]
-        for i, argument in enumerate(self.arguments.get("args", ())):
-            lines.append(f"  argument {i + 1} = {_value(argument)}")
-        for name, argument in self.arguments.get("kwargs", {}).items():
-            lines.append(f"  {name} = {_value(argument)}")
-        lines.append(f"  gave {self.problem or _value(self.value)}")
-        return "\n".join(lines)
-
-
-class Implementation(Protocol):
-    """What a proxy needs."""
-
-    def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
-        """Call a function ('call') or run a probe ('probe')."""
-
-
-class Proxy:
-    """What tests see: `submission.gan.jsd(cp, cq)` and `submission(probes.some_probe, seed=3)`."""
-
-    def __init__(self, implementation: Implementation, modules: tuple[str, ...]) -> None:
-        self._implementation = implementation
-        self._modules = modules
-
-    def __getattr__(self, name: str) -> _Path:
-        if name not in self._modules:
-            raise AttributeError(f"the assignment has no file {name!r}; it has {self._modules}")
-        return _Path(self._implementation, name)
-
-    def __call__(self, probe: Callable[..., Any], **kwargs: Any) -> Any:
-        return self._implementation.ask("probe", probe.__name__, {"kwargs": kwargs})
-
-
-class _Path:
-    """A dotted name inside a module; calling it asks the implementation."""
-
-    def __init__(self, implementation: Implementation, path: str) -> None:
-        self._implementation = implementation
-        self._path = path
-
-    def __getattr__(self, name: str) -> _Path:
-        return _Path(self._implementation, f"{self._path}.{name}")
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._implementation.ask("call", self._path, {"args": list(args), "kwargs": kwargs})
-
-
-@dataclass
-class Ask:
-    """What one test has asked so far; seeds follow from the test and the count of calls."""
-
-    test: str = ""
-    secret: str = ""
-    calls: list[Call] = field(default_factory=list)
-
-    def begin(self, test: str) -> None:
-        """A new test starts."""
-        self.test = test
-        self.calls = []
-
-    def seed(self) -> int:
-        """Seed for the next call, in [0, 2**31): the same for whoever is asked this question."""
-        text = f"{self.secret}\0{self.test}\0{len(self.calls)}"
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
 class Remote:
@@ -383,157 +279,6 @@ class _Error:
         return "\n".join([f"{self.type}: {self.text}", *lines])
 
 
-class Local:
-    """Modules of ours, in this process: the reference, or the reference with one part replaced.
-
-    Its answers are remembered, since all submissions get the same inputs.
-
-    Args:
-        modules: what tests call, by name.
-        probes: the assignment's probes.
-    """
-
-    def __init__(self, modules: Mapping[str, types.ModuleType], probes: types.ModuleType) -> None:
-        self._namespace = types.SimpleNamespace(**modules)
-        self._probes = probes
-        self._answers: dict[bytes, bytes | ReferenceFailed] = {}
-        self.ask_log = Ask()
-
-    @classmethod
-    def reference(cls, assignment: Assignment) -> Local:
-        """The assignment's reference.
-
-        Raises:
-            ReferenceFailed: a file of it cannot be imported.
-        """
-        modules = {
-            f.name: load_file(
-                assignment.reference / f.path, f"reference_{assignment.name}_{f.name}"
-            )
-            for f in assignment.about.files
-        }
-        return cls(modules, load_probes(assignment))
-
-    def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
-        """Ask; see `Implementation`.
-
-        Raises:
-            ReferenceFailed: it raised.
-        """
-        call = Call(operation, target, arguments, self.ask_log.seed())
-        self.ask_log.calls.append(call)
-        call.value = self.answer(call)
-        return call.value
-
-    def answer(self, call: Call) -> Any:
-        """What this implementation gives for a call, whoever it was put to first.
-
-        Raises:
-            ReferenceFailed: it raised; its cause is what it raised.
-        """
-        request = wire.encode(call.request())
-        key = hashlib.sha256(request).digest()
-        if key not in self._answers:
-            try:
-                self._answers[key] = self._compute(call, request)
-            except ReferenceFailed as failure:
-                self._answers[key] = failure
-        answer = self._answers[key]
-        if isinstance(answer, ReferenceFailed):
-            raise answer
-        # A copy through the wire: what a test does to a value must not reach the next test.
-        return _split(answer)["value"]
-
-    def _compute(self, call: Call, request: bytes) -> bytes:
-        message = _split(request)
-        random.seed(call.seed)
-        np.random.seed(call.seed)
-        torch.manual_seed(call.seed)
-        try:
-            if call.operation == "probe":
-                value = getattr(self._probes, call.target)(self._namespace, **message["kwargs"])
-            else:
-                function: Any = self._namespace
-                for name in call.target.split("."):
-                    function = getattr(function, name)
-                value = function(*message["args"], **message["kwargs"])
-        except Exception as error:
-            raise ReferenceFailed(
-                f"the reference failed on {call.target}: {type(error).__name__}: {error}"
-            ) from error
-        return wire.encode({"value": value})
-
-
 def _name(text: Any) -> str:
     """A name that the student's side gave, cut to what a name may be."""
     return str(text)[:60] if str(text).isidentifier() else "(odd name)"
-
-
-def _split(frame: bytes) -> dict[str, Any]:
-    header, payload = wire.sizes(frame[: wire.PREFIX.size], max_payload=2**40)
-    start = wire.PREFIX.size
-    return wire.decode(
-        frame[start : start + header], frame[start + header : start + header + payload]
-    )
-
-
-def load_file(path: Path, name: str) -> types.ModuleType:
-    """A module of ours from its file, under a private name.
-
-    Raises:
-        ReferenceFailed: it cannot be imported.
-    """
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ReferenceFailed(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ReferenceFailed(f"{path} cannot be imported: {error}") from error
-    return module
-
-
-def load_probes(assignment: Assignment) -> types.ModuleType:
-    """The assignment's probes, on the trusted side; an empty module where it has none."""
-    if not assignment.probes.exists():
-        return types.ModuleType("no_probes")
-    return load_file(assignment.probes, f"probes_{assignment.name}")
-
-
-def _outline(value: Any) -> str:
-    """A value without its content."""
-    if isinstance(value, torch.Tensor):
-        return f"tensor{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-    if isinstance(value, np.ndarray):
-        return f"array{value.shape} {value.dtype}"
-    if isinstance(value, str) or value is None or isinstance(value, bool):
-        return repr(value)[:40]
-    return type(value).__name__
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        value = value.float() if value.dtype == torch.bfloat16 else value
-        return f"{_outline(value)} {show(value.detach().numpy())}"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_value(v)}" for k, v in list(value.items())[:20]) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(v) for v in list(value)[:20]) + "]"
-    return repr(value)[:MAX_SHOWN]
-
-
-def load_text(text: str, name: str) -> types.ModuleType:
-    """A module of ours from its text, under a private name.
-
-    Raises:
-        ReferenceFailed: it cannot be executed.
-    """
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    try:
-        exec(compile(text, f"<{name}>", "exec"), module.__dict__)
-    except Exception as error:
-        raise ReferenceFailed(f"{name} cannot be imported: {error}") from error
-    return module

@@ -1,0 +1,158 @@
+"""The reference, and the reference with a part replaced, in this process."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import random
+import sys
+import types
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from grader.assignment import Assignment
+from grader.suite.calls import Ask, Call
+from grader.wall.behind import wire
+
+
+class ReferenceFailed(Exception):
+    """The reference failed on what a test asked: a fault of ours, which is never a zero."""
+
+
+class Local:
+    """Modules of ours, in this process: the reference, or the reference with one part replaced.
+
+    Its answers are remembered, since all submissions get the same inputs.
+
+    Args:
+        modules: what tests call, by name.
+        probes: the assignment's probes.
+    """
+
+    def __init__(self, modules: Mapping[str, types.ModuleType], probes: types.ModuleType) -> None:
+        self.modules = dict(modules)
+        self._namespace = types.SimpleNamespace(**modules)
+        self._probes = probes
+        self._answers: dict[bytes, bytes | ReferenceFailed] = {}
+        self.ask_log = Ask()
+
+    @classmethod
+    def reference(cls, assignment: Assignment) -> Local:
+        """The assignment's reference.
+
+        Raises:
+            ReferenceFailed: a file of it cannot be imported.
+        """
+        modules = {
+            f.name: load_file(
+                assignment.reference / f.path, f"reference_{assignment.name}_{f.name}"
+            )
+            for f in assignment.about.files
+        }
+        return cls(modules, load_probes(assignment))
+
+    def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
+        """Ask; see `Implementation`.
+
+        Raises:
+            ReferenceFailed: it raised.
+        """
+        call = Call(operation, target, arguments, self.ask_log.seed())
+        self.ask_log.calls.append(call)
+        call.value = self.answer(call)
+        return call.value
+
+    def answer(self, call: Call) -> Any:
+        """What this implementation gives for a call, whoever it was put to first.
+
+        Raises:
+            ReferenceFailed: it raised; its cause is what it raised.
+        """
+        request = wire.encode(call.request())
+        key = hashlib.sha256(request).digest()
+        if key not in self._answers:
+            try:
+                self._answers[key] = self._compute(call, request)
+            except ReferenceFailed as failure:
+                self._answers[key] = failure
+        answer = self._answers[key]
+        if isinstance(answer, ReferenceFailed):
+            raise answer
+        # A copy through the wire: what a test does to a value must not reach the next test.
+        return _split(answer)["value"]
+
+    def _compute(self, call: Call, request: bytes) -> bytes:
+        message = _split(request)
+        random.seed(call.seed)
+        np.random.seed(call.seed)
+        torch.manual_seed(call.seed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a mistake may well deserve one of torch's
+                value = self._call(call, message)
+        except Exception as error:
+            raise ReferenceFailed(
+                f"the reference failed on {call.target}: {type(error).__name__}: {error}"
+            ) from error
+        return wire.encode({"value": value})
+
+    def _call(self, call: Call, message: dict[str, Any]) -> Any:
+        if call.operation == "probe":
+            return getattr(self._probes, call.target)(self._namespace, **message["kwargs"])
+        function: Any = self._namespace
+        for name in call.target.split("."):
+            function = getattr(function, name)
+        return function(*message["args"], **message["kwargs"])
+
+
+def load_file(path: Path, name: str) -> types.ModuleType:
+    """A module of ours from its file, under a private name.
+
+    Raises:
+        ReferenceFailed: it cannot be imported.
+    """
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ReferenceFailed(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ReferenceFailed(f"{path} cannot be imported: {error}") from error
+    return module
+
+
+def load_probes(assignment: Assignment) -> types.ModuleType:
+    """The assignment's probes, on the trusted side; an empty module where it has none."""
+    if not assignment.probes.exists():
+        return types.ModuleType("no_probes")
+    return load_file(assignment.probes, f"probes_{assignment.name}")
+
+
+def load_text(text: str, name: str) -> types.ModuleType:
+    """A module of ours from its text, under a private name.
+
+    Raises:
+        ReferenceFailed: it cannot be executed.
+    """
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    try:
+        exec(compile(text, f"<{name}>", "exec"), module.__dict__)
+    except Exception as error:
+        raise ReferenceFailed(f"{name} cannot be imported: {error}") from error
+    return module
+
+
+def _split(frame: bytes) -> dict[str, Any]:
+    header, payload = wire.sizes(frame[: wire.PREFIX.size], max_payload=2**40)
+    start = wire.PREFIX.size
+    return wire.decode(
+        frame[start : start + header], frame[start + header : start + header + payload]
+    )

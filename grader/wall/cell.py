@@ -1,0 +1,140 @@
+"""One cell, seen from the trusted side: requests go in, plain data comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grader.wall import isolation
+from grader.wall.behind import wire
+from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
+from grader.wall.watch import WATCH_SECONDS, Deadline, MemoryWatch
+
+if TYPE_CHECKING:
+    from grader.wall.warm import Warm
+
+MIB = 2**20
+SETUP_SECONDS = 30.0
+
+
+class CellHandle:
+    """One cell: requests go in, plain data comes out.
+
+    Nothing else may be read from it, and once a request failed with `CellLost` it is over.
+    """
+
+    def __init__(self, warm: Warm, connection: socket.socket, output: int) -> None:
+        self._warm = warm
+        self._connection = connection
+        self._output = output
+        self._closed = False
+        self.printed = bytearray()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(connection, selectors.EVENT_READ)
+        os.set_blocking(output, False)
+        self._selector.register(output, selectors.EVENT_READ)
+        self._watch = MemoryWatch(warm)
+
+    def setup(
+        self, files: Mapping[str, bytes], sources: Mapping[str, str], own: Sequence[str]
+    ) -> None:
+        """Send the submission; raises WallError if the cell could not be closed off."""
+        message = {
+            "files": {k: np.frombuffer(v, dtype=np.uint8) for k, v in files.items()},
+            "sources": dict(sources),
+            "own": list(own),
+            "given": isolation.INSIDE_GIVEN
+            if self._warm.wall == "bubblewrap"
+            else str(self._warm.given),
+            "reply_mib": self._warm.limits.reply_mib,
+        }
+        try:
+            reply = self.request(message, SETUP_SECONDS)
+        except CellLost as error:
+            raise WallError(f"a cell could not be set up: {error}") from None
+        if not reply.get("ok"):
+            raise WallError(f"a cell could not be set up: {reply.get('error')}")
+
+    def request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send a message and wait for the answer.
+
+        Args:
+            message: plain data, tensors and arrays.
+            seconds: wall time until the answer is here.
+
+        Raises:
+            CallTimeout: it took longer. The cell is closed.
+            BadReply: the answer is malformed or too large. The cell is closed.
+            CellLost: the process ended. The cell is closed.
+        """
+        deadline = Deadline(self._warm, seconds)
+        try:
+            self._send(wire.encode(message), deadline)
+            prefix = self._receive(wire.PREFIX.size, deadline)
+            header, payload = wire.sizes(prefix, max_payload=self._warm.limits.reply_mib * MIB)
+            return wire.decode(self._receive(header, deadline), self._receive(payload, deadline))
+        except wire.WireError as error:
+            self.close()
+            raise BadReply(str(error)) from None
+        except TimeoutError:
+            self.close()
+            raise CallTimeout(f"no answer within {seconds:g} s") from None
+        except (EOFError, ConnectionError):
+            self._read_output()
+            how = self.close()
+            if self._watch.fired:
+                how = f"it used more than the {self._warm.limits.memory_mib} MiB of memory allowed"
+            raise CellLost(how) from None
+
+    def _send(self, frame: bytes, deadline: Deadline) -> None:
+        self._connection.settimeout(max(deadline.remaining(), 0.001))
+        self._connection.sendall(frame)
+
+    def _receive(self, count: int, deadline: Deadline) -> bytes:
+        buffer = bytearray(count)
+        view = memoryview(buffer)
+        self._connection.settimeout(None)
+        while view:
+            remaining = deadline.remaining()
+            if remaining <= 0:
+                raise TimeoutError
+            for key, _ in self._selector.select(min(remaining, WATCH_SECONDS)):
+                if key.fileobj == self._output:
+                    self._read_output()
+                else:
+                    got = self._connection.recv_into(view)
+                    if got == 0:
+                        raise EOFError
+                    view = view[got:]
+        return bytes(buffer)
+
+    def _read_output(self) -> None:
+        """Keep what was printed up to the limit, and let the rest go."""
+        try:
+            data = os.read(self._output, 65536)
+        except BlockingIOError:
+            return
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(self._output)
+            return
+        room = self._warm.limits.output_kib * 1024 - len(self.printed)
+        self.printed += data[: max(room, 0)]
+
+    def close(self) -> str:
+        """End the cell; says how it ended."""
+        if self._closed:
+            return "it is over"
+        self._closed = True
+        self._watch.stop()
+        self._selector.close()
+        how = self._warm.end_cell()
+        os.close(self._output)
+        self._connection.close()
+        return how

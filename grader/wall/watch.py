@@ -1,0 +1,134 @@
+"""Watches over a cell: its time, and the memory of all its processes together."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from grader.wall.warm import Warm
+
+MIB = 2**20
+WATCH_SECONDS = 0.25
+# How many times its limit a call may take when the machine gives it too little processor time.
+PATIENCE = 5.0
+# No limit of an assignment is below this many bytes.
+ALWAYS_ALLOWED = 64 * MIB
+
+
+class Deadline:
+    """A time limit that a busy machine does not make unfair.
+
+    It is wall time. But a cell that still wants the processor when the limit is over, and has got
+    less of it than the limit, was kept waiting by others: it may go on until it has had its time,
+    or until `PATIENCE` times the limit.
+
+    Args:
+        warm: whose cell.
+        seconds: the limit.
+    """
+
+    def __init__(self, warm: Warm, seconds: float) -> None:
+        self._warm = warm
+        self._seconds = seconds
+        self._start = time.monotonic()
+        self._end = self._start + seconds
+        # Only asked for when the limit is near: most calls take a millisecond.
+        self._used_before: float | None = None
+
+    def remaining(self) -> float:
+        """Seconds that are left; zero or less when it is over."""
+        now = time.monotonic()
+        if self._used_before is None and now - self._start > 0.1 * self._seconds:
+            self._used_before = self._warm.cell_usage()[0]
+        if now < self._end or now > self._start + PATIENCE * self._seconds:
+            return min(self._end, self._start + PATIENCE * self._seconds) - now
+        used, wants = self._warm.cell_usage()
+        missing = 0.9 * self._seconds - (used - (self._used_before or 0.0))
+        if wants and missing > 0:
+            self._end = now + missing
+        return self._end - now
+
+
+class MemoryWatch:
+    """Ends a cell whose processes together hold too much memory.
+
+    RLIMIT_AS bounds each process and gives it a clean MemoryError; this bounds their sum, at a
+    quarter of a second's resolution.
+    """
+
+    def __init__(self, warm: Warm) -> None:
+        self.fired = False
+        # One process may reach its own limit and get its MemoryError before this steps in.
+        self._allowed = (1.5 * warm.limits.memory_mib + 2 * warm.limits.scratch_mib) * MIB
+        self._stop = threading.Event()
+        self._warm = warm
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more watching."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(WATCH_SECONDS):
+            with contextlib.suppress(psutil.Error, AssertionError):
+                if held(self._warm.family(), self._warm.resident) > self._allowed:
+                    self.fired = True
+                    self._warm.kill_cell()
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Memory in bytes of a warm process by itself: what its forks share with it."""
+
+    largest: int = 0  # resident size of its largest process
+    exact: int | None = None  # of all of it, shared pages counted once; None: may not be read
+
+
+def resident(family: Sequence[psutil.Process]) -> Resident:
+    """What a warm process without a cell holds."""
+    return Resident(max(map(_resident_size, family)), _exact(family))
+
+
+def held(family: Sequence[psutil.Process], before: Resident) -> int:
+    """Memory in bytes that a family of processes holds beyond what it did as `before`.
+
+    Resident sizes count shared pages many times, but they are cheap: only when their sum is large
+    is the exact figure worth reading. Where it may not be read (it takes root, or one's own
+    namespace), each process counts for what it has grown beyond the process that it was forked
+    from, which is too little rather than too much.
+    """
+    sizes = [_resident_size(process) for process in family]
+    grown = sum(max(0, size - before.largest) for size in sizes)
+    if before.exact is None:
+        return grown
+    if sum(sizes) - before.exact <= ALWAYS_ALLOWED:
+        return 0
+    exact = _exact(family)
+    return grown if exact is None else exact - before.exact
+
+
+def _exact(family: Sequence[psutil.Process]) -> int | None:
+    """Proportional set size of all processes; None if the kernel does not tell."""
+    total = 0
+    for process in family:
+        try:
+            total += int(process.memory_full_info().pss)
+        except psutil.AccessDenied:
+            return None
+        except psutil.Error:
+            continue
+    return total
+
+
+def _resident_size(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0

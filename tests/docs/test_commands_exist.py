@@ -1,0 +1,60 @@
+"""Every command and option that a page names exists, and every command is on some page."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+from pages import DOCS, ROOT, blocks, pages, read, without_blocks
+
+from grader.cli import app as cli
+
+_INLINE = re.compile(r"`(grader [^`]+)`")
+
+
+def _commands() -> dict[str, set[str]]:
+    """Commands of the CLI with their options."""
+    for name in cli.COMMANDS:
+        importlib.import_module(f"grader.cli.{name}")
+    group = typer.main.get_command(cli.app)
+    found = group.commands  # type: ignore[attr-defined]
+    return {
+        name: {"--help", *(o for p in command.params for o in p.opts)}
+        for name, command in found.items()
+    }
+
+
+def _named(text: str) -> list[str]:
+    """Command lines in code blocks and in running text."""
+    lines = [line for body in blocks(text) for line in body.splitlines()]
+    commands = [line for line in lines if line.startswith("grader ")]
+    return commands + _INLINE.findall(without_blocks(text))
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.name)
+def test_commands_exist(page: Path) -> None:
+    known = _commands()
+    for line in _named(read(page)):
+        _, command, *words = shlex.split(line)
+        assert command in known, f"{page.name}: {line}"
+        for word in words:
+            if word.startswith("--"):
+                assert word in known[command], f"{page.name}: {line}"
+
+
+def test_every_command_is_documented() -> None:
+    text = "\n".join(read(page) for page in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))])
+    for command in _commands():
+        assert f"grader {command}" in text, command
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    for page in pages():
+        for target in re.findall(r"`?make ([a-z]+)`", read(page)):
+            assert target in targets, f"{page.name}: make {target}"
