@@ -23,6 +23,7 @@ from grader.wall.isolation import WallKind
 
 TWENTY = Path(__file__).resolve().parent / "twenty"
 REAL = "ift6135_a3"
+JOBS = (1, 2)
 SMALL_BAR_S = 0.15
 SUITE_BAR_S = 1.5
 WALL_FACTOR = 1.5
@@ -71,7 +72,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--real", type=int, default=7, help=f"submissions to {REAL}; 0: none")
     parser.add_argument("--alone", type=int, default=5, help="runs of plain pytest")
     parser.add_argument("--size", type=int, default=50, help="of the class; 0: no class")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if 0 < options.size <= max(JOBS):
+        parser.error(f"--size: a class needs more than {max(JOBS)} submissions")
+    return options
 
 
 def _healthy(assignment: Assignment, folder: Path) -> Path:
@@ -122,6 +126,11 @@ def _twenty(
         section.remarks.append(str(error))
     else:
         rows["plain"] = section.timing("one plain pytest process each", plain)
+    for name, found in others.measure(assignment.folder, options.alone).items():
+        if isinstance(found, str):
+            section.remarks.append(found)
+        else:
+            rows[name] = section.timing(name, found)
     for wall in walls:
         ours = rows.get(slots.walled(wall))
         if ours is None:
@@ -130,6 +139,10 @@ def _twenty(
         if "plain" in rows:
             ratio = rows["plain"].median / ours.median
             section.figures.append(Figure(f"plain pytest / {wall}", ratio, "x"))
+        for name in others.OTHERS:
+            if name in rows:
+                ratio = rows[name].median / ours.median
+                section.figures.append(Figure(f"{name} / {wall}", ratio, "x"))
     _startup(section, times)
     return section
 
@@ -172,7 +185,7 @@ def _class(
 ) -> Section:
     section = Section(f"a class of {options.size}, {assignment.name}, behind {wall}")
     steady = {}
-    for jobs in (1, 2):
+    for jobs in JOBS:
         times = classes.measure(
             assignment.folder, assignment.reference, healthy, wall, options.size, jobs
         )

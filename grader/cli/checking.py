@@ -17,7 +17,7 @@ from grader.assignment import Assignment, AssignmentError, find_assignment, know
 from grader.batch.task import Job, Task
 from grader.cli.app import app, assignment_or_stop, console, errors, stop
 from grader.cli.grading import IsolationOption
-from grader.intake import find_submissions, read_submission
+from grader.intake import IntakeError, find_submissions, read_submission
 from grader.publish import PublishError, publish
 from grader.results import Check, Result
 from grader.wall import isolation
@@ -55,14 +55,14 @@ def check(
 
 def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
     """The assignment whose files lie in the folder."""
-    names = {p.name for p in ([folder] if folder.is_file() else folder.rglob("*"))}
     for name in known_assignments():
         try:
             assignment = find_assignment(name)
-        except AssignmentError:
+            candidate = find_submissions([folder], assignment, "single")[0][0]
+            read_submission(candidate, assignment)
+        except (AssignmentError, IntakeError, IndexError):
             continue
-        if any(n in names for f in assignment.about.files for n in f.accepted_names):
-            return assignment
+        return assignment
     known = ", ".join(known_assignments())
     stop(f"{folder}: no file of an assignment in it; give --assignment, one of {known}")
 

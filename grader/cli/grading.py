@@ -45,6 +45,9 @@ JobsOption = Annotated[
 IsolationOption = Annotated[
     Isolation, typer.Option(help="The wall; 'none' only if you trust every line.")
 ]
+# Columns of the table besides those of the questions.
+NARROW = 36
+
 NoReport = Annotated[bool, typer.Option("--no-report", help="Marks only, no pages.")]
 
 
@@ -189,8 +192,10 @@ def sample_class(assignment: Assignment) -> Path | None:
 
 
 def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
-    """Marks per unit question and in all, a row for each submission."""
+    """Marks per unit question and in all, a row for each submission; per part if space is short."""
     units = [q for q in assignment.about.questions if q.kind == "unit"]
+    if console.width < NARROW + 7 * len(units):
+        return _table_of_parts(assignment, results)
     table = Table("submission", title=f"{assignment.about.title}: unit-tested questions")
     for question in units:
         table.add_column(question.id, justify="right")
@@ -206,13 +211,36 @@ def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
     for result in results:
         marks = {q.id: q.awarded for q in result.questions}
         cells = [_cell(marks.get(q.id), q.marks) for q in units]
-        total = Text(
-            {"unreadable": "unreadable", "not_graded": "not graded"}.get(
-                result.status, f"{result.awarded:.2f}"
-            )
-        )
-        table.add_row(Text(result.submission), *cells, total, f"{result.seconds:.1f}")
+        table.add_row(Text(result.submission), *cells, _total(result), f"{result.seconds:.1f}")
     return table
+
+
+def _table_of_parts(assignment: Assignment, results: Sequence[Result]) -> Table:
+    table = Table("submission", title=f"{assignment.about.title}: unit-tested questions")
+    parts = [
+        (part.id, [q for q in assignment.about.questions_of(part.id) if q.kind == "unit"])
+        for part in assignment.about.parts
+    ]
+    for part_id, _ in parts:
+        table.add_column(part_id, justify="right")
+    table.add_column("sum", justify="right", style="bold")
+    table.add_column("s", justify="right", style="dim")
+    sums = [sum(q.marks for q in units) for _, units in parts]
+    table.add_row("(out of)", *(f"{s:g}" for s in sums), f"{sum(sums):g}", "", style="dim")
+    for result in results:
+        marks = {q.id: q.awarded for q in result.questions}
+        cells = []
+        for (_, units), total in zip(parts, sums, strict=True):
+            decided = [marks.get(q.id) for q in units]
+            known = [m for m in decided if m is not None]
+            cells.append(_cell(sum(known) if len(known) == len(decided) else None, total))
+        table.add_row(Text(result.submission), *cells, _total(result), f"{result.seconds:.1f}")
+    return table
+
+
+def _total(result: Result) -> Text:
+    words = {"unreadable": "unreadable", "not_graded": "not graded"}
+    return Text(words.get(result.status, f"{result.awarded:.2f}"))
 
 
 def _cell(awarded: float | None, marks: float) -> Text:

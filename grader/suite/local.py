@@ -90,7 +90,7 @@ class Local:
         message = _split(request)
         random.seed(call.seed)
         np.random.seed(call.seed)
-        torch.manual_seed(call.seed)
+        torch.default_generator.manual_seed(call.seed)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a mistake may well deserve one of torch's

@@ -24,7 +24,7 @@ from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.local import Local, ReferenceFailed, load_probes
 from grader.suite.observed import Expected, Observed
-from grader.suite.proxies import Proxy
+from grader.suite.proxies import Proxy, UnknownFile
 from grader.suite.remote import Remote, SubmissionFailed
 from grader.wall.errors import WallError
 
@@ -138,6 +138,8 @@ class SuitePlugin:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "question(id, weight=1.0): the question a test marks")
+        # Pytest's own style parses whole files for every failing check.
+        config.option.tbstyle = "native"
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._items = list(session.items)
@@ -186,7 +188,12 @@ class SuitePlugin:
             if call.when == "call":
                 seen.outcome, seen.rationale = "passed", ""
             return report
-        self._explain(seen, call.excinfo.value, str(report.longrepr or ""))
+        error = call.excinfo.value
+        self._explain(seen, error, str(report.longrepr or ""))
+        if call.when != "call" and not isinstance(error, CheckFailed):
+            # A fixture that does not exist, say: the submission has not even been asked.
+            seen.outcome = "not_graded"
+            seen.rationale = "this check could not be run, through no fault of the submission"
         return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -225,7 +232,7 @@ class SuitePlugin:
         assert self._run is not None
         calls = self._run.remote.ask_log.calls
         asked = "\n".join(call.full() for call in calls[-4:])
-        if isinstance(error, (WallError, ReferenceFailed)):
+        if isinstance(error, (WallError, ReferenceFailed, UnknownFile)):
             seen.outcome = "not_graded"
             seen.rationale = "this check could not be run, through no fault of the submission"
             seen.detail = f"{error}\n{asked}"[:MAX_DETAIL]

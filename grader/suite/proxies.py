@@ -10,6 +10,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 
+class UnknownFile(AttributeError):
+    """A test names a file that the assignment does not have: a fault of ours."""
+
+
 class Implementation(Protocol):
     """What a proxy needs."""
 
@@ -26,7 +30,7 @@ class Proxy:
 
     def __getattr__(self, name: str) -> _Path:
         if name not in self._modules:
-            raise AttributeError(f"the assignment has no file {name!r}; it has {self._modules}")
+            raise UnknownFile(f"the assignment has no file {name!r}; it has {self._modules}")
         return _Path(self._implementation, name)
 
     def __call__(self, probe: Callable[..., Any], **kwargs: Any) -> Any:

@@ -9,7 +9,6 @@ import site
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -230,7 +229,8 @@ def hidden_entries() -> list[Path]:
     ]
 
 
-def landlock_readable(given: Path) -> Sequence[str]:
+@functools.cache
+def landlock_readable(given: Path) -> tuple[str, ...]:
     """Paths that a Landlock cell may read: Python without the harness, libraries, given files."""
     readable = [*SYSTEM_FOLDERS, *SYSTEM_FILES, str(given), "/dev/urandom", "/dev/zero"]
     hidden = set(hidden_entries())
@@ -241,7 +241,7 @@ def landlock_readable(given: Path) -> Sequence[str]:
             readable.append(str(folder))
             continue
         readable += [str(p) for p in _all_but(folder, sites, hidden)]
-    return readable
+    return tuple(path for path in readable if Path(path).exists())
 
 
 def _all_but(folder: Path, sites: set[Path], hidden: set[Path]) -> list[Path]:

@@ -208,9 +208,7 @@ class Warm:
             scratch_mib=self.limits.scratch_mib,
             processes=self.limits.processes,
             cpu_seconds=cpu_seconds,
-            readable=tuple(isolation.landlock_readable(self.given))
-            if self.wall == "landlock"
-            else (),
+            readable=isolation.landlock_readable(self.given) if self.wall == "landlock" else (),
         )
 
     def end_cell(self) -> str:

@@ -258,7 +258,7 @@ def r1gp_is_zero_for_lack_of_a_connection(p, cp, q, cq, critic):
 
 @mistake(
     "gan.r1gp",
-    fails=["test_critic_loss_takes_real_samples_from_a_data_set"],
+    fails=["test_penalty_takes_real_samples_from_a_data_set"],
     hint="Real samples come from a data set and do not require a gradient: without switching it on "
     "before the critic is applied there is nothing to differentiate.",
 )
@@ -269,7 +269,7 @@ def r1gp_needs_samples_with_gradients(p, cp, q, cq, critic):
 
 @mistake(
     "gan.r1gp",
-    fails=["test_critic_loss_takes_real_samples_from_a_data_set"],
+    fails=["test_penalty_takes_real_samples_from_a_data_set"],
     hint="The gradient is switched on in p after cp has been computed, which is too late: the "
     "graph of cp was recorded without it.",
 )

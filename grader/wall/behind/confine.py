@@ -180,8 +180,7 @@ def confine(cell: Cell, files: dict[str, Any], connection: socket.socket, output
     limit_resources(cell)
     give_up_privileges(cell)
     if cell.wall == "landlock":
-        readable = [path for path in cell.readable if Path(path).exists()]
-        kernel.landlock([*readable, cell.submission], [cell.scratch, os.devnull])
+        kernel.landlock([*cell.readable, cell.submission], [cell.scratch, os.devnull])
     if kernel.seccomp_available():
         kernel.refuse_dangerous_calls()
 

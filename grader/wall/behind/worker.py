@@ -156,7 +156,8 @@ class Worker:
 def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    # What torch.manual_seed does for the CPU, without asking after GPUs.
+    torch.default_generator.manual_seed(seed)
 
 
 def _module_of(name: str, text: str) -> types.ModuleType:

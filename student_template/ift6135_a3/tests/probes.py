@@ -216,6 +216,39 @@ def penalty(
     return {"value": values[0], "values": values, "p": _plain(p), "q": _plain(q)}
 
 
+def penalty_without_gradients(
+    impl: Any, *, seed: int, name: str, p: Tensor, q: Tensor, critic: dict[str, Any]
+) -> dict[str, Any]:
+    """A penalty on real samples that do not require a gradient, by itself and in a critic's loss.
+
+    Returns:
+        `usual`, on samples that do require one; `alone`, on samples that do not; `in_loss`, what
+        it adds to `critic_loss` for such samples. Each is None where it does not work. `losses`
+        says whether `make_losses` works without a regulariser.
+    """
+    gan = impl.gan
+    module = _critic(critic)
+    values: dict[str, Any] = {"losses": False, "in_loss": None}
+    for key, real in (("usual", p.clone().requires_grad_()), ("alone", p.clone())):
+        _seed(seed)
+        args = [real, module(real), q.clone(), module(q), module]
+        values[key] = _part(getattr(gan, name, None), args)
+    regularizer = next(k for k, v in REGULARIZER_PARTS.items() if v == name)
+
+    def in_loss(reg_type: str | None) -> Any:
+        _seed(seed)
+        _, critic_loss = gan.make_losses("W1", reg_type, 1.0)
+        return critic_loss(p.clone(), q.clone(), module)
+
+    with _in_place_of(gan, {"w1": stand_in_w1}):
+        bare = _part(in_loss, [None])
+        values["losses"] = bare is not None
+        whole = _part(in_loss, [regularizer])
+        if whole is not None and bare is not None:
+            values["in_loss"] = whole.reshape(()) - bare.reshape(())
+    return values
+
+
 def penalty_slopes(
     impl: Any,
     *,
@@ -286,8 +319,9 @@ def losses(
 
     With `stand_ins`, all four parts are replaced by the ones above, and what goes wrong is
     reported as `error` instead of raised. Without, only a part that does not work by itself is
-    replaced. `loss` and `regularizer` are what the parts in use give, the real samples requiring
-    a gradient; those that the two functions get do not.
+    replaced, on samples with a gradient or, if the whole does not work either, on those without.
+    `loss` and `regularizer` are what the parts in use give. The real samples that the two
+    functions get do not require a gradient.
     """
     gan = impl.gan
     module = _critic(critic)
@@ -311,20 +345,35 @@ def losses(
     if reg_type is not None:
         parts["regularizer"] = REGULARIZER_PARTS[reg_type]
     found, repairs = {}, {}
+
+    def arguments(role: str, real: Tensor) -> list[Any]:
+        values = [module(real), module(q.clone())]
+        return values if role == "loss" else [real, values[0], q.clone(), values[1], module]
+
+    def repair(role: str) -> None:
+        repairs[parts[role]] = PART_STAND_INS[parts[role]]
+        found[role] = _part(repairs[parts[role]], arguments(role, p.clone()))
+
     for role, name in parts.items():
         _seed(seed)
-        real = p.clone().requires_grad_()
-        fake = q.clone()
-        args = [module(real), module(fake)]
-        if role == "regularizer":
-            args = [real, args[0], fake, args[1], module]
-        value = _part(getattr(gan, name, None), args)
-        if value is None:
-            repairs[name] = PART_STAND_INS[name]
-            value = _part(repairs[name], args)
-        found[role] = value
+        found[role] = _part(getattr(gan, name, None), arguments(role, p.clone().requires_grad_()))
+        if found[role] is None:
+            repair(role)
+    try:
+        with _in_place_of(gan, repairs):
+            return {"error": None, "regularizer": 0.0, **found, **whole()}
+    except Exception:
+        # A regulariser that needs samples with a gradient and gets them from nobody.
+        if (
+            reg_type is None
+            or parts["regularizer"] in repairs
+            or _part(gan.__dict__[parts["regularizer"]], arguments("regularizer", p.clone()))
+            is not None
+        ):
+            raise
+    repair("regularizer")
     with _in_place_of(gan, repairs):
-        return {"error": None, "regularizer": 0.0, **found, **whole()}
+        return {"error": None, **found, **whole()}
 
 
 def _part(function: Any, args: list[Any]) -> Any:
@@ -341,6 +390,8 @@ def loss_slopes(
     *,
     which: str,
     loss_type: str,
+    reg_type: str | None,
+    reg_cf: float,
     p: Tensor,
     q: Tensor,
     critic: dict[str, Any],
@@ -348,7 +399,7 @@ def loss_slopes(
     step: float,
     stand_ins: bool,
 ) -> dict[str, Any]:
-    """Slopes of `metric` or `critic_loss`, without a regulariser.
+    """Slopes of `metric` or `critic_loss`.
 
     The directions are in the critic's parameters or, under the name `q`, in the generated
     samples, which is the way to the generator's parameters.
@@ -361,7 +412,7 @@ def loss_slopes(
             self.q = nn.Parameter(q.clone())
 
     def value_at(game: nn.Module) -> Tensor:
-        metric, critic_loss = impl.gan.make_losses(loss_type)
+        metric, critic_loss = impl.gan.make_losses(loss_type, reg_type, reg_cf)
         function = metric if which == "metric" else critic_loss
         return _tensor(function(p.clone(), game.q * 1.0, game.critic), which).sum()
 
@@ -761,7 +812,7 @@ def _parameter_slopes(
             with torch.no_grad():
                 for n, d in flat.items():
                     dict(moved.named_parameters())[n].add_(h * d)
-            ends.append(float(value_at(moved)))
+            ends.append(float(value_at(moved).detach()))
         differences.append((ends[0] - ends[1]) / (2 * step))
     return {"autograd": along, "differences": differences}
 
