@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parent / "behind"
 INSIDE_PACKAGE = "/wall/behind"
 INSIDE_GIVEN = "/given"
 INSIDE_SUBMISSION = "/submission"
-INSIDE_SCRATCH = "/tmp"
+INSIDE_SCRATCH = "/scratch"
 
 # Landlock cannot keep one process of a user from signalling another before this version.
 LANDLOCK_ABI_WITH_SIGNALS = 6
@@ -179,10 +179,15 @@ def bubblewrap_command(given: Path | None) -> list[str]:
     command += ["--proc", "/proc", "--dev", "/dev"]
     # The warm process needs somewhere to write; each cell mounts a scratch of its own over it.
     command += ["--perms", "1777", "--size", str(16 * 2**20), "--tmpfs", INSIDE_SCRATCH]
+    if not any(target.startswith("/tmp/") for target in mounts):
+        # Unless Python itself lies there, in a checkout below /tmp.
+        command += ["--symlink", INSIDE_SCRATCH, "/tmp"]
     command += ["--perms", "0755", "--dir", INSIDE_SUBMISSION]
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         command += ["--setenv", name, "1"]
-    command += ["--setenv", "HOME", INSIDE_SCRATCH, "--setenv", "PATH", "/usr/bin:/bin"]
+    for name in ("HOME", "TMPDIR"):
+        command += ["--setenv", name, INSIDE_SCRATCH]
+    command += ["--setenv", "PATH", "/usr/bin:/bin"]
     # torch asks for the user's name, and there is no /etc/passwd to look it up in.
     command += ["--setenv", "LANG", "C.UTF-8", "--setenv", "LOGNAME", "student"]
     command += ["--remount-ro", "/", "--chdir", "/", "--"]

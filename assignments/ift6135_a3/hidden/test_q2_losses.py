@@ -258,7 +258,7 @@ def test_players_learn_through_their_losses(submission, probes, expect, draw, wh
     shapes = {"w": (4, size), "a": (4,), "slope": (size,)}
     shapes = {"q": (5, size)} if which == "metric" else shapes
     directions = [
-        {name: draw.normal(*shape, std=0.5) for name, shape in shapes.items()} for _ in range(3)
+        {name: draw.normal(*shape, std=0.5) for name, shape in shapes.items()} for _ in range(8)
     ]
     details = []
     for stand_ins in (True, False):

@@ -263,3 +263,13 @@ def log_mean_exp_by_logaddexp(y):
 def log_mean_exp_with_an_epsilon_after_the_shift(y):
     a = y.max(dim=1, keepdim=True).values
     return (torch.log(torch.exp(y - a).mean(dim=1, keepdim=True) + 1e-8) + a).squeeze(1)
+
+
+@variant(
+    "q1_solution.log_likelihood_normal",
+    because="Through numpy: no gradient is asked of 1.2, which only weighs samples.",
+)
+def normal_through_numpy(mu, logvar, z):
+    mu, logvar, z = (t.detach().numpy() for t in rows(mu, logvar, z))
+    square = (z - mu) ** 2 / np.exp(logvar)
+    return torch.from_numpy(-0.5 * (math.log(2 * math.pi) + logvar + square).sum(axis=1))
