@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks import alone, classes, machine, others, slots
+from benchmarks import alone, classes, epochs, machine, others, slots, thousand
 from benchmarks.figures import Figure, Section, Timing
 from grader.assignment import Assignment, AssignmentError, find_assignment
 from grader.publish.skeleton import cut
@@ -49,16 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             healthy_real = _healthy(real, Path(scratch, real.name))
             steps.append(lambda: _real_suite(real, healthy_real, walls, options))
+            if options.epochs:
+                steps.append(lambda: _epoch(real, options.epochs))
         if walls and options.size:
             steps.append(lambda: _class(twenty, healthy, walls[0], options))
             if real is not None:
                 steps.append(lambda: _class(real, healthy_real, walls[0], options))
+        if walls and options.thousand and real is not None:
+            steps.append(lambda: _thousand(real, walls[0], options.thousand))
         for step in steps:
             section = step()
             sections.append(section)
             _print_section(console, section)
-    for line in others.remarks():
-        console.print(line, style="dim", highlight=False)
     if options.json:
         content = {"machine": facts, "sections": [s.as_json() for s in sections]}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -72,6 +75,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--real", type=int, default=7, help=f"submissions to {REAL}; 0: none")
     parser.add_argument("--alone", type=int, default=5, help="runs of plain pytest")
     parser.add_argument("--size", type=int, default=50, help="of the class; 0: no class")
+    parser.add_argument(
+        "--thousand", type=int, default=1000, help="of the class of different ones; 0: none"
+    )
+    parser.add_argument(
+        "--no-others", action="store_true", help="install no other grader to compare with"
+    )
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of each loop; 0: none")
     options = parser.parse_args(arguments)
     if 0 < options.size <= max(JOBS):
         parser.error(f"--size: a class needs more than {max(JOBS)} submissions")
@@ -126,7 +136,8 @@ def _twenty(
         section.remarks.append(str(error))
     else:
         rows["plain"] = section.timing("one plain pytest process each", plain)
-    for name, found in others.measure(assignment.folder, options.alone).items():
+    compared = {} if options.no_others else others.measure(assignment.folder, options.alone)
+    for name, found in compared.items():
         if isinstance(found, str):
             section.remarks.append(found)
         else:
@@ -199,6 +210,60 @@ def _class(
     section.figures.append(Figure("2 jobs / 1 job, once started", steady[2] / steady[1], "x"))
     if len(machine.cores()) < 2:
         section.remarks.append("this run has one core, so two jobs share it")
+    return section
+
+
+def _thousand(assignment: Assignment, wall: WallKind, size: int) -> Section:
+    jobs = min(max(JOBS), len(machine.cores()))
+    found = thousand.measure(assignment, wall, size, jobs)
+    title = f"{size} submissions made of variants and mistakes, {assignment.name}, behind {wall}"
+    section = Section(f"{title}, --jobs {jobs}")
+    section.remarks.append(
+        f"{found.different} of them are different; Ctrl-C ended the first batch with status "
+        f"{found.status} and {found.kept} results, and the second kept those; in the end "
+        + ", ".join(f"{count} {status}" for status, count in sorted(found.statuses.items()))
+    )
+    if not found.per_submission:
+        section.remarks.append("too few were left for figures")
+        return section
+    tenths = [f"{seconds:.2f}" for seconds in found.per_submission]
+    section.remarks.append(f"seconds of a slot per submission, by tenths: {' '.join(tenths)}")
+    section.figures += [
+        Figure("in all, from the first result to the last", found.seconds, "s"),
+        Figure(
+            "one submission in a slot, median of the tenths",
+            statistics.median(found.per_submission),
+            "s",
+        ),
+        Figure(
+            "cost of a submission, last tenth / first", _last_by_first(found.per_submission), "x"
+        ),
+        Figure("memory of the batch, last tenth", found.memory[-1], "MiB"),
+        Figure("memory of the batch, last tenth / first", _last_by_first(found.memory), "x"),
+        Figure("memory with all slots, last tenth", found.slots_memory[-1], "MiB"),
+        Figure(
+            "memory with all slots, last tenth / first", _last_by_first(found.slots_memory), "x"
+        ),
+    ]
+    section.figures += [
+        Figure(f"time left as said / as it was, {share:.0%} done", ratio, "x")
+        for share, ratio in found.estimates.items()
+    ]
+    return section
+
+
+def _last_by_first(values: Sequence[float]) -> float:
+    return values[-1] / values[0]
+
+
+def _epoch(assignment: Assignment, repeats: int) -> Section:
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        times = epochs.measure(assignment, Path(scratch), repeats)
+    section = Section(f"one epoch of the VAE on {times.images} images, seconds an epoch")
+    ours = section.timing("tensors in memory, as in the run", times.ours)
+    notebook = section.timing("DataLoader over torchvision, as in a notebook", times.notebook)
+    section.figures.append(Figure("notebook / ours", notebook.median / ours.median, "x"))
+    section.remarks.append(times.data)
     return section
 
 

@@ -18,9 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 Kind = Literal["unit", "run", "written"]
+ProfileName = Literal["smoke", "cpu", "full"]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 DottedName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+\.(py|ipynb)$")]
+CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Setting = bool | int | float | str | tuple[int, ...]
 
 MARKS_TOLERANCE = 1e-9
 
@@ -72,6 +75,101 @@ class Question(Strict):
     about: str = ""
 
 
+class Profile(Strict):
+    """The size of a run.
+
+    Attributes:
+        steps: what the run's budget is counted in.
+        seconds: the limit, of processor time; a run that needs more has failed.
+        step_seconds: the limit of one step, so that one that hangs is noticed soon.
+        data: whether the embedded data serve or the real ones are needed.
+        cases: the cases that are run in this size; by default all.
+        settings: what `runs.py` and `measures.py` are given.
+        note: what is smaller here than in the assignment's text, for the report.
+    """
+
+    steps: int = Field(ge=1)
+    seconds: float = Field(gt=0, le=7 * 86400)
+    step_seconds: float = Field(10.0, gt=0, le=3600)
+    data: Literal["embedded", "real"] = "embedded"
+    cases: tuple[CaseName, ...] | None = None
+    settings: dict[Identifier, Setting] = {}
+    note: str = ""
+
+
+class Run(Strict):
+    """A training job that turns the submission's functions into artefacts.
+
+    Attributes:
+        cases: configurations that are trained apart from each other; none: a single one.
+        modules: names of the `[[files]]` that it needs.
+        data: names of the data sets that it is given.
+        seed: drawn from the course's secret, or made of the student's number, as some courses ask.
+        submitted: stem of the files in which a student hands in the artefacts of this run.
+    """
+
+    id: Identifier
+    title: str = Field(min_length=1)
+    about: str = ""
+    cases: tuple[CaseName, ...] = ()
+    modules: tuple[Identifier, ...] = Field(min_length=1)
+    data: tuple[Identifier, ...] = ()
+    seed: Literal["secret", "student"] = "secret"
+    submitted: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$")
+    memory_mib: int = Field(4096, ge=64)
+    reply_mib: int = Field(256, ge=1, le=1024)
+    profiles: dict[ProfileName, Profile] = Field(min_length=1)
+
+    def cases_of(self, profile: ProfileName) -> tuple[str, ...]:
+        """The cases that are run in a profile; one without a name where there are none."""
+        chosen = self.profiles[profile].cases
+        return (self.cases if chosen is None else chosen) or ("",)
+
+
+class Measure(Strict):
+    """A figure that is computed from a run's artefacts, and what it must reach.
+
+    Attributes:
+        question: the question whose marks hang on it; none: it is shown and no more.
+        better: whether more is better, or less, or being near `target`.
+        within: for `near`: the distance from the target that is still right.
+        weight: share of the question's marks, relative to its other measures.
+        asked: what the assignment's text itself demands, by profile; else what
+            `grader calibrate` found is the yardstick.
+    """
+
+    name: Identifier
+    run: Identifier
+    title: str = Field(min_length=1)
+    unit: str = ""
+    question: str | None = None
+    better: Literal["higher", "lower", "near"]
+    target: float | None = None
+    within: float | None = Field(None, gt=0)
+    weight: float = Field(1.0, gt=0)
+    asked: dict[ProfileName, float] = {}
+
+    @model_validator(mode="after")
+    def _near_what(self) -> Self:
+        if (self.better == "near") != (self.target is not None and self.within is not None):
+            raise _wrong((), "target and within belong to better = 'near', and only to it")
+        return self
+
+
+class NotebookRules(Strict):
+    """What a course asks of the notebooks themselves. It is reported and costs no marks.
+
+    Attributes:
+        markdown_before_code: a Markdown cell before every code cell.
+        seed: what NumPy and PyTorch must be seeded with, where they are used.
+        cpu_only: nothing may be computed on a GPU.
+    """
+
+    markdown_before_code: bool = False
+    seed: int | None = None
+    cpu_only: bool = False
+
+
 class Part(Strict):
     """A group of questions with the total that the assignment text states for it."""
 
@@ -91,9 +189,12 @@ class Description(Strict):
     version: int = Field(1, ge=1)
     given: tuple[FileName, ...] = ()
     limits: Limits = Limits()
+    notebook_rules: NotebookRules = NotebookRules()
     files: tuple[SourceFile, ...] = Field(min_length=1)
     parts: tuple[Part, ...] = Field(min_length=1)
     questions: tuple[Question, ...] = Field(min_length=1)
+    runs: tuple[Run, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -101,6 +202,8 @@ class Description(Strict):
             ("questions", [q.id for q in self.questions]),
             ("parts", [p.id for p in self.parts]),
             ("files", [f.name for f in self.files]),
+            ("runs", [r.id for r in self.runs]),
+            ("measures", [f"{m.run}.{m.name}" for m in self.measures]),
             ("files", [*self.given, *(n for f in self.files for n in f.accepted_names)]),
         ):
             twice = sorted({i for i in ids if ids.count(i) > 1})
@@ -137,7 +240,38 @@ class Description(Strict):
                     f"part {part.id} states {part.marks:g} marks, "
                     f"but its questions add up to {total:g}",
                 )
+        self._check_runs(file_names)
         return self
+
+    def _check_runs(self, file_names: set[str]) -> None:
+        for n, run in enumerate(self.runs):
+            for module in run.modules:
+                if module not in file_names:
+                    raise _wrong(
+                        ("runs", n, "modules"),
+                        f"{module!r} of run {run.id} is none of the [[files]]: "
+                        f"{', '.join(sorted(file_names))}",
+                    )
+            for name, profile in run.profiles.items():
+                unknown = sorted(set(profile.cases or ()) - set(run.cases))
+                if unknown:
+                    raise _wrong(
+                        ("runs", n, "profiles", name, "cases"),
+                        f"{unknown[0]!r} is none of the cases of run {run.id}",
+                    )
+        run_ids = {run.id for run in self.runs}
+        kinds = {q.id: q.kind for q in self.questions}
+        for n, measure in enumerate(self.measures):
+            if measure.run not in run_ids:
+                raise _wrong(
+                    ("measures", n, "run"),
+                    f"there is no run {measure.run!r}; there are {', '.join(sorted(run_ids))}",
+                )
+            if measure.question is not None and kinds.get(measure.question) != "run":
+                raise _wrong(
+                    ("measures", n, "question"),
+                    f"{measure.question!r} is no question of kind 'run'",
+                )
 
     def questions_of(self, part_id: str) -> tuple[Question, ...]:
         """The questions of one part, in the order of the file."""
@@ -192,6 +326,29 @@ class Assignment:
     def adapters(self) -> Path:
         return self.folder / "adapters.py"
 
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs.py"
+
+    @property
+    def measures(self) -> Path:
+        return self.folder / "measures.py"
+
+    @property
+    def thresholds(self) -> Path:
+        return self.folder / "thresholds.toml"
+
+    def run(self, run_id: str) -> Run:
+        """The run with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for run in self.about.runs:
+            if run.id == run_id:
+                return run
+        raise KeyError(run_id)
+
     def question(self, question_id: str) -> Question:
         """The question with this id.
 
@@ -212,14 +369,26 @@ class Assignment:
         """SHA-256 over everything that decides a mark: a changed suite means marking again."""
         sha = hashlib.sha256()
         for root in (self.folder, self.reference):
-            for path in sorted(root.rglob("*")):
-                inside = path.relative_to(root)
-                # Caches of Python, mypy and ruff come and go without changing a mark.
-                cached = any(p == "__pycache__" or p.startswith(".") for p in inside.parts)
-                if path.is_file() and not cached:
-                    sha.update(inside.as_posix().encode() + b"\0")
-                    sha.update(hashlib.sha256(path.read_bytes()).digest())
+            for path in self.content_of(root):
+                sha.update(path.relative_to(root).as_posix().encode() + b"\0")
+                sha.update(hashlib.sha256(path.read_bytes()).digest())
         return sha.hexdigest()
+
+    @staticmethod
+    def content_of(root: Path) -> list[Path]:
+        """The files of the folder or the reference that may decide a mark, sorted.
+
+        Caches of Python, mypy and ruff come and go without changing one.
+        """
+        return [
+            path
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+            and not any(
+                part == "__pycache__" or part.startswith(".")
+                for part in path.relative_to(root).parts
+            )
+        ]
 
 
 def read_description(path: Path) -> Description:
@@ -236,7 +405,8 @@ def read_description(path: Path) -> Description:
         raise AssignmentError(f"{path}: cannot be read: {error}") from None
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Numbers of thousands of digits raise a plain ValueError, endless brackets the other.
+    except (ValueError, RecursionError) as error:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found[1]) if found else len(text.splitlines())
         raise AssignmentError(f"{path}:{line}: not valid TOML: {error}") from None
@@ -260,7 +430,14 @@ def _explain(path: Path, text: str, detail: dict[str, object]) -> str:
         return f"{where}: {key}: is missing"
     if detail["type"] == "inconsistent":
         return f"{where}: {key}: {detail['msg']}"
-    return f"{where}: {key}: {detail['msg']}, got {detail['input']!r:.80}"
+    return f"{where}: {key}: {detail['msg']}, got {_shown(detail['input'])}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.80}"
+    except (ValueError, RecursionError):
+        return "a number of thousands of digits, or something nested without end"
 
 
 def _line_of(text: str, location: tuple[str | int, ...]) -> int:

@@ -10,13 +10,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from grader.assignment import Kind
+from grader.assignment import Kind, ProfileName
 
 SCHEMA_VERSION = 1
 
 Outcome = Literal["passed", "failed", "not_graded"]
 Status = Literal["graded", "unreadable", "not_graded"]
 Ending = Literal["returned", "raised", "hung", "crashed"]
+RunStatus = Literal["finished", "failed", "absent", "not_graded"]
 
 
 class Record(BaseModel):
@@ -74,6 +75,67 @@ class Check(Record):
     seconds: float = Field(0.0, ge=0)
 
 
+class Environment(Record):
+    """What the marks depend on besides the submission."""
+
+    wall: str = Field(description="'bubblewrap', 'landlock' or 'none'")
+    python: str
+    torch: str
+    numpy: str
+    cpu: str = Field(description="vector extensions that torch uses, e.g. AVX2")
+    threads: int
+
+
+class Figure(Record):
+    """A figure that was measured on a run's artefacts, and how it was judged."""
+
+    measure: str = Field(description="name of the measure in assignment.toml")
+    title: str
+    unit: str
+    question: str | None = Field(description="whose marks hang on it; null: it is only shown")
+    value: float | None = Field(description="null: it cannot be had, and `note` says why")
+    standard_error: float = Field(0.0, ge=0, description="of measuring, given the artefacts")
+    n: int = Field(0, description="how many images, tokens or points it was measured on")
+    note: str = ""
+    claim: float | None = Field(None, description="what the submission itself says")
+    claim_is_borne_out: bool | None = None
+    weight: float = Field(gt=0)
+    share: float | None = Field(None, description="earned share of its marks; null: no threshold")
+    judgement: str = Field("", description="the threshold, the interval and what follows")
+    threshold: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+class Picture(Record):
+    """A picture drawn from a run's artefacts."""
+
+    title: str
+    file: str = Field(description="path relative to the output folder")
+    alternative: str = Field("", description="what it shows, in words")
+
+
+class RunResult(Record):
+    """One case of a run, as it went for one submission."""
+
+    run: str
+    case: str = Field(description="empty where the run has a single one")
+    title: str
+    profile: ProfileName
+    origin: Literal["trained", "submitted"]
+    status: RunStatus
+    problem: str = Field("", description="why there are no figures; safe to show to the student")
+    detail: str = Field("", description="for the TA only")
+    steps: int = Field(0, description="steps that were made")
+    seconds: float = Field(0.0, ge=0, description="processor time of the training")
+    measured_seconds: float = Field(0.0, ge=0)
+    seed: int = 0
+    data: list[str] = Field([], description="which data it was trained and measured on")
+    key: str = Field("", description="digest of everything that the artefacts depend on")
+    figures: list[Figure] = []
+    pictures: list[Picture] = []
+    environment: Environment | None = None
+
+
 class QuestionMark(Record):
     """What a question earned; `awarded` is null while it is not decided."""
 
@@ -93,15 +155,12 @@ class TakenFile(Record):
     others: list[str] = Field([], description="other candidates that were not taken")
 
 
-class Environment(Record):
-    """What the marks depend on besides the submission."""
+class RuleFinding(Record):
+    """Whether a rule that the course has for notebooks is kept; it costs no marks."""
 
-    wall: str = Field(description="'bubblewrap', 'landlock' or 'none'")
-    python: str
-    torch: str
-    numpy: str
-    cpu: str = Field(description="vector extensions that torch uses, e.g. AVX2")
-    threads: int
+    rule: str
+    kept: bool
+    detail: str = Field("", description="where it is not kept; safe to show to the student")
 
 
 class Result(Record):
@@ -111,6 +170,7 @@ class Result(Record):
     assignment: str
     assignment_digest: str
     secret_id: str = Field(description="tells secrets apart without giving one away")
+    harness: str = Field("", description="version of the harness, with a digest of its sources")
     submission: str = Field(description="id of the submission, unique in the batch")
     source: str = Field(description="the path that was given")
     source_digest: str = Field(description="SHA-256 of what was handed in")
@@ -118,8 +178,10 @@ class Result(Record):
     problem: str = Field("", description="why it could not be read or graded")
     notes: list[str] = Field([], description="what intake noticed, e.g. files that were ignored")
     files: list[TakenFile] = []
+    rules: list[RuleFinding] = Field([], description="empty where no notebook was handed in")
     questions: list[QuestionMark]
     checks: list[Check] = []
+    runs: list[RunResult] = []
     output: str = Field("", description="what the code printed, cut to the limit; for the TA only")
     environment: Environment | None = None
     graded_at: str = Field(description="ISO 8601, UTC")

@@ -287,6 +287,39 @@ def share(successes: int, n: int, p: float, *, false_fail: float, effect: float)
     )
 
 
+def frequencies(
+    counts: ArrayLike, probabilities: ArrayLike, *, false_fail: float, effect: float
+) -> Finding:
+    """How often each of several things happens in independent tries (a binomial test of each).
+
+    The rate of failing is shared out over the things (Bonferroni), which holds for every n and
+    however rare one of them is; the test of Pearson is right for large counts only.
+
+    Args:
+        counts: (K,), how often each happened.
+        probabilities: (K,), how likely each should be; 0 is allowed, and then never happens.
+        false_fail: rate of failing right values.
+        effect: a difference of the probability of any one of them that must be caught.
+    """
+    seen, likely = _vector(counts), _vector(probabilities)
+    n = int(seen.sum())
+    found = [
+        share(int(k), n, float(p), false_fail=false_fail / seen.size, effect=effect)
+        for k, p in zip(seen, likely, strict=True)
+    ]
+    worst = min(found, key=lambda finding: finding.p_value)
+    return Finding(
+        "frequencies",
+        all(finding.passed for finding in found),
+        min(1.0, seen.size * worst.p_value),
+        false_fail,
+        max(finding.miss for finding in found),
+        f"a probability of one of them that is off by {effect:g}",
+        False,
+        f"of {seen.size}, the most unlikely: {worst.detail}",
+    )
+
+
 def _vector(values: Any) -> Vector:
     """Values as one axis in double precision; a NaN stays one, and fails whatever it is put to."""
     return np.asarray(values, dtype=np.float64).reshape(-1)

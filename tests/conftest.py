@@ -193,6 +193,138 @@ RIGHT = {
     "total.py": "import constants\n\ndef total(x):\n    return x.sum() + constants.ZERO\n",
 }
 
+# What makes the toy one with a run: the mean of points in the plane, found by many small steps.
+RUN_TOML = """
+    [[questions]]
+    id = "q1.4"
+    title = "Fit"
+    kind = "run"
+    marks = 2
+
+    [[runs]]
+    id = "fit"
+    title = "Fit a mean"
+    modules = ["mean"]
+    data = ["planar_arcs"]
+    submitted = "fit"
+    cases = ["slow", "fast"]
+
+    [runs.profiles.smoke]
+    steps = 300
+    seconds = 20
+    settings = { batch = 32 }
+
+    [runs.profiles.cpu]
+    steps = 400
+    seconds = 20
+    settings = { batch = 64 }
+
+    [runs.profiles.full]
+    steps = 400
+    seconds = 40
+    settings = { batch = 64 }
+
+    [[measures]]
+    run = "fit"
+    name = "distance"
+    title = "Distance from the mean of the points"
+    question = "q1.4"
+    better = "lower"
+    weight = 2
+
+    [[measures]]
+    run = "fit"
+    name = "score"
+    title = "Closeness"
+    unit = "nats"
+    question = "q1.4"
+    better = "higher"
+    asked = { cpu = -1.0, full = -1.0 }
+
+    [[measures]]
+    run = "fit"
+    name = "length"
+    title = "Points of the path per step"
+    question = "q1.4"
+    better = "near"
+    target = 1.0
+    within = 0.01
+"""
+
+WITH_RUN = TOY | {
+    "assignments/toy/assignment.toml": (
+        textwrap.dedent(TOY["assignments/toy/assignment.toml"]).replace("marks = 10", "marks = 12")
+        + textwrap.dedent(RUN_TOML)
+    ),
+    "assignments/toy/runs.py": '''
+        """The run of the toy."""
+
+        import importlib
+        from pathlib import Path
+
+        import numpy as np
+        import torch
+
+        RATES = {"slow": 0.02, "fast": 0.05}
+
+
+        def fit(impl, case, steps, settings, data):
+            """Move a point to the mean of the data with the submission's mean."""
+            constants = importlib.import_module("constants")
+            file = Path(data["planar_arcs"], "planar_arcs-points.npy")
+            points = torch.from_numpy(np.load(file))
+            at, path = torch.randn(2), []
+            for step in range(1, steps + 1):
+                batch = points[torch.randint(len(points), (settings["batch"],))]
+                pull = impl.mean.mean(batch.T) - at
+                at = at + RATES[case] * pull + constants.ZERO
+                path.append(at)
+                yield step
+            far = torch.stack([(p**2).sum() for p in path])
+            return {
+                "weights": {"fit": {"at": at}},
+                "arrays": {"path": torch.stack(path)},
+                "curves": {"training": {"step": list(range(1, steps + 1)), "far": far}},
+                "claims": {"distance": float(at.norm())},
+            }
+    ''',
+    "assignments/toy/measures.py": '''
+        """Measures of the toy."""
+
+        import numpy as np
+
+        from grader.measures.artefacts import ArtefactError
+        from grader.measures.estimate import Estimate, finite
+        from grader.runs.execute import Drawing, Measured, measurement
+
+
+        def fit(artefacts, context):
+            """How far the point is from the mean of all points."""
+            if list(artefacts.weights.get("fit", {})) != ["at"]:
+                raise ArtefactError("the weights must be one tensor called `at`")
+            at = np.asarray(artefacts.weights["fit"]["at"], dtype=np.float64)
+            if at.shape != (2,):
+                raise ArtefactError(f"`at` has shape {at.shape}; (2,) is wanted")
+            wanted = context.data("planar_arcs").arrays["points"].mean(axis=0)
+
+            def distance():
+                gap = finite(at, "of the values of `at`") - wanted
+                return Estimate(float(np.hypot(*gap)), 0.001, 1, "")
+
+            def length():
+                return Estimate(len(artefacts.arrays["path"]) / context.steps, 0.0, 1, "")
+
+            figures = [
+                measurement("distance", distance, artefacts.claims.get("distance")),
+                measurement("score", lambda: Estimate(-distance().value, 0.001, 1, "nats")),
+            ]
+            if "path" in artefacts.arrays:
+                figures.append(measurement("length", length))
+            png = b"\\x89PNG of the toy"
+            return Measured(tuple(figures), (Drawing("path", "The path", png, "a path"),))
+    ''',
+}
+
 
 def write_tree(root: Path, files: dict[str, str]) -> Path:
     """Write files below a folder; texts may be indented."""
@@ -213,6 +345,18 @@ def toy_home(tmp_path: Path) -> Path:
 def toy(toy_home: Path) -> Assignment:
     """The toy assignment."""
     return Assignment(toy_home / "assignments" / "toy", toy_home / "reference" / "toy")
+
+
+@pytest.fixture
+def home_with_run(tmp_path: Path) -> Path:
+    """The same with a run question, for GRADER_HOME."""
+    return write_tree(tmp_path / "home-with-run", WITH_RUN)
+
+
+@pytest.fixture
+def toy_with_run(home_with_run: Path) -> Assignment:
+    """The toy assignment with a run of two cases, judged in three ways."""
+    return Assignment(home_with_run / "assignments" / "toy", home_with_run / "reference" / "toy")
 
 
 @pytest.fixture

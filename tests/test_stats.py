@@ -61,7 +61,14 @@ def interval(rng: np.random.Generator, wrong: float) -> stats.Finding:
     return stats.inside(values, 0.0, 1.0, effect=0.2)
 
 
-ALL = [z, chi, f_ratio, ks, chernoff, binomial, interval]
+def dice(rng: np.random.Generator, wrong: float) -> stats.Finding:
+    probabilities = np.array([0.5, 0.3, 0.15, 0.05, 0.0])
+    drawn = probabilities + wrong * np.array([-0.3, 0.3, 0, 0, 0])
+    counts = rng.multinomial(80, drawn)
+    return stats.frequencies(counts, probabilities, false_fail=RATE, effect=0.3)
+
+
+ALL = [z, chi, f_ratio, ks, chernoff, binomial, interval, dice]
 
 
 def at_most(count: int, runs: int, rate: float) -> bool:
@@ -134,3 +141,10 @@ def test_chernoff_agrees_with_the_known_rate_of_the_normal() -> None:
                 effect=3 * limit,
             )
             assert finding.passed is passed
+
+
+def test_what_cannot_happen_never_does() -> None:
+    common = {"false_fail": 1e-8, "effect": 0.2}
+    assert stats.frequencies([600, 400, 0], [0.6, 0.4, 0.0], **common).passed
+    assert not stats.frequencies([600, 399, 1], [0.6, 0.4, 0.0], **common).passed
+    assert not stats.frequencies([1000, 0, 0], [0.6, 0.4, 0.0], **common).passed

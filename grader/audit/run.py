@@ -21,6 +21,11 @@ from grader.results import Result
 from grader.store.store import secret_id
 from grader.wall.isolation import WallKind
 
+# Secrets that one cell is graded with in a hunt for flakes.
+PORTION = 20
+# How the reference is called when one of its files is taken away.
+WITHOUT = "reference without "
+
 
 def audit(
     assignment: Assignment,
@@ -33,6 +38,9 @@ def audit(
     tell: Callable[[engine.Progress], None] = lambda progress: None,
 ) -> Audit:
     """Grade the reference, the template and the whole catalogue, and judge the suite by it.
+
+    A question that the reference keeps when a file is taken away does not depend on that file, so
+    entries that replace a part of it are not asked that question again.
 
     Args:
         assignment: whose suite.
@@ -52,9 +60,23 @@ def audit(
     entries = [e for e in read_catalogue(assignment) if only is None or only in e.name]
     made = _made_up(assignment, entries)
     fresh = [random_secrets.token_hex(16) for _ in range(0 if only else measure)]
-    todo = [(name, secret) for name in made] + [("reference", s) for s in fresh]
-    graded = _grade(assignment, made, wall, jobs, todo, tell)
-    results = {name: graded[name, secret] for name in made}
+    bare = {
+        f"{WITHOUT}{f.name}": _without(made["reference"], f.path) for f in assignment.about.files
+    }
+    first = {name: made[name] for name in ("reference", "template")} | bare
+    todo = [(name, [secret]) for name in first] + [("reference", [s]) for s in fresh]
+    graded = _grade(assignment, first, wall, jobs, todo, tell)
+    whole = graded["reference", secret]
+    depending = {
+        f.name: _lost(whole, graded[f"{WITHOUT}{f.name}", secret]) for f in assignment.about.files
+    }
+    results = {name: graded[name, secret] for name in ("reference", "template")}
+    if entries:
+        asked = {e.name: depending[e.module] for e in entries}
+        more = [(e.name, [secret]) for e in entries]
+        some = _grade(assignment, made, wall, jobs, more, tell, asked)
+        results |= {name: _completed(some[name, secret], whole, asked[name]) for name in asked}
+        todo += more
     by_name = {e.name: e for e in entries}
     verdicts = [judge(assignment, by_name.get(name), result) for name, result in results.items()]
     checks = {c.id: c.question for c in results["reference"].checks}
@@ -91,8 +113,10 @@ def hunt_flakes(
     made = {k: v for k, v in _made_up(assignment, entries).items() if k != "template"}
     wanted = [random_secrets.token_hex(16) for _ in range(repeat)]
     count, failures = 0, []
-    todo = [(name, secret) for secret in wanted for name in made]
     own = {e.name: frozenset({e.question(assignment)}) for e in entries}
+    # Our own code keeps nothing from one secret to the next, so one cell serves for several.
+    portions = [wanted[n : n + PORTION] for n in range(0, repeat, PORTION)]
+    todo = [(name, portion) for portion in portions for name in made]
     graded = _grade(assignment, made, wall, jobs, todo, tell, own)
     for (name, secret), result in graded.items():
         count += len(result.checks)
@@ -104,6 +128,34 @@ def hunt_flakes(
         if result.problem:
             failures.append(f"{name}, secret {secret}: {result.problem}")
     return count, failures
+
+
+def _without(files: Mapping[str, str], path: str) -> dict[str, str]:
+    return {name: text for name, text in files.items() if name != path}
+
+
+def _lost(whole: Result, bare: Result) -> frozenset[str]:
+    """Questions with a check that is not as it was, once something had been taken away."""
+    before = {c.id: c.outcome for c in whole.checks}
+    lost = {c.question for c in bare.checks if before.get(c.id) != c.outcome}
+    # Nothing could be read: everything depends on it.
+    return frozenset(lost if bare.checks else {c.question for c in whole.checks})
+
+
+def _completed(result: Result, whole: Result, asked: frozenset[str]) -> Result:
+    """The result with the reference's marks and checks in the questions that were not asked."""
+    return result.model_copy(
+        update={
+            "questions": [
+                mine if mine.id in asked else theirs
+                for mine, theirs in zip(result.questions, whole.questions, strict=True)
+            ],
+            "checks": [
+                *result.checks,
+                *(c for c in whole.checks if c.question not in asked),
+            ],
+        }
+    )
 
 
 def _made_up(assignment: Assignment, entries: list[Entry]) -> dict[str, dict[str, str]]:
@@ -131,11 +183,15 @@ def _grade(
     made: dict[str, dict[str, str]],
     wall: WallKind,
     jobs: int,
-    todo: list[tuple[str, str]],
+    todo: list[tuple[str, list[str]]],
     tell: Callable[[engine.Progress], None],
     questions: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> dict[tuple[str, str], Result]:
-    """Results of pairs (name, secret), in their order; of some names, certain questions alone."""
+    """Results by name and secret, in the order of `todo`; of some names, certain questions alone.
+
+    Args:
+        todo: names, each with the secrets that one cell is graded with.
+    """
     with tempfile.TemporaryDirectory(prefix="grader-audit-") as scratch:
         candidates = {name: _write(Path(scratch), name, files) for name, files in made.items()}
         found: dict[tuple[str, str], Result] = {}
@@ -143,10 +199,17 @@ def _grade(
         def save(result: Result) -> None:
             found[result.secret_id, result.submission] = result
 
-        task = Task(assignment.folder, assignment.reference, wall, todo[0][1])
-        work = [Job(candidates[name], secret, questions.get(name)) for name, secret in todo]
+        task = Task(assignment.folder, assignment.reference, wall, todo[0][1][0])
+        work = [
+            Job(candidates[name], first, questions.get(name), tuple(more))
+            for name, (first, *more) in todo
+        ]
         engine.grade_all(task, work, jobs=jobs, save=save, tell=tell)
-    return {(name, secret): found[secret_id(secret), name] for name, secret in todo}
+    return {
+        (name, secret): found[secret_id(secret), name]
+        for name, secrets in todo
+        for secret in secrets
+    }
 
 
 def _write(root: Path, name: str, files: dict[str, str]) -> Candidate:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from grader.assignment import Assignment
-from grader.batch.task import Job, Task, enter_slot, not_graded
+from grader.batch.pace import Pace
+from grader.batch.task import Job, RunJob, Task, enter_slot
 from grader.intake import Candidate, IntakeError, read_submission
-from grader.results import Result
+from grader.results import Result, RunResult
 from grader.store.store import Store
 
-# Beyond a submission's own time: intake, importing its modules, our side of every comparison.
-GRACE_SECONDS = 120.0
 START_SECONDS = 180.0
 ATTEMPTS = 2
 
@@ -31,19 +33,27 @@ class _Slot:
     process: SpawnProcess
     connection: Connection
     deadline: float
-    job: Job | None = None
+    job: Job | RunJob | None = None
     ready: bool = False
+    says: str = ""
+    since: float = 0.0
 
 
 @dataclass
 class Progress:
-    """How far a batch is; handed to the caller's `tell` after every change."""
+    """How far a batch is; handed to the caller's `tell` after every change.
+
+    Attributes:
+        total: jobs in all, done those that are done, kept those that were done before.
+        running: what is at work.
+        end: when all will be done, by `time.monotonic`; None while that cannot be told.
+    """
 
     total: int
     done: int = 0
     kept: int = 0
     running: list[str] = field(default_factory=list)
-    latest: Result | None = None
+    end: float | None = None
 
 
 def remaining(
@@ -65,56 +75,61 @@ def remaining(
 
 def grade_all(
     task: Task,
-    todo: Sequence[Job],
+    todo: Sequence[Job | RunJob],
     *,
     jobs: int,
     save: Callable[[Result], None],
+    save_run: Callable[[RunJob, RunResult], None] = lambda job, result: None,
     tell: Callable[[Progress], None] = lambda progress: None,
     kept: int = 0,
 ) -> None:
-    """Grade over `jobs` slots; `save` gets each result as soon as it is there.
+    """Grade over `jobs` slots; what comes of each job is saved as soon as it is there.
 
     Args:
         task: what is graded, how.
-        todo: what to grade, with which secrets.
+        todo: what to do, in this order.
         jobs: slots at a time.
-        save: keeps a result; called from this process only.
+        save: keeps the result of a submission; called from this process only.
+        save_run: keeps the result of a run, likewise.
         tell: is told of progress.
         kept: results that were there already, for the progress.
 
     Raises:
         BatchError: no slot can start.
     """
-    batch = _Batch(task, todo, jobs, save, tell, kept)
-    try:
-        batch.run()
-    finally:
-        batch.close()
+    with tempfile.TemporaryDirectory(prefix="grader-batch-") as scratch:
+        task = replace(task, answers=Path(scratch))
+        batch = _Batch(task, todo, jobs, save, save_run, tell, kept)
+        try:
+            batch.run()
+        finally:
+            batch.close()
 
 
 class _Batch:
     def __init__(
         self,
         task: Task,
-        todo: Sequence[Job],
+        todo: Sequence[Job | RunJob],
         jobs: int,
         save: Callable[[Result], None],
+        save_run: Callable[[RunJob, RunResult], None],
         tell: Callable[[Progress], None],
         kept: int,
     ) -> None:
         self._task = task
         self._assignment = task.load()
         self._queue = deque(todo)
-        self._attempts: dict[Job, int] = {}
+        self._attempts: dict[Job | RunJob, int] = {}
         self._jobs = jobs
         self._save = save
+        self._save_run = save_run
         self._tell = tell
         self._slots: list[_Slot] = []
         self._progress = Progress(total=len(todo) + kept, done=kept, kept=kept)
+        self._pace = Pace(job.kind for job in todo)
         self._context = multiprocessing.get_context("spawn")
         self._failed_starts = 0
-        limits = self._assignment.about.limits
-        self._seconds = limits.submission_seconds + GRACE_SECONDS
 
     def run(self) -> None:
         self._tell(self._progress)
@@ -147,6 +162,9 @@ class _Batch:
 
     def _start(self) -> _Slot:
         ours, theirs = self._context.Pipe()
+        # Else the new Python looks for its own modules in the current folder first, and that may
+        # well be a folder of submissions.
+        os.environ["PYTHONSAFEPATH"] = "1"
         process = self._context.Process(target=enter_slot, args=(theirs, self._task), daemon=True)
         process.start()
         theirs.close()
@@ -161,20 +179,30 @@ class _Batch:
         if kind == "fault":
             self._lose(slot, str(value))
             return
+        if kind == "step" and slot.job is not None:
+            slot.says = str(value)
+            slot.deadline = time.monotonic() + self._patience(slot.job)
+            self._report()
+            return
         if kind == "ready":
             slot.ready = True
             self._failed_starts = 0
-        else:
-            slot.job = None
-            self._finish(value)
+        elif slot.job is not None:
+            job, slot.job = slot.job, None
+            self._finish(job, value, slot.since)
         self._feed(slot)
+
+    def _patience(self, job: Job | RunJob) -> float:
+        return job.seconds(self._task, self._assignment)
 
     def _feed(self, slot: _Slot) -> None:
         if not self._queue:
             slot.deadline = float("inf")
             return
         slot.job = self._queue.popleft()
-        slot.deadline = time.monotonic() + self._seconds
+        slot.says = ""
+        slot.since = time.monotonic()
+        slot.deadline = slot.since + self._patience(slot.job)
         try:
             slot.connection.send(slot.job)
         except OSError:
@@ -182,14 +210,25 @@ class _Batch:
             return
         self._report()
 
-    def _finish(self, result: Result) -> None:
-        self._save(result)
+    def _finish(self, job: Job | RunJob, results: list[Result] | RunResult, since: float) -> None:
+        if isinstance(results, list):
+            for result in results:
+                self._save(result)
+        elif isinstance(job, RunJob):
+            self._save_run(job, results)
         self._progress.done += 1
-        self._progress.latest = result
+        self._pace.done(job.kind, time.monotonic() - since)
         self._report()
 
     def _report(self) -> None:
-        self._progress.running = [s.job.candidate.id for s in self._slots if s.job]
+        self._progress.running = [
+            f"{s.job.candidate.id} {s.says}".rstrip() for s in self._slots if s.job
+        ]
+        now = time.monotonic()
+        left = self._pace.left(
+            self._jobs, [(s.job.kind, now - s.since) for s in self._slots if s.job]
+        )
+        self._progress.end = None if left is None else now + left
         self._tell(self._progress)
 
     def _lose(self, slot: _Slot, problem: str) -> None:
@@ -210,5 +249,5 @@ class _Batch:
         if self._attempts[job] < ATTEMPTS:
             self._queue.append(job)
         else:
-            task = self._task.with_secret(job.secret)
-            self._finish(not_graded(task, self._assignment, job.candidate, problem))
+            lost = job.lost(self._task, self._assignment, problem)
+            self._finish(job, [lost] if isinstance(lost, Result) else lost, slot.since)

@@ -11,21 +11,32 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
 import torch
 
 from grader.assignment import Assignment
-from grader.batch.task import Job, Task, blank, not_graded, unreadable
+from grader.batch.shipment import Delivery
+from grader.batch.task import Job, RunJob, Task, blank, not_graded
+from grader.data import DataError
 from grader.intake import IntakeError, Submission, read_submission
 from grader.marks.scoring import score
-from grader.results import Environment, Result
+from grader.results import Environment, Result, RunResult
+from grader.runs.execute import Executor
 from grader.suite.hints import Misconceptions
+from grader.suite.local import ReferenceFailed
 from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
 from grader.wall.errors import WallError
 from grader.wall.warm import Warm
+
+# What a slot may take of the machine's memory: half, but enough for torch and a reference.
+OWN_SHARE = 0.5
+MIN_OWN_BYTES = 4 * 2**30
 
 
 class Slot:
@@ -42,33 +53,88 @@ class Slot:
         self._assignment = task.load()
         self._plugin = plugin
         self._warm = warm
-        self._misconceptions = Misconceptions(self._assignment, plugin.reference_implementation)
+        self._misconceptions = Misconceptions(
+            self._assignment, plugin.reference_implementation, task.answers
+        )
+        self._executor: Executor | None = None
+        if task.runs is not None:
+            self._executor = Executor(
+                self._assignment, task.runs.profile, task.runs.out, task.runs.data, warm
+            )
+
+    def execute(
+        self, job: RunJob, tell: Callable[[str], None], read: Submission | None = None
+    ) -> RunResult:
+        """The result of one case of a run, whatever the submission holds.
+
+        Args:
+            job: which one.
+            tell: is told how far it is.
+            read: the submission, if it has been read already.
+        """
+        assert self._executor is not None and self._task.runs is not None
+        what = f"{job.run} {job.case}".rstrip()
+
+        started = time.monotonic()
+
+        def step(now: int, steps: int) -> None:
+            left = (time.monotonic() - started) * (steps - now) / max(now, 1)
+            tell(f"{what}, step {now} of {steps}, {timedelta(seconds=round(left))} left")
+
+        try:
+            submission = read or read_submission(job.candidate, self._assignment)
+            if not self._task.runs.train:
+                return self._executor.submitted(submission, job.run, job.case, job.secret)
+            tell(what)
+            return self._executor.execute(submission, job.run, job.case, job.secret, tell=step)
+        except IntakeError as error:
+            return job.unreadable(self._task, self._assignment, str(error))
+        except (WallError, ReferenceFailed, DataError, OSError) as error:
+            return job.lost(self._task, self._assignment, str(error))
 
     def grade(self, job: Job) -> Result:
         """The result of one submission, whatever it holds."""
-        started = time.monotonic()
+        return self.grade_repeatedly(job)[0]
+
+    def grade_repeatedly(self, job: Job, read: Submission | None = None) -> list[Result]:
+        """One result for each of the job's secrets.
+
+        Args:
+            job: what to grade.
+            read: the submission, if it has been read already.
+        """
         candidate, task = job.candidate, self._task.with_secret(job.secret)
         try:
-            submission = read_submission(candidate, self._assignment)
+            submission = read or read_submission(candidate, self._assignment)
         except IntakeError as error:
-            return unreadable(task, self._assignment, candidate, str(error))
+            return job.unreadable(self._task, self._assignment, str(error))
         try:
-            result = self._run(task, job, submission)
+            self._warm.start()
         except WallError as error:
-            result = not_graded(task, self._assignment, candidate, str(error))
-        return result.model_copy(update={"seconds": time.monotonic() - started})
-
-    def _run(self, task: Task, job: Job, submission: Submission) -> Result:
-        self._warm.start()
+            return [not_graded(task, self._assignment, candidate, str(error))]
         remote = Remote(self._warm, self._assignment, submission.files)
         try:
-            expected = self._plugin.of(job.questions)
-            observed = self._plugin.run(remote, task.secret, expected)
-            self._misconceptions.explain(expected, observed)
-            printed = remote.printed
-            notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
+            return [
+                self._grade_with(self._task.with_secret(secret), job, submission, remote)
+                for secret in (job.secret, *job.more_secrets)
+            ]
         finally:
             remote.close()
+
+    def _grade_with(self, task: Task, job: Job, submission: Submission, remote: Remote) -> Result:
+        started = time.monotonic()
+        try:
+            result = self._run(task, job, submission, remote)
+        except WallError as error:
+            result = not_graded(task, self._assignment, job.candidate, str(error))
+        return result.model_copy(update={"seconds": time.monotonic() - started})
+
+    def _run(self, task: Task, job: Job, submission: Submission, remote: Remote) -> Result:
+        expected = self._plugin.of(job.questions)
+        observed = self._plugin.run(remote, task.secret, expected)
+        self._misconceptions.explain(expected, observed)
+        printed = remote.printed
+        notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
         result = blank(task, self._assignment, job.candidate)
@@ -79,6 +145,7 @@ class Slot:
                 "problem": faults[0].detail.splitlines()[0] if faults else "",
                 "notes": notes,
                 "files": list(submission.taken),
+                "rules": list(submission.rules),
                 "questions": questions,
                 "checks": checks,
                 "output": printed,
@@ -108,6 +175,20 @@ def given_folder(assignment: Assignment, parent: Path) -> Path:
     return folder
 
 
+def limit_memory(share: float = OWN_SHARE) -> None:
+    """Keep this process from taking the whole machine when a test computes with a huge answer.
+
+    A test that goes beyond it gets an exception and fails, like any that cannot compare.
+    """
+    if sys.platform == "linux":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = max(MIN_OWN_BYTES, int(share * psutil.virtual_memory().total))
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
 def run_slot(connection: Connection, task: Task) -> None:
     """A slot's process: says ('ready', None), then a result for each job it receives.
 
@@ -118,12 +199,15 @@ def run_slot(connection: Connection, task: Task) -> None:
     # An exception, so that folders are removed and the warm process ends on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     torch.set_num_threads(1)
+    limit_memory()
     try:
         assignment = task.load()
         suite = assignment.hidden if task.suite == "hidden" else assignment.public
         with tempfile.TemporaryDirectory(prefix="grader-slot-") as scratch:
             given = given_folder(assignment, Path(scratch))
-            with Warm(task.wall, assignment.about.limits, given) as warm:
+            mounted = task.runs.mounted if task.runs else {}
+            hide = (task.assignment, task.reference)
+            with Warm(task.wall, assignment.about.limits, given, mounted, hide) as warm:
                 warm.start()
                 serve_suite(
                     assignment, suite, lambda plugin: _serve(connection, task, plugin, warm)
@@ -140,7 +224,14 @@ def _serve(connection: Connection, task: Task, plugin: SuitePlugin, warm: Warm) 
     slot = Slot(task, plugin, warm)
     connection.send(("ready", None))
     while True:
-        job = connection.recv()
-        if job is None:
+        received = connection.recv()
+        if received is None:
             return
-        connection.send(("result", slot.grade(job)))
+        job, read = received, None
+        if isinstance(received, Delivery):
+            job, read = received.job, received.submission
+        if isinstance(job, RunJob):
+            run = slot.execute(job, lambda text: connection.send(("step", text)), read)
+            connection.send(("result", run))
+        else:
+            connection.send(("result", slot.grade_repeatedly(job, read)))

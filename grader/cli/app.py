@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
@@ -24,8 +24,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# 128 + SIGINT, as shells have it.
+INTERRUPTED = 130
+
 # Each module adds its commands to `app` when it is imported.
-COMMANDS = ("looking", "publishing", "grading", "checking", "auditing", "doctor")
+COMMANDS = (
+    "looking",
+    "publishing",
+    "grading",
+    "merging",
+    "checking",
+    "auditing",
+    "calibrating",
+    "gallery",
+    "data",
+    "doctor",
+)
 
 
 def main() -> None:
@@ -36,9 +50,11 @@ def main() -> None:
         importlib.import_module(f"grader.cli.{name}")
     try:
         app()
-    except KeyboardInterrupt:
-        errors.print("stopped; the same command goes on from here")
-        sys.exit(130)
+    except SystemExit as end:
+        # What Typer makes of Ctrl-C.
+        if end.code == INTERRUPTED:
+            errors.print("stopped; the same command goes on from here")
+        raise
 
 
 def stop(message: str, status: int = 2) -> NoReturn:
@@ -53,3 +69,12 @@ def assignment_or_stop(name: str) -> Assignment:
         return find_assignment(name)
     except AssignmentError as error:
         stop(str(error))
+
+
+def runs_or_stop(assignment: Assignment, asked: Sequence[str]) -> Sequence[str]:
+    """The ids of runs that were asked for; ends the program if there is no such run."""
+    known = [run.id for run in assignment.about.runs]
+    for run_id in asked:
+        if run_id not in known:
+            stop(f"--run {run_id}: there is no such run; there are {', '.join(known) or 'none'}")
+    return asked

@@ -14,7 +14,8 @@ from grader.assignment import Assignment
 from grader.batch.engine import BatchError
 from grader.catalogue import CatalogueError
 from grader.cli.app import app, assignment_or_stop, console, errors, stop
-from grader.cli.grading import IsolationOption, JobsOption, ProgressDisplay
+from grader.cli.grading import IsolationOption, JobsOption
+from grader.cli.progress import ProgressDisplay
 from grader.wall import isolation as walls
 from grader.wall.errors import WallError
 

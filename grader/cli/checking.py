@@ -19,6 +19,7 @@ from grader.cli.app import app, assignment_or_stop, console, errors, stop
 from grader.cli.grading import IsolationOption
 from grader.intake import IntakeError, find_submissions, read_submission
 from grader.publish import PublishError, publish
+from grader.report.display import clean
 from grader.results import Check, Result
 from grader.wall import isolation
 from grader.wall.errors import WallError
@@ -82,7 +83,8 @@ def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Resu
         candidate = find_submissions([folder], assignment, "single")[0][0]
         with tempfile.TemporaryDirectory(prefix="grader-check-") as scratch:
             given = given_folder(assignment, Path(scratch))
-            with Warm(wall, assignment.about.limits, given) as warm:
+            hide = (assignment.folder, assignment.reference)
+            with Warm(wall, assignment.about.limits, given, hide=hide) as warm:
 
                 def serve(plugin: SuitePlugin) -> None:
                     results.append(Slot(task, plugin, warm).grade(Job(candidate, task.secret)))
@@ -113,7 +115,7 @@ def _check_without_wall(assignment: Assignment, folder: Path) -> None:
 
 def _show(result: Result) -> None:
     if result.problem:
-        console.print(Text(result.problem, style="bold red"))
+        console.print(Text(clean(result.problem), style="bold red"))
     for question in result.questions:
         checks = [c for c in result.checks if c.question == question.id]
         if not checks:
@@ -136,4 +138,5 @@ def _show_check(item: Check) -> None:
     console.print(Text(f"  failed  {item.title}", style="red"))
     for label, text in (("what", item.rationale), ("look at", item.help), ("why", item.reason)):
         if text:
-            console.print(Padding(Text(f"{label}: {text}"), (0, 0, 0, 10)))
+            # The text of an error is the student's, and terminals obey some characters.
+            console.print(Padding(Text(f"{label}: {clean(text)}"), (0, 0, 0, 10)))

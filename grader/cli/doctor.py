@@ -15,6 +15,7 @@ import psutil
 import typer
 from rich.table import Table
 
+from grader import data
 from grader.cli.app import app, console
 from grader.wall import isolation
 
@@ -36,7 +37,7 @@ def doctor(
     chosen = next((f.wall for f in findings if f.works), None)
     memory = psutil.virtual_memory()
     processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    data = os.environ.get("GRADER_DATA")
+    root, sets = _data()
     facts = {
         "wall": chosen,
         "walls": [
@@ -46,7 +47,8 @@ def doctor(
         "memory_gib": round(memory.total / GIB, 1),
         "slots": max(1, min(processors, int(memory.available / GIB / GIB_PER_SLOT))),
         "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / GIB, 1),
-        "data": data if data and Path(data).is_dir() else None,
+        "data": root,
+        "data_sets": sets,
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -70,12 +72,33 @@ def _show(facts: dict[str, object], findings: tuple[isolation.Finding, ...]) -> 
     table.add_row("processors", f"{facts['processors']} (grade with --jobs {facts['slots']})")
     table.add_row("memory", f"{facts['memory_gib']} GiB")
     table.add_row("free disk here", f"{facts['disk_free_gib']} GiB")
-    table.add_row("GRADER_DATA", str(facts["data"] or "not set: embedded data only"))
+    table.add_row("data", _data_line(facts))
     table.add_row("system", f"{facts['system']}, Python {facts['python']}")
     packages = facts["packages"]
     assert isinstance(packages, dict)
     table.add_row("packages", ", ".join(f"{name} {version}" for name, version in packages.items()))
     console.print(table)
+
+
+def _data() -> tuple[str | None, dict[str, str]]:
+    """The data folder, and whether each data set is real, embedded or missing."""
+    states = {found.name: found.state for found in data.survey()}
+    try:
+        root = data.data_root()
+    except data.DataError:
+        return os.environ["GRADER_DATA"], dict(states)
+    return str(root) if root else None, dict(states)
+
+
+def _data_line(facts: dict[str, object]) -> str:
+    sets = facts["data_sets"]
+    assert isinstance(sets, dict)
+    if facts["data"] is None:
+        return "embedded only; GRADER_DATA is not set (`grader data prepare` makes a folder)"
+    missing = ", ".join(name for name, state in sets.items() if state == "missing")
+    real = sum(state == "real" for state in sets.values())
+    why = f"; missing: {missing} (`grader data list` says why)" if missing else ""
+    return f"{real} real sets in {facts['data']}{why}"
 
 
 def _version(name: str) -> str:

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Group
-from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
-from grader.assignment import Assignment, AssignmentError, find_assignment
-from grader.batch import engine
-from grader.batch.task import Job, Task
-from grader.cli.app import app, assignment_or_stop, console, errors, stop
+from grader.assignment import Assignment, AssignmentError, Question, find_assignment
+from grader.batch.course import Runs, planned
+from grader.cli.app import app, assignment_or_stop, console, errors, runs_or_stop, stop
+from grader.cli.batches import Batch, grade_batch
 from grader.export import FORMATS, export
-from grader.intake import Candidate, IntakeError, find_submissions
+from grader.intake import IntakeError, find_submissions
 from grader.report import write_reports
-from grader.results import Result
-from grader.store import Store, StoreError
+from grader.report.display import clean
+from grader.results import Result, RunResult
+from grader.store import StoreError
+from grader.store.shards import Shard
 from grader.store.store import read_results
-from grader.wall import isolation
-from grader.wall.errors import WallError
+from grader.wall.isolation import Choice as Isolation
 
-Isolation = Literal["auto", "bubblewrap", "landlock", "none"]
+EngineName = Literal["local", "dask"]
 Layout = Literal["auto", "single", "class"]
 
 JobsOption = Annotated[
@@ -67,18 +57,43 @@ def grade(
     only: Annotated[
         list[str] | None, typer.Option(help="Grade this submission alone; may be repeated.")
     ] = None,
+    runs: Annotated[
+        Runs,
+        typer.Option(
+            help="Training runs: none, measure what was submitted, or train in a profile's size."
+        ),
+    ] = "none",
+    run: Annotated[
+        list[str] | None, typer.Option(help="This run alone, by its id; may be repeated.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
+    ] = None,
     secret: Annotated[
         str | None, typer.Option(help="What hidden inputs are drawn from, to repeat a mark.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Grade even what is graded.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
     no_report: NoReport = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Grade one share of the class, e.g. 2/8; see `grader merge`."),
+    ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Slots on this machine, or on a Dask cluster.")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of the Dask scheduler, e.g. tcp://10.0.0.7:8786.")
+    ] = None,
 ) -> None:
     """Grade submissions against the hidden suite; started again, it goes on where it was.
 
     Example: grader grade ift6135_a3 submissions/ --out graded --jobs 4
     """
     assignment = assignment_or_stop(name)
+    share = _known_shard(shard, only)
+    if (engine == "dask") != (scheduler is not None):
+        stop("--engine dask and --scheduler ADDRESS belong together; give both or neither")
     try:
         candidates, notes = find_submissions(paths, assignment, layout)
     except IntakeError as error:
@@ -93,25 +108,51 @@ def grade(
         candidates = [c for c in candidates if c.id in only]
     if not candidates:
         stop("there is nothing to grade in " + ", ".join(map(str, paths)))
-    results = _grade(
-        assignment, candidates, out, jobs=jobs, choice=isolation, secret=secret, again=again
+    results = grade_batch(
+        Batch(
+            assignment,
+            candidates,
+            out,
+            jobs=jobs,
+            isolation=isolation,
+            secret=secret,
+            again=again,
+            runs=runs,
+            only_runs=_known_runs(assignment, runs, run or []),
+            data=data,
+            shard=share,
+            scheduler=scheduler,
+        )
     )
     wanted = {c.id for c in candidates}
     mine = [r for r in results if r.submission in wanted]
+    # The pages of a share of the class would say wrong things about the class.
+    no_report = no_report or share is not None
     if not no_report:
-        page = _write_pages(assignment, results, out)
+        page = write_pages(assignment, results, out)
     if as_json:
         print(json.dumps([_summary(r) for r in mine], indent=1))
     else:
         console.print(marks_table(assignment, mine))
-        _print_problems(mine)
+        print_problems(mine)
         if not no_report:
             console.print(f"Class report: {page}", soft_wrap=True, highlight=False)
             console.print(f"Marks: {out / 'marks.csv'}", soft_wrap=True, highlight=False)
-    if any(r.status == "not_graded" for r in mine):
+    if share is not None:
         errors.print(
-            "Some submissions could not be graded, through no fault of theirs; "
-            "the same command tries them again.",
+            f"Shard {share} holds {len(mine)} of {len(candidates)} submissions. When all "
+            f"{share.of} shards are through: grader merge {out}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    end_with(mine, "the same command tries them again")
+
+
+def end_with(results: Sequence[Result], remedy: str) -> None:
+    """End with status 3 if something was not graded through a fault of ours."""
+    if any(r.status == "not_graded" or any(map(_lost, r.runs)) for r in results):
+        errors.print(
+            f"Some submissions could not be graded, through no fault of theirs; {remedy}.",
             style="bold red",
         )
         raise typer.Exit(3)
@@ -135,10 +176,12 @@ def demo(
     console.print(f"Grading the sample class of {assignment.about.title!r} ...", highlight=False)
     started = time.monotonic()
     candidates, _ = find_submissions([folder], assignment, "class")
-    results = _grade(assignment, candidates, out, jobs=jobs, choice=isolation, again=True)
+    results = grade_batch(
+        Batch(assignment, candidates, out, jobs=jobs, isolation=isolation, again=True)
+    )
     ids = {c.id for c in candidates}
     results = [r for r in results if r.submission in ids]
-    page = _write_pages(assignment, results, out)
+    page = write_pages(assignment, results, out)
     console.print(marks_table(assignment, results))
     console.print(
         f"{len(results)} submissions in {time.monotonic() - started:.0f} s, "
@@ -158,7 +201,7 @@ def report(
     Example: grader report graded
     """
     assignment, results = _stored(folder)
-    page = _write_pages(assignment, results, folder)
+    page = write_pages(assignment, results, folder)
     console.print(f"Class report: {page}", soft_wrap=True, highlight=False)
 
 
@@ -192,46 +235,62 @@ def sample_class(assignment: Assignment) -> Path | None:
 
 
 def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
-    """Marks per unit question and in all, a row for each submission; per part if space is short."""
-    units = [q for q in assignment.about.questions if q.kind == "unit"]
-    if console.width < NARROW + 7 * len(units):
-        return _table_of_parts(assignment, results)
-    table = Table("submission", title=f"{assignment.about.title}: unit-tested questions")
-    for question in units:
+    """Marks per question and in all, a row for each submission; per part if space is short.
+
+    Questions of kind `run` are shown once one of the results has marks for them.
+    """
+    shown = _shown(assignment, results)
+    runs = any(q.kind == "run" for q in shown)
+    title = f"{assignment.about.title}: unit-tested questions{' and training runs' if runs else ''}"
+    if console.width < NARROW + 7 * len(shown):
+        return _table_of_parts(assignment, shown, results, title)
+    table = Table("submission", title=title)
+    for question in shown:
         table.add_column(question.id, justify="right")
     table.add_column("sum", justify="right", style="bold")
     table.add_column("s", justify="right", style="dim")
     table.add_row(
         "(out of)",
-        *(f"{q.marks:g}" for q in units),
-        f"{sum(q.marks for q in units):g}",
+        *(f"{q.marks:g}" for q in shown),
+        f"{sum(q.marks for q in shown):g}",
         "",
         style="dim",
     )
     for result in results:
         marks = {q.id: q.awarded for q in result.questions}
-        cells = [_cell(marks.get(q.id), q.marks) for q in units]
+        cells = [_cell(marks.get(q.id), q.marks) for q in shown]
         table.add_row(Text(result.submission), *cells, _total(result), f"{result.seconds:.1f}")
     return table
 
 
-def _table_of_parts(assignment: Assignment, results: Sequence[Result]) -> Table:
-    table = Table("submission", title=f"{assignment.about.title}: unit-tested questions")
+def _shown(assignment: Assignment, results: Sequence[Result]) -> list[Question]:
+    decided = {q.id for result in results for q in result.questions if q.awarded is not None}
+    return [
+        q
+        for q in assignment.about.questions
+        if q.kind == "unit" or (q.kind == "run" and q.id in decided)
+    ]
+
+
+def _table_of_parts(
+    assignment: Assignment, shown: Sequence[Question], results: Sequence[Result], title: str
+) -> Table:
+    table = Table("submission", title=title)
     parts = [
-        (part.id, [q for q in assignment.about.questions_of(part.id) if q.kind == "unit"])
+        (part.id, [q for q in assignment.about.questions_of(part.id) if q in shown])
         for part in assignment.about.parts
     ]
     for part_id, _ in parts:
         table.add_column(part_id, justify="right")
     table.add_column("sum", justify="right", style="bold")
     table.add_column("s", justify="right", style="dim")
-    sums = [sum(q.marks for q in units) for _, units in parts]
+    sums = [sum(q.marks for q in questions) for _, questions in parts]
     table.add_row("(out of)", *(f"{s:g}" for s in sums), f"{sum(sums):g}", "", style="dim")
     for result in results:
         marks = {q.id: q.awarded for q in result.questions}
         cells = []
-        for (_, units), total in zip(parts, sums, strict=True):
-            decided = [marks.get(q.id) for q in units]
+        for (_, questions), total in zip(parts, sums, strict=True):
+            decided = [marks.get(q.id) for q in questions]
             known = [m for m in decided if m is not None]
             cells.append(_cell(sum(known) if len(known) == len(decided) else None, total))
         table.add_row(Text(result.submission), *cells, _total(result), f"{result.seconds:.1f}")
@@ -250,76 +309,31 @@ def _cell(awarded: float | None, marks: float) -> Text:
     return Text(f"{awarded:.2f}".rstrip("0").rstrip("."), style=style)
 
 
-def _grade(
-    assignment: Assignment,
-    candidates: Sequence[Candidate],
-    out: Path,
-    *,
-    jobs: int,
-    choice: Isolation,
-    secret: str | None = None,
-    again: bool = False,
-) -> list[Result]:
-    jobs = jobs or len(os.sched_getaffinity(0))
+def _known_runs(assignment: Assignment, runs: Runs, wanted: Sequence[str]) -> Sequence[str]:
+    runs_or_stop(assignment, wanted)
+    if runs == "none" and wanted:
+        stop(f"--run {wanted[0]}: say with --runs how it is to be run")
+    if runs != "none" and not planned(assignment, runs, wanted):
+        how = "can be handed in" if runs == "submitted" else f"has profile {runs}"
+        stop(f"--runs {runs}: no run {how}; asked for: {', '.join(wanted) or 'all'}")
+    return wanted
+
+
+def _known_shard(text: str | None, only: Sequence[str] | None) -> Shard | None:
+    if text is None:
+        return None
+    if only:
+        stop("--only picks submissions by name and --shard by number; give one of them")
     try:
-        wall = isolation.choose(choice)
-        with Store(out, assignment, secret) as store:
-            if wall == "none":
-                errors.print(
-                    "No wall: student code can read and change whatever you can.", style="bold red"
-                )
-            todo = list(candidates) if again else engine.remaining(store, assignment, candidates)
-            task = Task(assignment.folder, assignment.reference, wall, store.secret)
-            kept = len(candidates) - len(todo)
-            if kept:
-                errors.print(
-                    f"{kept} of {len(candidates)} are graded already and stay as they are."
-                )
-            if todo:
-                with ProgressDisplay() as tell:
-                    jobs_to_do = [Job(candidate, store.secret) for candidate in todo]
-                    engine.grade_all(
-                        task, jobs_to_do, jobs=jobs, save=store.save, tell=tell, kept=kept
-                    )
-            return store.results()
-    except (StoreError, WallError, engine.BatchError) as error:
-        stop(str(error))
+        return Shard.parse(text)
+    except ValueError as error:
+        stop(f"--shard {error}")
 
 
-class ProgressDisplay:
-    """A bar with the time that is left, and what is being graded right now."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("grading"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=errors,
-        )
-        self._task = self._bar.add_task("grading", total=None)
-        self._running = Text("starting", style="dim")
-        self._live = Live(
-            Group(self._bar, self._running), console=errors, transient=True, refresh_per_second=8
-        )
-
-    def __enter__(self) -> Callable[[engine.Progress], None]:
-        self._live.__enter__()
-        return self._tell
-
-    def __exit__(self, *details: object) -> None:
-        self._live.__exit__(None, None, None)
-
-    def _tell(self, progress: engine.Progress) -> None:
-        self._bar.update(self._task, total=progress.total, completed=progress.done)
-        self._running.plain = "  ".join(progress.running)[:200] or "starting"
-
-
-def _write_pages(assignment: Assignment, results: Sequence[Result], out: Path) -> Path:
+def write_pages(assignment: Assignment, results: Sequence[Result], out: Path) -> Path:
+    """Write the pages and the marks of a class; the page to open first."""
     try:
-        page = write_reports(assignment, results, out / "reports").class_page
+        page = write_reports(assignment, results, out / "reports", pictures=out).class_page
         export(assignment, results, "csv", out / "marks.csv")
     except OSError as error:
         stop(f"{error.filename}: the reports cannot be written: {error.strerror}")
@@ -334,11 +348,19 @@ def _stored(folder: Path) -> tuple[Assignment, list[Result]]:
         stop(str(error))
 
 
-def _print_problems(results: Sequence[Result]) -> None:
+def print_problems(results: Sequence[Result]) -> None:
+    """Say which submissions could not be read or graded, and why."""
     for result in results:
         if result.problem:
-            line = Text(f"{result.submission}: {result.problem}", style="yellow")
+            line = Text(f"{result.submission}: {clean(result.problem)}", style="yellow")
             errors.print(line, soft_wrap=True)
+        for run in filter(_lost, result.runs):
+            line = Text(f"{result.submission}: {run.title}: {run.problem}", style="yellow")
+            errors.print(line, soft_wrap=True)
+
+
+def _lost(run: RunResult) -> bool:
+    return run.status == "not_graded"
 
 
 def _summary(result: Result) -> dict[str, object]:

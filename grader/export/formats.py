@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from grader.assignment import Assignment
 from grader.export.gradebooks import write_canvas, write_csv, write_moodle
@@ -66,7 +67,7 @@ def _write_gradescope(assignment: Assignment, results: Sequence[Result], path: P
     written = []
     for result in results:
         target = path / names[result.submission] / "results.json"
-        _write_json(gradescope_results(result), target)
+        _write_json(gradescope_results(assignment, result), target)
         written.append(target)
     return written
 
@@ -76,15 +77,26 @@ def _write_all(assignment: Assignment, results: Sequence[Result], path: Path) ->
         "schema_version": SCHEMA_VERSION,
         "assignment": assignment.name,
         "total_marks": assignment.total_marks,
-        "results": [result.model_dump(mode="python") for result in results],
+        "results": [_finite(result.model_dump(mode="python")) for result in results],
     }
     _write_json(content, path)
+
+
+def _finite(value: Any) -> Any:
+    """The same without numbers that JSON has not, as a claim that is NaN: null stands for them."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write_json(content: object, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # ASCII, so that half a surrogate pair in a file name is written as an escape, not refused.
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
+    path.write_text(
+        json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8", newline="\n"
+    )
 
 
 _WRITERS: dict[str, Callable[[Assignment, Sequence[Result], Path], list[Path]]] = {

@@ -19,8 +19,11 @@ MAX_PARSED = 256 * KIB  # a syntax tree takes several hundred times as much
 MAX_PARSED_TOTAL = 4 * MIB
 MAX_NOTEBOOK = 16 * MIB
 MAX_COMPANION = 8 * MIB
+MAX_WEIGHTS = 64 * MIB
 MAX_NESTED_ARCHIVE = 64 * MIB
-MAX_READ = 128 * MIB  # of one submission, nested archives included
+MAX_NESTED_ARCHIVES = 10  # that are opened
+MAX_NESTED_STREAM = 128 * MIB  # what one of them may unpack to
+MAX_READ = 320 * MIB  # of one submission, nested archives included
 MAX_FILES = 16 * MIB  # of what goes behind the wall
 MAX_COMPANIONS = 500
 

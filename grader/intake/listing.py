@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,9 @@ from grader.intake.limits import (
     MAX_ENTRIES,
     MAX_LISTED,
     MAX_NESTED_ARCHIVE,
+    MAX_NESTED_ARCHIVES,
+    MAX_NESTED_STREAM,
+    MAX_PARSED_TOTAL,
     MAX_SOURCE,
     IntakeError,
     Notes,
@@ -106,28 +109,38 @@ def contracts_under(listing: Listing, child: Child, about: Description) -> set[s
     called the same. One that lies directly in the class is known by what it defines.
     """
     found: set[str] = set()
-    for entry in islice(listing.entries(child), MAX_ENTRIES):
-        for inner in _opened(entry):
-            if is_set_aside(inner.path):
+    wanted = {source.path for source in about.files}
+    to_parse = MAX_PARSED_TOTAL
+    for inner in _opened(islice(listing.entries(child), MAX_ENTRIES)):
+        if is_set_aside(inner.path):
+            continue
+        named = {s.path for s in about.files if name_rank(inner.path, s) is not None}
+        if inner.path.lower().endswith(".py") and (named or not child.is_folder):
+            if not (named or wanted) - found or inner.size > to_parse:
                 continue
-            named = {s.path for s in about.files if name_rank(inner.path, s) is not None}
-            if inner.path.lower().endswith(".py") and (named or not child.is_folder):
-                found |= _defined_in(inner, about, named)
-            else:
-                found |= named
+            to_parse -= inner.size
+            found |= _defined_in(inner, about, named)
+        else:
+            found |= named
     return found
 
 
-def _opened(entry: Entry) -> Iterator[Entry]:
-    """The entry itself, or those in it if it is an archive that can be read."""
-    if not is_archive(entry.path):
-        yield entry
-        return
-    try:
-        content = entry.read(MAX_NESTED_ARCHIVE)
-        yield from islice(archive_entries(io.BytesIO(content), "", Notes()), MAX_ENTRIES)
-    except (UnreadableEntryError, IntakeError):
-        return
+def _opened(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries; for archives that can be read, as many as are opened, those in them."""
+    opened = 0
+    for entry in entries:
+        if not is_archive(entry.path):
+            yield entry
+            continue
+        opened += 1
+        if opened > MAX_NESTED_ARCHIVES:
+            continue
+        try:
+            file = io.BytesIO(entry.read(MAX_NESTED_ARCHIVE))
+            inside = archive_entries(file, "", Notes(), stream=MAX_NESTED_STREAM)
+            yield from islice(inside, MAX_ENTRIES)
+        except (UnreadableEntryError, IntakeError):
+            continue
 
 
 def _defined_in(entry: Entry, about: Description, named: set[str]) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.assignment import Description, SourceFile
@@ -67,8 +67,11 @@ def overlap(found: Outline | None, wanted: frozenset[str]) -> int:
 class _Files:
     """The Python files and notebooks of a submission with what they define, found when asked."""
 
-    def __init__(self, files: Mapping[str, bytes], notes: Notes) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], notes: Notes, contracts: Collection[str]
+    ) -> None:
         self._files = files
+        self._wanted = {contract.split(".")[0] for contract in contracts}
         self._notes = notes
         self._modules: dict[str, bytes | None] = {}
         self._outlines: dict[str, Outline | None] = {}
@@ -82,7 +85,9 @@ class _Files:
             return self._files[path]
         if path not in self._modules:
             try:
-                self._modules[path] = definitions(self._files[path], path, self._notes)
+                self._modules[path] = definitions(
+                    self._files[path], path, self._notes, self._wanted
+                )
             except UnreadableEntryError as error:
                 self._notes.add(f"{shown(path)}: {error}; left out")
                 self._modules[path] = None
@@ -109,7 +114,8 @@ def locate(files: Mapping[str, bytes], description: Description, notes: Notes) -
     path. Where no `.py` of that name is begun, the file or notebook that defines most of the
     contracts is taken, whatever its name. A note tells of every choice that was not plain.
     """
-    known = _Files(files, notes)
+    contracts = {c for source in description.files for c in contracts_in(source, description)}
+    known = _Files(files, notes, contracts)
     return [
         _choose(source, contracts_in(source, description), known, notes)
         for source in description.files
@@ -149,6 +155,7 @@ def _choose(source: SourceFile, wanted: frozenset[str], known: _Files, notes: No
             path not in named,
             path in known.notebooks,
             named.get(path, (0, 0)),
+            posixpath.basename(path) not in source.accepted_names,  # but for its case
             path.count("/"),
             path,
         )

@@ -11,9 +11,11 @@ from pathlib import Path
 from grader.assignment import Assignment
 from grader.intake.limits import MAX_COMPANIONS, MAX_FILES, MIB, IntakeError, Notes, shown
 from grader.intake.locate import Choice, locate
+from grader.intake.notebook import read_cells
+from grader.intake.rules import Notebook, rule_findings
 from grader.intake.source import encoding_problem
 from grader.intake.tree import Candidate, Tree, read_tree
-from grader.results import TakenFile
+from grader.results import RuleFinding, TakenFile
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,10 @@ class Submission:
             files again, by whatever program, does not change it.
         files: what goes behind the wall, by relative path: each file of the assignment that was
             found, under its usual name, and what lies beside them.
+        handed_in: what a run may have left, by path: weights, arrays and claims.
+        unread: paths of files whose kind is not read, e.g. pickles.
         taken: which file stands for which file of the assignment.
+        rules: whether the course's rules for notebooks are kept.
         notes: what was decided, left out or odd.
     """
 
@@ -35,7 +40,10 @@ class Submission:
     source: Path
     digest: str
     files: Mapping[str, bytes]
+    handed_in: Mapping[str, bytes]
+    unread: Sequence[str]
     taken: list[TakenFile]
+    rules: list[RuleFinding]
     notes: list[str]
 
 
@@ -64,9 +72,26 @@ def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
         source=candidate.path,
         digest=_digest(tree.files),
         files=_behind_the_wall(choices, tree.files, notes),
+        handed_in={
+            path: content
+            for path, content in tree.files.items()
+            if path.lower().endswith((".safetensors", ".npy", ".json"))
+        },
+        unread=tuple(tree.unread),
         taken=[choice.taken_file for choice in choices],
+        rules=rule_findings(assignment.about.notebook_rules, _notebooks(choices, tree.files)),
         notes=notes.texts,
     )
+
+
+def _notebooks(choices: Sequence[Choice], files: Mapping[str, bytes]) -> list[Notebook]:
+    """The notebooks that were taken for a file, each once."""
+    taken = {c.path for c in choices if c.content is not None and c.path is not None}
+    return [
+        Notebook(path, read_cells(files[path]))
+        for path in sorted(taken)
+        if path.lower().endswith(".ipynb")
+    ]
 
 
 def _nothing_found(candidate: Candidate, assignment: Assignment, tree: Tree, notes: Notes) -> str:
@@ -107,7 +132,7 @@ def _behind_the_wall(
     # name comes along under that name too, since the student's other modules import it so.
     for path in sorted(files, key=lambda path: (not path.lower().endswith(".py"), path)):
         home = _home(path, folders)
-        if home is None or path.lower().endswith(".ipynb"):
+        if home is None or path.lower().endswith((".ipynb", ".safetensors")):
             continue
         key = path[len(home) + 1 :] if home else path
         if key.split("/")[0].lower() in ours:

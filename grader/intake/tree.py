@@ -19,9 +19,12 @@ from grader.intake.limits import (
     MAX_COMPANION,
     MAX_ENTRIES,
     MAX_NESTED_ARCHIVE,
+    MAX_NESTED_ARCHIVES,
+    MAX_NESTED_STREAM,
     MAX_NOTEBOOK,
     MAX_READ,
     MAX_SOURCE,
+    MAX_WEIGHTS,
     MIB,
     IntakeError,
     Notes,
@@ -31,7 +34,8 @@ from grader.intake.limits import (
 from grader.intake.names import handed_by, is_archive
 from grader.intake.unpack import archive_entries
 
-# What student code may need beside it, and how large it may be. Everything else stays unread.
+# What student code may need beside it, what runs leave, and how large it may be. Everything else
+# stays unread.
 LIMITS = {
     ".py": MAX_SOURCE,
     ".ipynb": MAX_NOTEBOOK,
@@ -39,6 +43,7 @@ LIMITS = {
     ".txt": MAX_COMPANION,
     ".csv": MAX_COMPANION,
     ".npy": MAX_COMPANION,
+    ".safetensors": MAX_WEIGHTS,
 }
 
 
@@ -71,6 +76,7 @@ class Tree:
     files: dict[str, bytes] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     bytes_read: int = 0
+    archives_opened: int = 0
 
 
 def read_tree(candidate: Candidate, notes: Notes) -> Tree:
@@ -165,12 +171,17 @@ def _take(tree: Tree, entry: Entry, notes: Notes, nested: bool) -> None:
 
 def _take_archive(tree: Tree, entry: Entry, notes: Notes) -> None:
     path = entry.path
+    tree.archives_opened += 1
     try:
+        if tree.archives_opened > MAX_NESTED_ARCHIVES:
+            # Each may be small and yet take seconds to unpack.
+            raise UnreadableEntryError(f"is one of more than {MAX_NESTED_ARCHIVES} archives")
         if entry.size > MAX_NESTED_ARCHIVE:
             raise UnreadableEntryError(f"is larger than {MAX_NESTED_ARCHIVE // MIB} MiB")
         content = entry.read(MAX_NESTED_ARCHIVE)
         tree.bytes_read += len(content)
-        for inner in archive_entries(io.BytesIO(content), shown(path), notes):
+        inside = archive_entries(io.BytesIO(content), shown(path), notes, stream=MAX_NESTED_STREAM)
+        for inner in inside:
             if tree.bytes_read > MAX_READ:
                 break
             _take(tree, Entry(f"{path}/{inner.path}", inner.size, inner.read), notes, nested=True)

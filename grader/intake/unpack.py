@@ -57,6 +57,7 @@ def archive_entries(
     notes: Notes,
     only: Sequence[str] = (),
     most: int = MAX_ENTRIES,
+    stream: int | None = None,
 ) -> Iterator[Entry]:
     """The regular files of an archive, in its order.
 
@@ -66,22 +67,24 @@ def archive_entries(
         notes: told of every member that is left out.
         only: if given, members elsewhere than at or under these paths are passed over.
         most: how many files to give.
+        stream: what a compressed tar may unpack to, in bytes; by default MAX_STREAM.
 
     Raises:
         IntakeError: it is damaged from the start, or of a kind that is not read.
     """
     start = file.read(512)
     file.seek(0)
+    stream = MAX_STREAM if stream is None else stream
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_entries(file, name, notes, only, most)
     if start.startswith(b"\x1f\x8b"):
-        return _tar_entries(gzip.GzipFile(fileobj=file), name, notes, only, most)
+        return _tar_entries(gzip.GzipFile(fileobj=file), name, notes, only, most, stream)
     if start.startswith(b"BZh"):
-        return _tar_entries(bz2.BZ2File(file), name, notes, only, most)
+        return _tar_entries(bz2.BZ2File(file), name, notes, only, most, stream)
     if start.startswith(b"\xfd7zXZ\x00"):
-        return _tar_entries(_XzStream(file), name, notes, only, most)
+        return _tar_entries(_XzStream(file), name, notes, only, most, stream)
     if start[257:262] == b"ustar":
-        return _tar_entries(file, name, notes, only, most)
+        return _tar_entries(file, name, notes, only, most, stream)
     if start.startswith((b"Rar!", b"7z\xbc\xaf\x27\x1c")):
         raise IntakeError(f"{name}: RAR and 7z archives are not read; {_REMEDY}")
     if not start.strip(b"\x00"):
@@ -227,7 +230,7 @@ class _XzStream:
 
 
 class _ForwardFile(io.BufferedIOBase):
-    """An unpacked tar that can be read once, forwards, for MAX_STREAM bytes.
+    """An unpacked tar that can be read once, forwards, for so many bytes.
 
     The tarfile module reads headers from it: a header beyond _MAX_TAR_HEADER is refused, and so is
     a long run of digits, over which some versions of its parser spend quadratic time
@@ -235,8 +238,9 @@ class _ForwardFile(io.BufferedIOBase):
     seek backwards.
     """
 
-    def __init__(self, stream: _Bytes) -> None:
+    def __init__(self, stream: _Bytes, most: int) -> None:
         self._stream = stream
+        self._most = most
         self._position = 0
 
     def seekable(self) -> bool:
@@ -272,15 +276,15 @@ class _ForwardFile(io.BufferedIOBase):
     def _take(self, size: int) -> bytes:
         part = self._stream.read(size)
         self._position += len(part)
-        if self._position > MAX_STREAM:
-            raise tarfile.ReadError(f"it unpacks to more than {MAX_STREAM // MIB} MiB")
+        if self._position > self._most:
+            raise tarfile.ReadError(f"it unpacks to more than {self._most // MIB} MiB")
         return part
 
 
 def _tar_entries(
-    stream: _Bytes, name: str, notes: Notes, only: Sequence[str], most: int
+    content: _Bytes, name: str, notes: Notes, only: Sequence[str], most: int, stream: int
 ) -> Iterator[Entry]:
-    file = _ForwardFile(stream)
+    file = _ForwardFile(content, stream)
     try:
         archive = tarfile.TarFile(fileobj=file)
     except Exception as error:  # as for zip

@@ -11,13 +11,19 @@ from pathlib import Path
 import jinja2
 
 from grader.assignment import Assignment
+from grader.publish.notebooks import as_notebook
 from grader.publish.skeleton import PublishError, Skeleton, cut, refuse_leaks, refuse_markers
 
 _HERE = Path(__file__).parent / "template"
 _SUITE = Path(__file__).parents[1] / "suite"
+_INTAKE = Path(__file__).parents[1] / "intake"
 
 # What the tests need; the versions are those that the project was tried with.
 BASE_REQUIREMENTS = {"numpy": "numpy>=2.0", "pytest": "pytest>=8.3", "torch": "torch>=2.5"}
+# What reads notebooks for the tests.
+NOTEBOOK_REQUIREMENTS = {"nbformat": "nbformat>=5.10"}
+# The rooms that take definitions out of a notebook, published so that the tests take the same.
+_NOTEBOOK_READER = ("limits.py", "source.py", "notebook.py")
 # Where the package to install has another name than the module.
 _PACKAGES = {
     "PIL": "pillow",
@@ -36,8 +42,12 @@ markers =
 """
 
 
-def template_files(assignment: Assignment) -> dict[str, bytes]:
+def template_files(assignment: Assignment, notebooks: bool = False) -> dict[str, bytes]:
     """Every file of the assignment's template, by its path in it, sorted.
+
+    Args:
+        assignment: whose template.
+        notebooks: the files to fill in are notebooks instead of modules.
 
     Raises:
         PublishError: a file is missing, or cannot be published; the message names it.
@@ -50,18 +60,34 @@ def template_files(assignment: Assignment) -> dict[str, bytes]:
     for name in about.given:
         skeletons[name] = _skeleton(assignment, name, Path(name).stem)
     modules = {path: skeleton.text for path, skeleton in skeletons.items()}
+    paths = {f.path: f.path for f in about.files}
+    if notebooks:
+        paths = {path: f"{Path(path).stem}.ipynb" for path in paths}
+    written = {
+        paths[f.path]: as_notebook(assignment, f, modules[f.path])
+        for f in about.files
+        if paths[f.path] != f.path
+    }
     files = {
-        **modules,
+        **{path: text for path, text in modules.items() if paths.get(path, path) == path},
+        **written,
         "handout.md": _text(assignment.folder / "handout.md"),
         "pytest.ini": _PYTEST_INI,
-        **{f"tests/{name}": text for name, text in _suite(assignment).items()},
+        **{f"tests/{name}": text for name, text in _suite(assignment, paths).items()},
     }
+    with_notebooks = any(path.endswith(".ipynb") for path in paths.values())
+    if with_notebooks:
+        files["notebooks.py"] = _text(_HERE / "notebooks.py")
     extra = _other_packages(
-        [text for path, text in files.items() if path.endswith(".py")],
-        {Path(path).stem for path in files},
+        [text for path, text in (modules | files).items() if path.endswith(".py")],
+        {Path(path).stem for path in files} | {"intake"},
     )
-    files["requirements.txt"] = _requirements(extra)
-    files["README.md"] = _readme(assignment, extra)
+    base = dict(BASE_REQUIREMENTS)
+    if with_notebooks:
+        base |= NOTEBOOK_REQUIREMENTS
+    extra = [package for package in extra if package not in base]
+    files["requirements.txt"] = _requirements(base, extra)
+    files["README.md"] = _readme(assignment, base, extra, paths)
     for path, text in files.items():
         refuse_markers(text, path)
     refuse_leaks((s for skeleton in skeletons.values() for s in skeleton.secrets), files)
@@ -90,8 +116,13 @@ def _check_contracts(assignment: Assignment, skeletons: Mapping[str, Skeleton]) 
                 )
 
 
-def _suite(assignment: Assignment) -> dict[str, str]:
-    """The public suite and what it runs on, as files of `tests/`."""
+def _suite(assignment: Assignment, paths: Mapping[str, str]) -> dict[str, str]:
+    """The public suite and what it runs on, as files of `tests/`.
+
+    Args:
+        assignment: whose suite.
+        paths: under which name each file of the assignment is published.
+    """
     tests = {path.name: _text(path) for path in sorted(assignment.public.glob("*.py"))}
     if not any(name.startswith("test_") for name in tests):
         raise PublishError(f"{assignment.public}: there is no test_*.py to publish")
@@ -99,8 +130,12 @@ def _suite(assignment: Assignment) -> dict[str, str]:
         "conftest.py": _text(_HERE / "conftest.py"),
         "expect.py": _text(_SUITE / "expect.py"),
         "draw.py": _text(_SUITE / "draw.py"),
-        "assignment.json": _description(assignment),
+        "assignment.json": _description(assignment, paths),
     }
+    if any(path.endswith(".ipynb") for path in paths.values()):
+        for name in _NOTEBOOK_READER:
+            text = _text(_INTAKE / name)
+            ours[f"intake/{name}"] = text.replace("from grader.intake.", "from intake.")
     for source in (assignment.probes, assignment.adapters):
         if source.exists():
             ours[source.name] = _text(source)
@@ -112,12 +147,13 @@ def _suite(assignment: Assignment) -> dict[str, str]:
     return tests | ours
 
 
-def _description(assignment: Assignment) -> str:
+def _description(assignment: Assignment, paths: Mapping[str, str]) -> str:
     """What the template's conftest knows of the assignment."""
     about = assignment.about
     description = {
         "title": about.title,
-        "files": {source.name: source.path for source in about.files},
+        "files": {source.name: paths[source.path] for source in about.files},
+        "contracts": sorted({c for q in about.questions for c in q.contracts}),
         "questions": {q.id: q.title for q in about.questions if q.kind == "unit"},
     }
     return json.dumps(description, indent=2, ensure_ascii=False) + "\n"
@@ -125,6 +161,12 @@ def _description(assignment: Assignment) -> str:
 
 def _other_packages(sources: Iterable[str], local: set[str]) -> list[str]:
     """Packages beyond the base that some file imports, for the runs; sorted."""
+    modules = _imported(sources) - local - BASE_REQUIREMENTS.keys() - sys.stdlib_module_names
+    return sorted(_PACKAGES.get(module, module) for module in modules)
+
+
+def _imported(sources: Iterable[str]) -> set[str]:
+    """Names of the modules and packages that some source imports."""
     modules: set[str] = set()
     for source in sources:
         for node in ast.walk(ast.parse(source)):
@@ -132,18 +174,22 @@ def _other_packages(sources: Iterable[str], local: set[str]) -> list[str]:
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.split(".")[0])
-    modules -= local | BASE_REQUIREMENTS.keys() | sys.stdlib_module_names
-    return sorted(_PACKAGES.get(module, module) for module in modules)
+    return modules
 
 
-def _requirements(extra: Iterable[str]) -> str:
-    lines = ["# What the tests need:", *BASE_REQUIREMENTS.values()]
+def _requirements(base: Mapping[str, str], extra: Iterable[str]) -> str:
+    lines = ["# What the tests need:", *base.values()]
     if extra := list(extra):
         lines += ["# What the scripts for training and plotting need besides:", *extra]
     return "\n".join(lines) + "\n"
 
 
-def _readme(assignment: Assignment, extra: Iterable[str]) -> str:
+def _readme(
+    assignment: Assignment,
+    base: Iterable[str],
+    extra: Iterable[str],
+    paths: Mapping[str, str],
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         undefined=jinja2.StrictUndefined,
@@ -153,9 +199,11 @@ def _readme(assignment: Assignment, extra: Iterable[str]) -> str:
         autoescape=False,  # Markdown
     )
     about = assignment.about
-    names = list(BASE_REQUIREMENTS)
+    names = sorted(base)
     return environment.get_template("README.md.j2").render(
         about=about,
+        paths=paths,
+        with_notebooks="nbformat" in names,
         total=assignment.total_marks,
         questions_of=about.questions_of,
         base=f"{', '.join(names[:-1])} and {names[-1]}",

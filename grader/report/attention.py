@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from grader.assignment import Assignment
 from grader.report import display
+from grader.report.run_summary import contradiction
 from grader.results import Result
 
+_SHOWN = 3
 _NO_REASON = "no reason was recorded"
 
 
@@ -39,7 +41,13 @@ def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     if result.status == "unreadable":
         return [(1, f"Could not be read: {result.problem or _NO_REASON}")]
     reasons = []
-    undecided = [q.id for q in result.questions if q.kind == "unit" and q.awarded is None]
+    ours = {run.run for run in result.runs if run.status == "not_graded"}
+    deciding = {m.question for m in assignment.about.measures if m.run in ours}
+    undecided = [
+        q.id
+        for q in result.questions
+        if q.awarded is None and (q.kind == "unit" or q.id in deciding)
+    ]
     if undecided:
         what = "Question" if len(undecided) == 1 else "Questions"
         reasons.append((0, f"{what} not graded, and no zero: {', '.join(undecided)}"))
@@ -52,7 +60,39 @@ def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     hung = sum(c.ending == "hung" for c in result.checks)
     if hung:
         reasons.append((3, f"Ran out of time in {display.count(hung, 'check')}"))
+    reasons += _of_runs(result)
     crashed = sum(c.ending == "crashed" for c in result.checks)
     if crashed:
         reasons.append((3, f"The process died in {display.count(crashed, 'check')}"))
+    broken = [rule.rule for rule in result.rules if not rule.kept]
+    if broken:
+        reasons.append((4, f"Not as the course asks of notebooks: {_some(broken, '; ')}"))
     return reasons
+
+
+def _of_runs(result: Result) -> list[tuple[int, str]]:
+    reasons = []
+    claims = [
+        (f"{run.title}: " if run.case else "") + contradiction(figure)
+        for run in result.runs
+        for figure in run.figures
+        if figure.claim_is_borne_out is False
+    ]
+    if claims:
+        heading = "A claim is not borne out" if len(claims) == 1 else "Claims are not borne out"
+        reasons.append((2, f"{heading}: {_some(claims, '; ')}"))
+    for status, urgency, what in (
+        ("not_graded", 0, "not graded, and no zero"),
+        ("failed", 3, "failed"),
+    ):
+        titles = [run.title for run in result.runs if run.status == status]
+        if titles:
+            number = display.count(len(titles), "training run")
+            reasons.append((urgency, f"{number} {what}: {_some(titles, ', ')}"))
+    return reasons
+
+
+def _some(texts: Sequence[str], separator: str) -> str:
+    """The first of some texts, and how many more there are."""
+    shown = separator.join(texts[:_SHOWN])
+    return f"{shown} and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else shown

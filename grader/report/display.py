@@ -6,6 +6,7 @@ removed here are characters that a browser obeys or hides instead of showing.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 
@@ -50,6 +51,27 @@ def marks(value: float | None) -> str:
 def fixed(value: float | None, decimals: int) -> str:
     """A number with this many decimals, so that a column of them lines up."""
     return NO_VALUE if value is None else f"{value:.{decimals}f}"
+
+
+def number(value: float | None, digits: int = 5) -> str:
+    """A figure with at most so many significant digits; says so when it is none."""
+    if value is None:
+        return NO_VALUE
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
+    plain = f"{value:,.{digits}g}"
+    return "0" if plain == "-0" else plain
+
+
+def measured(value: float | None, error: float) -> str:
+    """A figure with its standard error, to two digits of the error: `-101.87 ± 0.21`."""
+    if value is None or not math.isfinite(value) or not 0 < error < math.inf:
+        return number(value)
+    decimals = 1 - math.floor(math.log10(error))
+    if decimals > 6 or abs(value) >= 1e9:
+        return f"{number(value)} ± {error:.2g}"
+    decimals = max(0, decimals)
+    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def percent(share: float | None) -> str:

@@ -25,7 +25,7 @@ def render(template: str, *, script: bool = False, **values: object) -> str:
     page = _environment().get_template(f"{template}.html.j2")
     return page.render(
         **values,
-        style=Markup(_asset("style.css")),
+        style=Markup(_asset("style.css") + _asset("runs.css")),
         script=Markup(code),
         policy=_policy(code),
     )
@@ -71,5 +71,6 @@ def _environment() -> Environment:
         duration=display.duration,
         moment=display.moment,
     )
+    environment.filters["figure"] = display.number
     environment.globals["count"] = display.count
     return environment

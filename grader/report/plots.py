@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,24 +30,24 @@ _NARROW = (330, 230)
 _STEPS = (1.0, 2.0, 2.5, 5.0)
 _MOST_TICKS = 8
 
-_INK, _MUTED, _RULE, _FILL, _ACCENT = (f"#00000{n}" for n in range(1, 6))
+INK, MUTED, RULE, FILL, ACCENT = (f"#00000{n}" for n in range(1, 6))
 _COLOURS = {
-    _INK: "var(--ink)",
-    _MUTED: "var(--muted)",
-    _RULE: "var(--rule)",
-    _FILL: "var(--fill)",
-    _ACCENT: "var(--accent)",
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    RULE: "var(--rule)",
+    FILL: "var(--fill)",
+    ACCENT: "var(--accent)",
 }
 _SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "grader",
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 12,
-    "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _MUTED,
-    "text.color": _INK,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
     "text.parse_math": False,
 }
 
@@ -123,16 +124,41 @@ def draw(distribution: Distribution, name: str) -> str:
     Args:
         name: unique in the page; ids inside the pictures start with it.
     """
+    return both_sizes(
+        lambda width, height: _picture(distribution, width, height),
+        name=name,
+        title=distribution.title,
+        description=_in_words(distribution),
+    )
+
+
+def both_sizes(
+    picture: Callable[[int, int], str],
+    *,
+    name: str,
+    title: str,
+    description: str,
+    sizes: Sequence[tuple[int, int]] = (_WIDE, _NARROW),
+) -> str:
+    """A picture as two SVG elements, for laptops and paper, and for phones.
+
+    Args:
+        picture: draws it, for a width and a height.
+        name: unique in the page; ids inside the pictures start with it.
+        title: what is read out instead of it.
+        description: what can be seen in it, in a sentence.
+        sizes: width and height in units of the picture, for laptops and for phones.
+    """
     return "\n".join(
         svg.embed(
-            _picture(distribution, width, height),
+            picture(width, height),
             name=f"{name}-{css_class}",
             css_class=css_class,
-            title=distribution.title,
-            description=_in_words(distribution),
+            title=title,
+            description=description,
             colours=_COLOURS,
         )
-        for css_class, width, height in (("wide", *_WIDE), ("narrow", *_NARROW))
+        for css_class, (width, height) in zip(("wide", "narrow"), sizes, strict=True)
     )
 
 
@@ -150,6 +176,23 @@ def _picture(distribution: Distribution, width: int, height: int) -> str:
     few = len(distribution.values) < _FEW
     if few:
         height = 70 + 22 * max(distribution.heights)
+    with canvas(width, height) as (axes, picture):
+        axes.set_xlabel(distribution.label, labelpad=6)
+        if few:
+            _points(axes, distribution)
+        else:
+            _bars(axes, distribution)
+        for value, style in ((distribution.mean, "-"), (distribution.median, (0, (4, 3)))):
+            axes.axvline(value, color=INK, linewidth=1.5, linestyle=style, zorder=3)
+        end = distribution.bins[-1].high
+        axes.set_xlim(-0.012 * end, 1.012 * end)
+        axes.set_xticks(distribution.ticks)
+        return picture()
+
+
+@contextmanager
+def canvas(width: int, height: int) -> Iterator[tuple[Axes, Callable[[], str]]]:
+    """Axes in the style of the pages, and a function that gives the picture as an SVG file."""
     # Importing matplotlib takes most of a second, and pages of students need none of it.
     import matplotlib
     from matplotlib.figure import Figure
@@ -166,21 +209,15 @@ def _picture(distribution: Distribution, width: int, height: int) -> str:
         axes = figure.add_subplot()
         axes.patch.set_visible(False)
         axes.spines[["left", "right", "top"]].set_visible(False)
-        axes.spines["bottom"].set_color(_RULE)
+        axes.spines["bottom"].set_color(RULE)
         axes.tick_params(length=0, pad=6)
-        axes.set_xlabel(distribution.label, labelpad=6)
-        if few:
-            _points(axes, distribution)
-        else:
-            _bars(axes, distribution)
-        for value, style in ((distribution.mean, "-"), (distribution.median, (0, (4, 3)))):
-            axes.axvline(value, color=_INK, linewidth=1.5, linestyle=style, zorder=3)
-        end = distribution.bins[-1].high
-        axes.set_xlim(-0.012 * end, 1.012 * end)
-        axes.set_xticks(distribution.ticks)
-        target = io.StringIO()
-        figure.savefig(target, format="svg", metadata={"Date": None})
-    return target.getvalue()
+
+        def picture() -> str:
+            target = io.StringIO()
+            figure.savefig(target, format="svg", metadata={"Date": None})
+            return target.getvalue()
+
+        yield axes, picture
 
 
 def _bars(axes: Axes, distribution: Distribution) -> None:
@@ -193,12 +230,12 @@ def _bars(axes: Axes, distribution: Distribution) -> None:
         [b.count for b in bins],
         width=0.88 * width,
         align="edge",
-        color=_FILL,
+        color=FILL,
         zorder=2,
     )
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.set_ylim(0, max(2, 1.08 * max(b.count for b in bins)))
-    axes.grid(axis="y", color=_RULE, linewidth=0.8, zorder=1)
+    axes.grid(axis="y", color=RULE, linewidth=0.8, zorder=1)
     axes.set_ylabel("submissions", labelpad=8)
 
 
@@ -208,7 +245,7 @@ def _points(axes: Axes, distribution: Distribution) -> None:
         list(distribution.values),
         distribution.heights,
         s=80,
-        color=_ACCENT,
+        color=ACCENT,
         linewidths=0,
         zorder=4,
         clip_on=False,

@@ -9,10 +9,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from grader.assignment import Assignment, Kind
-from grader.results import Check, Environment, Outcome, QuestionMark, Result, Status, TakenFile
+from grader.report.runs import RunView, run_views
+from grader.results import (
+    Check,
+    Environment,
+    Outcome,
+    QuestionMark,
+    Result,
+    RuleFinding,
+    Status,
+    TakenFile,
+)
 
 NOT_GRADED_NOTE = "We could not grade this question. That is our fault and no zero."
 
@@ -55,6 +66,7 @@ class QuestionView:
     contracts: tuple[str, ...]
     about: str
     checks: tuple[CheckView, ...]
+    runs: tuple[RunView, ...]
 
     @property
     def anchor(self) -> str:
@@ -64,6 +76,14 @@ class QuestionView:
     def share(self) -> float:
         """Earned share of the marks, between 0 and 1."""
         return earned_share(self.awarded or 0.0, self.marks)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is undecided through a fault of ours."""
+        if self.awarded is not None:
+            return False
+        cases = [case for run in self.runs for case in run.cases]
+        return self.kind == "unit" or any(case.status == "not_graded" for case in cases)
 
     def having(self, outcome: Outcome) -> tuple[CheckView, ...]:
         """The checks of one outcome."""
@@ -118,14 +138,20 @@ class SubmissionView:
     graded_at: str
     parts: tuple[PartView, ...]
     files: tuple[FileView, ...]
+    rules: tuple[RuleFinding, ...]
     awarded: float
     decided_marks: float
     total_marks: float
+    other_runs: tuple[RunView, ...]
     backstage: Backstage | None
 
     @property
     def questions(self) -> tuple[QuestionView, ...]:
         return tuple(q for part in self.parts for q in part.questions)
+
+    @property
+    def has_runs(self) -> bool:
+        return bool(self.other_runs) or any(q.runs for q in self.questions)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -137,14 +163,20 @@ class SubmissionView:
         return earned_share(self.awarded, self.decided_marks)
 
 
-def student_view(assignment: Assignment, result: Result) -> SubmissionView:
-    """What the student may know about their submission."""
-    return _view(assignment, result, for_ta=False)
+def student_view(
+    assignment: Assignment, result: Result, pictures: Path | None = None
+) -> SubmissionView:
+    """What the student may know about their submission.
+
+    Args:
+        pictures: the folder that pictures of runs lie in; None: none are shown.
+    """
+    return _view(assignment, result, pictures, for_ta=False)
 
 
-def ta_view(assignment: Assignment, result: Result) -> SubmissionView:
-    """Everything that is known about a submission."""
-    return _view(assignment, result, for_ta=True)
+def ta_view(assignment: Assignment, result: Result, pictures: Path | None = None) -> SubmissionView:
+    """Everything that is known about a submission; the arguments are those of `student_view`."""
+    return _view(assignment, result, pictures, for_ta=True)
 
 
 def earned_share(awarded: float, marks: float) -> float:
@@ -152,11 +184,16 @@ def earned_share(awarded: float, marks: float) -> float:
     return min(1.0, max(0.0, awarded / marks)) if marks > 0 else 0.0
 
 
-def _view(assignment: Assignment, result: Result, *, for_ta: bool) -> SubmissionView:
+def _view(
+    assignment: Assignment, result: Result, pictures: Path | None, *, for_ta: bool
+) -> SubmissionView:
     checks: defaultdict[str, list[Check]] = defaultdict(list)
     for check in result.checks:
         checks[check.question].append(check)
-    questions = [_question(assignment, q, checks[q.id], for_ta) for q in result.questions]
+    runs = run_views(assignment, result, pictures, for_ta=for_ta)
+    questions = [
+        _question(assignment, q, checks[q.id], runs.get(q.id, ()), for_ta) for q in result.questions
+    ]
     # What went wrong on our side is not the student's to repair, and may name our folders.
     problem = result.problem if for_ta or result.status == "unreadable" else ""
     return SubmissionView(
@@ -166,9 +203,11 @@ def _view(assignment: Assignment, result: Result, *, for_ta: bool) -> Submission
         graded_at=result.graded_at,
         parts=tuple(_parts(assignment, questions)),
         files=tuple(_file(assignment, f) for f in result.files),
+        rules=tuple(result.rules),
         awarded=result.awarded,
         decided_marks=result.decided_marks,
         total_marks=result.total_marks,
+        other_runs=runs.get("", ()),
         backstage=_backstage(result) if for_ta else None,
     )
 
@@ -187,23 +226,29 @@ def _parts(assignment: Assignment, questions: list[QuestionView]) -> Iterable[Pa
 
 
 def _question(
-    assignment: Assignment, question: QuestionMark, checks: list[Check], for_ta: bool
+    assignment: Assignment,
+    question: QuestionMark,
+    checks: list[Check],
+    runs: tuple[RunView, ...],
+    for_ta: bool,
 ) -> QuestionView:
     asked = next((q for q in assignment.about.questions if q.id == question.id), None)
-    note = question.note
-    if question.kind == "unit" and question.awarded is None and not for_ta:
-        note = NOT_GRADED_NOTE
-    return QuestionView(
+    view = QuestionView(
         id=question.id,
         title=question.title,
         kind=question.kind,
         marks=question.marks,
         awarded=question.awarded,
-        note=note,
+        note=question.note,
         contracts=asked.contracts if asked else (),
         about=asked.about if asked else "",
         checks=tuple(_check(c, for_ta) for c in checks),
+        runs=runs,
     )
+    if for_ta or question.awarded is not None or question.kind == "written":
+        return view
+    # Why it is not decided is told in words about our machine, or names our commands.
+    return replace(view, note=NOT_GRADED_NOTE if view.is_ours else "")
 
 
 def _check(check: Check, for_ta: bool) -> CheckView:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from grader.assignment import Assignment, Kind, Question
 from grader.report.attention import Attention, who_needs_attention
+from grader.report.run_summary import RunSummary, run_summaries
 from grader.report.submission import earned_share
 from grader.results import Check, Result
 
@@ -199,6 +200,10 @@ class ClassSummary:
             Misconception(mistake, texts[mistake], tuple(sorted(where[mistake])), count)
             for mistake, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
+
+    @cached_property
+    def runs(self) -> tuple[RunSummary, ...]:
+        return run_summaries(self.assignment, self.results)
 
     @cached_property
     def without_wall(self) -> int:

@@ -13,6 +13,8 @@ from grader.assignment import Assignment
 from grader.report import display, page
 from grader.report.names import file_names
 from grader.report.plots import Distribution, draw
+from grader.report.runs import RULE
+from grader.report.strips import strip
 from grader.report.submission import student_view, ta_view
 from grader.report.summary import BANDS, ClassSummary, Spread
 from grader.results import Result
@@ -27,13 +29,21 @@ class ReportPaths:
     ta: Mapping[str, Path]
 
 
-def write_reports(assignment: Assignment, results: Sequence[Result], out: Path) -> ReportPaths:
+def write_reports(
+    assignment: Assignment,
+    results: Sequence[Result],
+    out: Path,
+    *,
+    pictures: Path | None = None,
+) -> ReportPaths:
     """Write all pages of a class.
 
     Args:
         assignment: what was graded.
         results: one per submission, in any order.
         out: a folder; made if it is not there. Pages of other submissions in it stay.
+        pictures: what the paths of the runs' pictures are relative to; by default the folder in
+            which `out` is. A picture that is not there is a sentence in the page.
 
     Raises:
         ValueError: two results have the same submission id.
@@ -44,18 +54,36 @@ def write_reports(assignment: Assignment, results: Sequence[Result], out: Path) 
         students={i: out / "students" / f"{n}.html" for i, n in names.items()},
         ta={i: out / "ta" / f"{n}.html" for i, n in names.items()},
     )
+    pictures = pictures or out.parent
     for result in results:
         student, ta = paths.students[result.submission], paths.ta[result.submission]
-        write_student_report(assignment, result, student)
-        write_ta_report(assignment, result, ta, student=student, class_page=paths.class_page)
+        write_student_report(assignment, result, student, pictures=pictures)
+        write_ta_report(
+            assignment,
+            result,
+            ta,
+            student=student,
+            class_page=paths.class_page,
+            pictures=pictures,
+        )
     write_class_report(assignment, results, paths.class_page)
     return paths
 
 
-def write_student_report(assignment: Assignment, result: Result, path: Path) -> None:
-    """Write the page for one student; it gives no hidden input and no answer away."""
-    view = student_view(assignment, result)
-    _write(path, page.render("student", about=assignment.about, submission=view))
+def write_student_report(
+    assignment: Assignment, result: Result, path: Path, *, pictures: Path | None = None
+) -> None:
+    """Write the page for one student; it gives no hidden input and no answer away.
+
+    Args:
+        assignment: what was graded.
+        result: of one submission.
+        path: the file to write.
+        pictures: the folder of the runs' pictures; by default where `write_reports` looks.
+    """
+    view = student_view(assignment, result, pictures or path.parent.parent.parent)
+    html = page.render("student", about=assignment.about, submission=view, rule=RULE)
+    _write(path, html)
 
 
 def write_ta_report(
@@ -65,6 +93,7 @@ def write_ta_report(
     *,
     student: Path | None = None,
     class_page: Path | None = None,
+    pictures: Path | None = None,
 ) -> None:
     """Write the page for whoever marks, with inputs, values and output.
 
@@ -74,13 +103,15 @@ def write_ta_report(
         path: the file to write.
         student: the student's page, to link to; by default where `write_reports` puts it.
         class_page: the class page, to link to; by default where `write_reports` puts it.
+        pictures: the folder of the runs' pictures; by default where `write_reports` looks.
     """
     out = path.parent.parent
     name = file_names([result.submission])[result.submission]
     html = page.render(
         "ta",
         about=assignment.about,
-        submission=ta_view(assignment, result),
+        submission=ta_view(assignment, result, pictures or out.parent),
+        rule=RULE,
         student_link=_link(path, student or out / "students" / f"{name}.html"),
         class_link=_link(path, class_page or out / "class.html"),
     )
@@ -122,6 +153,13 @@ def write_class_report(assignment: Assignment, results: Sequence[Result], path: 
         files=file_names([r.submission for r in ordered]),
         marks_plot=marks,
         marks_picture=Markup(draw(marks, "marks")) if marks else None,
+        strips={
+            (run.name, measure.name): Markup(strip(measure, f"{run.name}-{measure.name}"))
+            for run in summary.runs
+            for measure in run.measures
+            if measure.question is not None
+        },
+        rule=RULE,
         seconds_plot=seconds,
         seconds_picture=Markup(draw(seconds, "seconds")) if seconds else None,
     )

@@ -1,7 +1,8 @@
 """One SQLite file per output folder: the secret, and the latest result of every submission.
 
 Every result is one transaction, so a batch that is killed keeps what it had finished. The JSON file
-beside it is written first to another name and then renamed, so it is whole or not there.
+beside it is written first to another name and then renamed, so it is whole or not there; one that
+a kill, a full disk or a power cut took away is written again when the store is next opened.
 """
 
 from __future__ import annotations
@@ -73,11 +74,23 @@ class Store:
                 f"{folder}: another batch is writing there; wait for it or give another --out"
             ) from None
         try:
+            self._refuse_emptied()
+        except StoreError:
+            self._lock.close()
+            raise
+        try:
             self._database = sqlite3.connect(self.path, timeout=LOCK_SECONDS)
             with self._database:
                 self._database.executescript(SCHEMA)
             self._check(assignment)
             self.secret = self._settle_secret(secret)
+            self._mend_files()
+        except (sqlite3.OperationalError, OSError) as error:
+            self._lock.close()
+            raise StoreError(
+                f"{self.path}: cannot be used now ({error}); see whether another program has it "
+                "open, whether it may be written and whether the disk is full"
+            ) from None
         except sqlite3.DatabaseError as error:
             self._lock.close()
             raise StoreError(
@@ -101,7 +114,6 @@ class Store:
     def save(self, result: Result) -> None:
         """Keep a result, in the database and as JSON."""
         text = result.model_dump_json(indent=1)
-        path = self.folder / "results" / f"{result.submission}.json"
         try:
             with self._database:
                 self._database.execute(
@@ -118,9 +130,7 @@ class Store:
                         text,
                     ),
                 )
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+            self._write(result.submission, text)
         except (sqlite3.DatabaseError, OSError) as error:
             raise StoreError(f"{self.path}: the result cannot be saved: {error}") from None
 
@@ -138,14 +148,63 @@ class Store:
         query = "SELECT 1 FROM submissions WHERE id=?"
         return self._database.execute(query, (submission,)).fetchone() is not None
 
+    def result(self, submission: str) -> Result | None:
+        """The result of one submission; None if there is none."""
+        row = self._database.execute(
+            "SELECT id, result FROM submissions WHERE id=?", (submission,)
+        ).fetchone()
+        return None if row is None else _parse(row[0], row[1], self.path)
+
     def results(self) -> list[Result]:
         """Every result, by id."""
         return list(_read(self._database, self.path))
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a text about the batch as a whole."""
+        try:
+            with self._database:
+                self._database.execute("INSERT OR REPLACE INTO batch VALUES (?, ?)", (key, value))
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path}: cannot be written: {error}") from None
+
+    def remembered(self, key: str) -> str | None:
+        """What was kept under a key about the batch as a whole."""
+        return self._value(key)
 
     def close(self) -> None:
         """Let the folder go."""
         self._database.close()
         self._lock.close()
+
+    def _file(self, submission: str) -> Path:
+        return self.folder / "results" / f"{submission}.json"
+
+    def _write(self, submission: str, text: str) -> None:
+        path = self._file(submission)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+
+    def _mend_files(self) -> None:
+        """Make the JSON files what the database says."""
+        for leftover in (self.folder / "results").glob("*.tmp"):
+            leftover.unlink()
+        for submission, text in self._database.execute("SELECT id, result FROM submissions"):
+            try:
+                whole = self._file(submission).read_bytes() == text.encode()
+            except FileNotFoundError:
+                whole = False
+            if not whole:
+                self._write(submission, text)
+
+    def _refuse_emptied(self) -> None:
+        """A store that lost its content must not become a new one with another secret."""
+        emptied = self.path.exists() and self.path.stat().st_size == 0
+        if emptied and any((self.folder / "results").glob("*.json")):
+            raise StoreError(
+                f"{self.path}: is empty, though results were stored in it; put a copy of it back, "
+                "or give another --out"
+            )
 
     def _check(self, assignment: Assignment) -> None:
         with self._database:
@@ -202,18 +261,37 @@ def read_results(folder: Path) -> tuple[str, list[Result]]:
     """
     path = folder / "grades.sqlite"
     with _reading(path) as database:
-        row = database.execute("SELECT value FROM batch WHERE key='assignment'").fetchone()
-        if row is None:
-            raise StoreError(f"{path}: no batch has been started there")
-        return str(row[0]), list(_read(database, path))
+        return _about(database, path)["assignment"], list(_read(database, path))
+
+
+def read_batch(folder: Path) -> dict[str, str]:
+    """What a store remembers of its batch as a whole, without locking it.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+    """
+    path = folder / "grades.sqlite"
+    with _reading(path) as database:
+        return _about(database, path)
+
+
+def _about(database: sqlite3.Connection, path: Path) -> dict[str, str]:
+    about = dict(database.execute("SELECT key, value FROM batch"))
+    if "assignment" not in about:
+        raise StoreError(f"{path}: no batch has been started there")
+    return about
 
 
 def _read(database: sqlite3.Connection, path: Path) -> Iterator[Result]:
     for name, text in database.execute("SELECT id, result FROM submissions ORDER BY id"):
-        try:
-            yield Result.model_validate_json(text)
-        except ValidationError as error:
-            raise StoreError(
-                f"{path}: the result of {name} is not of schema {SCHEMA_VERSION}: "
-                f"{error.errors()[0]['msg']}; grade it again"
-            ) from None
+        yield _parse(name, text, path)
+
+
+def _parse(name: str, text: str, path: Path) -> Result:
+    try:
+        return Result.model_validate_json(text)
+    except ValidationError as error:
+        raise StoreError(
+            f"{path}: the result of {name} is not of schema {SCHEMA_VERSION}: "
+            f"{error.errors()[0]['msg']}; grade it again"
+        ) from None

@@ -46,6 +46,15 @@ class Call:
         return "\n".join(lines)
 
 
+def held_bytes(value: Any) -> int:
+    """Bytes of the arrays in a value."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return int(value.nbytes)
+    if isinstance(value, dict):
+        return sum(map(held_bytes, value.values()))
+    return sum(map(held_bytes, value)) if isinstance(value, (list, tuple)) else 0
+
+
 @dataclass
 class Ask:
     """What one test has asked so far; seeds follow from the test and the count of calls."""

@@ -5,6 +5,7 @@ This file is published with the template as it stands: it imports numpy and torc
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,8 @@ import torch
 
 # A handful of operations, each rounding once, stays well below this many units of roundoff.
 ROUNDOFF_FACTOR = 64.0
+MOST_AXES_SHOWN = 8
+LARGEST_AXIS_SHOWN = 1000
 
 
 class CheckFailed(AssertionError):
@@ -191,12 +194,18 @@ def as_array(value: Any, what: str = "the result") -> np.ndarray[Any, np.dtype[A
             array = np.asarray(None)
         if array.dtype.kind in "biuf":
             return array
-    # Behind the wall it was an object of this name; here it is a stand-in.
-    kind = getattr(value, "type_name", type(value).__name__)
     raise CheckFailed(
-        f"{what} is of type {kind}, but the contract says a tensor",
+        f"{what} is of {_kind(value)}, but the contract says a tensor",
         "Look at what the function returns.",
     )
+
+
+def _kind(value: Any) -> str:
+    """The type in words; one that a student named could say what they must not learn."""
+    # Behind the wall it was an object of this name; here it is a stand-in.
+    name = str(getattr(value, "type_name", type(value).__name__)).rpartition(".")[2]
+    known = any(hasattr(library, name) for library in (builtins, torch, torch.nn, np))
+    return f"type {name}" if known else "a type of its own"
 
 
 def show(array: np.ndarray[Any, np.dtype[Any]]) -> str:
@@ -218,4 +227,8 @@ def _eps(array: np.ndarray[Any, np.dtype[Any]]) -> float:
 
 
 def _shape(shape: Sequence[int]) -> str:
-    return "(" + ", ".join(str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
+    # Axes of an array without elements can have any size, and so say anything.
+    most = LARGEST_AXIS_SHOWN if math.prod(shape) == 0 else math.inf
+    sizes = [str(n) if n <= most else "many" for n in shape[:MOST_AXES_SHOWN]]
+    sizes += ["..."] if len(shape) > MOST_AXES_SHOWN else []
+    return "(" + ", ".join(sizes) + ("," if len(shape) == 1 else "") + ")"

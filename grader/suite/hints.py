@@ -8,8 +8,11 @@ its answer, and so in every direct call of its contract.
 
 from __future__ import annotations
 
+import functools
 import math
+import types
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,7 @@ from grader.assignment import Assignment
 from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
 from grader.results import Hint
 from grader.suite.calls import Call
-from grader.suite.local import Local, ReferenceFailed, load_probes, load_text
+from grader.suite.local import Local, ReferenceFailed, SharedAnswers, load_probes, load_text
 from grader.suite.observed import Expected, Observed
 
 # Two float32 computations of one quantity agree to this; a mistake shows when it is off by more
@@ -36,11 +39,16 @@ class Misconceptions:
     Args:
         assignment: whose catalogue.
         reference: the reference, which remembers its answers.
+        answers: a folder in which the processes of a batch share the mistakes' answers; None:
+            this process keeps its own.
     """
 
-    def __init__(self, assignment: Assignment, reference: Local) -> None:
+    def __init__(
+        self, assignment: Assignment, reference: Local, answers: Path | None = None
+    ) -> None:
         self._assignment = assignment
         self._reference = reference
+        self._folder = answers
         self._mistakes: dict[str, list[tuple[Entry, Local]]] | None = None
 
     def explain(self, expected: Sequence[Expected], observed: Mapping[str, Observed]) -> None:
@@ -112,17 +120,16 @@ class Misconceptions:
             return loaded  # the audit says so; a mark needs no hint
         probes = load_probes(self._assignment)
         for entry in entries:
-            if entry.kind != "mistake":
-                continue
-            try:
-                text = grafted_file(self._assignment, entry)
-                module = load_text(text, f"mistake_{entry.name}")
-            except ReferenceFailed:
-                continue
-            modules = {**self._reference.modules, entry.module: module}
-            question = entry.question(self._assignment)
-            loaded.setdefault(question, []).append((entry, Local(modules, probes)))
+            if entry.kind == "mistake":
+                answers = SharedAnswers(self._folder / entry.name) if self._folder else None
+                mistaken = Local(functools.partial(self._modules, entry), probes, answers)
+                loaded.setdefault(entry.question(self._assignment), []).append((entry, mistaken))
         return loaded
+
+    def _modules(self, entry: Entry) -> dict[str, types.ModuleType]:
+        text = grafted_file(self._assignment, entry)
+        module = load_text(text, f"mistake_{entry.name}")
+        return {**self._reference.modules, entry.module: module}
 
 
 def _answers(seen: Observed) -> bool:
@@ -149,7 +156,13 @@ def _is_array(value: Any) -> bool:
 
 
 def _array_distance(left: Any, right: Any) -> float:
-    a, b = (np.asarray(torch.as_tensor(v).double().numpy()) for v in (left, right))
+    try:
+        tensors = [torch.as_tensor(value) for value in (left, right)]
+        kind = torch.complex128 if any(t.is_complex() for t in tensors) else torch.float64
+        a, b = (np.asarray(t.to(kind).numpy()) for t in tensors)
+    # An integer without end, or what torch has no kind for.
+    except (OverflowError, RuntimeError, TypeError, ValueError):
+        return math.inf
     if a.shape != b.shape:
         return math.inf
     if a.size == 0:

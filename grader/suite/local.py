@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import hashlib
 import importlib.util
 import random
 import sys
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +26,71 @@ class ReferenceFailed(Exception):
     """The reference failed on what a test asked: a fault of ours, which is never a zero."""
 
 
+class SharedAnswers:
+    """Answers of one implementation, shared by the processes of a batch: each is computed once.
+
+    Args:
+        folder: of this implementation, readable by nobody else. Made if it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(
+        self, key: bytes, compute: Callable[[], bytes | ReferenceFailed]
+    ) -> bytes | ReferenceFailed:
+        """The answer of this key, computed here if no process has computed it yet."""
+        path = self._folder / key.hex()
+        if (known := _read_answer(path)) is not None:
+            return known
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if (known := _read_answer(path)) is not None:
+                return known
+            answer = compute()
+            temporary = path.with_suffix(".new")
+            temporary.write_bytes(_written(answer))
+            temporary.replace(path)
+        return answer
+
+
+def _written(answer: bytes | ReferenceFailed) -> bytes:
+    if isinstance(answer, ReferenceFailed):
+        return b"\0" + str(answer).encode()
+    return b"\1" + answer
+
+
+def _read_answer(path: Path) -> bytes | ReferenceFailed | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    if content[:1] == b"\0":
+        return ReferenceFailed(content[1:].decode())
+    return content[1:]
+
+
 class Local:
     """Modules of ours, in this process: the reference, or the reference with one part replaced.
 
     Its answers are remembered, since all submissions get the same inputs.
 
     Args:
-        modules: what tests call, by name.
+        modules: gives what tests call, by name; asked when the first answer has to be computed.
         probes: the assignment's probes.
+        answers: where answers are remembered beyond this process.
     """
 
-    def __init__(self, modules: Mapping[str, types.ModuleType], probes: types.ModuleType) -> None:
-        self.modules = dict(modules)
-        self._namespace = types.SimpleNamespace(**modules)
+    def __init__(
+        self,
+        modules: Callable[[], Mapping[str, types.ModuleType]],
+        probes: types.ModuleType,
+        answers: SharedAnswers | None = None,
+    ) -> None:
+        self._make_modules = modules
         self._probes = probes
+        self._shared = answers
         self._answers: dict[bytes, bytes | ReferenceFailed] = {}
         self.ask_log = Ask()
 
@@ -54,7 +107,16 @@ class Local:
             )
             for f in assignment.about.files
         }
-        return cls(modules, load_probes(assignment))
+        return cls(lambda: modules, load_probes(assignment))
+
+    @functools.cached_property
+    def modules(self) -> dict[str, types.ModuleType]:
+        """What tests call, by name.
+
+        Raises:
+            ReferenceFailed: a file cannot be imported.
+        """
+        return dict(self._make_modules())
 
     def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
         """Ask; see `Implementation`.
@@ -76,15 +138,21 @@ class Local:
         request = wire.encode(call.request())
         key = hashlib.sha256(request).digest()
         if key not in self._answers:
-            try:
-                self._answers[key] = self._compute(call, request)
-            except ReferenceFailed as failure:
-                self._answers[key] = failure
+            if self._shared is None:
+                self._answers[key] = self._attempt(call, request)
+            else:
+                self._answers[key] = self._shared.get(key, lambda: self._attempt(call, request))
         answer = self._answers[key]
         if isinstance(answer, ReferenceFailed):
             raise answer
         # A copy through the wire: what a test does to a value must not reach the next test.
         return _split(answer)["value"]
+
+    def _attempt(self, call: Call, request: bytes) -> bytes | ReferenceFailed:
+        try:
+            return self._compute(call, request)
+        except ReferenceFailed as failure:
+            return failure
 
     def _compute(self, call: Call, request: bytes) -> bytes:
         message = _split(request)
@@ -103,8 +171,10 @@ class Local:
 
     def _call(self, call: Call, message: dict[str, Any]) -> Any:
         if call.operation == "probe":
-            return getattr(self._probes, call.target)(self._namespace, **message["kwargs"])
-        function: Any = self._namespace
+            return getattr(self._probes, call.target)(
+                types.SimpleNamespace(**self.modules), **message["kwargs"]
+            )
+        function: Any = types.SimpleNamespace(**self.modules)
         for name in call.target.split("."):
             function = getattr(function, name)
         return function(*message["args"], **message["kwargs"])

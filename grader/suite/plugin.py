@@ -20,6 +20,7 @@ from _pytest.outcomes import Skipped
 
 import grader.stats
 from grader.assignment import Assignment
+from grader.suite.calls import held_bytes
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.local import Local, ReferenceFailed, load_probes
@@ -29,6 +30,7 @@ from grader.suite.remote import Remote, SubmissionFailed
 from grader.wall.errors import WallError
 
 MAX_DETAIL = 6000
+MAX_KEPT_BYTES = 256 * 2**20
 # A backstop for a test that hangs on our side; student code has limits of its own.
 TEST_SECONDS = 120
 
@@ -44,6 +46,7 @@ class Run:
     secret: str
     remote: Remote
     observed: dict[str, Observed] = field(default_factory=dict)
+    kept_bytes: int = 0
 
 
 class SuitePlugin:
@@ -170,7 +173,10 @@ class SuitePlugin:
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         assert self._run is not None
         seen = self._run.observed.setdefault(check_id(item), Observed())
-        seen.calls = self._run.remote.ask_log.calls
+        calls = self._run.remote.ask_log.calls
+        self._run.kept_bytes += sum(held_bytes(call.value) for call in calls)
+        # Answers are kept for hints alone, and a hint is not worth gigabytes.
+        seen.calls = calls if self._run.kept_bytes <= MAX_KEPT_BYTES else []
         seen.findings = self._expect.findings
         self._expect = Expect()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import time
 from collections.abc import Mapping
@@ -9,17 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, Limits
 from grader.results import Ending
 from grader.suite.calls import Ask, Call
 from grader.suite.expect import CheckFailed
 from grader.wall.cell import CellHandle
-from grader.wall.errors import CallTimeout, CellLost, WallError
+from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
 from grader.wall.warm import Warm
 
+# Errors that libraries raise; others are in `builtins` or in the student's own files.
+OTHER_ERRORS = frozenset(
+    {"LinAlgError", "_LinAlgError", "AxisError", "EinopsError", "OutOfMemoryError", "WireError"}
+)
 # A function that hung once is asked again, for no other mark may suffer, but not for as long.
 SECOND_HANG_SHARE = 0.2
 MIN_SECONDS = 1.0
+# Of packages that are not installed; a list without end would fill the report.
+MAX_STOOD_IN = 20
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
 
@@ -41,12 +48,19 @@ class Remote:
         warm: the warm process of this slot.
         assignment: what is graded.
         files: the submission's files, by relative path.
+        limits: what its cells may use; by default what the assignment says.
     """
 
-    def __init__(self, warm: Warm, assignment: Assignment, files: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        warm: Warm,
+        assignment: Assignment,
+        files: Mapping[str, bytes],
+        limits: Limits | None = None,
+    ) -> None:
         self._warm = warm
         self._assignment = assignment
-        self._limits = assignment.about.limits
+        self._limits = limits or assignment.about.limits
         self._files = dict(files)
         self._modules = {f.name: f.path for f in assignment.about.files}
         self._sources = {
@@ -109,24 +123,58 @@ class Remote:
                 "Something earlier took very long; see the checks that ran out of time.",
             )
         if operation == "call":
-            self._refuse_broken(target.split(".")[0])
-        cell = self._ready_cell()
-        if operation == "call":
-            self._refuse_broken(target.split(".")[0])
+            self.require(target.split(".")[0])
         seconds = self._limits.call_seconds
         if target in self._hung:
             seconds = max(MIN_SECONDS, SECOND_HANG_SHARE * seconds)
         seconds = max(MIN_SECONDS, min(seconds, self._deadline - time.monotonic()))
         outline = call.outline() if operation == "call" else target.replace("_", " ")
         try:
-            reply = cell.request(call.request(), seconds)
+            return self.exchange(call.request(), seconds, outline)
+        except SubmissionFailed as failure:
+            if failure.ending == "hung":
+                self._hung.add(target)
+            raise
+
+    def require(self, module: str) -> None:
+        """See that a module of the submission's is there and can be imported.
+
+        Raises:
+            SubmissionFailed: it is not, or cannot.
+        """
+        self._refuse_broken(module)
+        self._ready_cell()
+        self._refuse_broken(module)
+
+    def exchange(self, message: dict[str, Any], seconds: float, outline: str) -> Any:
+        """Send one message to the submission's cell and return the value that it answers with.
+
+        Args:
+            message: as the worker understands it.
+            seconds: limit of the answer.
+            outline: what is asked, for messages to the student.
+
+        Raises:
+            SubmissionFailed: it gave no value; its cell is over if it hung or crashed.
+            WallError: a fault of ours.
+        """
+        try:
+            reply = self._ready_cell().request(message, seconds)
         except CallTimeout:
             self._drop_cell()
-            self._hung.add(target)
             raise SubmissionFailed(
                 f"{outline} gave no answer within {seconds:g} s and was stopped",
                 "Is there a loop that never ends, or one over every element?",
                 ending="hung",
+            ) from None
+        except BadReply as bad:
+            # What is wrong with it may quote it, and so whatever its author wanted to be told.
+            self._drop_cell()
+            raise SubmissionFailed(
+                f"the Python process was ended during {outline}: what came back was no answer",
+                "Nothing but the function's result may be sent to the grader.",
+                str(bad),
+                ending="crashed",
             ) from None
         except CellLost as lost:
             self._drop_cell()
@@ -137,7 +185,10 @@ class Remote:
             ) from None
         if reply.get("ok") is True:
             return reply.get("value")
-        raise self._raised(outline, reply.get("error"), operation)
+        raise self._raised(outline, reply.get("error"), message["op"])
+
+    def _error(self, raw: Any) -> _Error:
+        return _Error.read(raw, self._files)
 
     def _refuse_broken(self, module: str) -> None:
         if module in self._broken:
@@ -150,7 +201,13 @@ class Remote:
                 raise WallError("cells could not be started again and again; not tried any more")
             self._faults += 1
             cpu = int(self._limits.submission_seconds) + 1
-            cell = self._warm.fork(self._files, self._sources, cpu_seconds=cpu, own=self._own_names)
+            cell = self._warm.fork(
+                self._files,
+                self._sources,
+                cpu_seconds=cpu,
+                own=self._own_names,
+                limits=self._limits,
+            )
             self._faults = 0
             self._cell = cell
             for name in self._modules:
@@ -184,9 +241,10 @@ class Remote:
         else:
             stood_in = reply.get("value")
             if reply.get("ok") is True and isinstance(stood_in, list):
-                self.stood_in = sorted({*self.stood_in, *map(_name, stood_in)})
+                named = map(_name, stood_in[:MAX_STOOD_IN])
+                self.stood_in = sorted({*self.stood_in, *named})[:MAX_STOOD_IN]
             if reply.get("ok") is not True:
-                error = _Error.read(reply.get("error"))
+                error = self._error(reply.get("error"))
                 # No input has been seen yet, so the message gives nothing away.
                 self._broken[name] = (
                     f"{path} cannot be imported: {error.type}: {error.text}{error.place()}",
@@ -214,7 +272,7 @@ class Remote:
             self._cell = None
 
     def _raised(self, outline: str, raw: Any, operation: str) -> SubmissionFailed:
-        error = _Error.read(raw)
+        error = self._error(raw)
         if error.type == "MissingModule" and error.text in self._broken:
             return SubmissionFailed(*self._broken[error.text])
         if error.type == "NotImplementedError":
@@ -227,9 +285,16 @@ class Remote:
             return SubmissionFailed(
                 f"{outline.split('(')[0]} is not defined", "Keep the names of the template."
             )
-        # The message may quote hidden inputs, so the student sees the type and the place alone.
+        if operation == "advance" and not error.frames:
+            return SubmissionFailed(
+                f"{outline} raised {error.shown_type} in the given code that calls the functions",
+                "Is one missing, or does one return another type or shape than the template says?",
+                error.full(),
+            )
+        # The message may quote hidden inputs, so the student sees the type and the place alone,
+        # and these only as far as they were in what was handed in.
         return SubmissionFailed(
-            f"{outline} raised {error.type}{error.place()}",
+            f"{outline} raised {error.shown_type}{error.place()}",
             "Run the function on an input of this shape and read the traceback.",
             error.full(),
         )
@@ -242,9 +307,10 @@ class _Error:
     type: str
     text: str
     frames: tuple[tuple[str, int, str, str], ...]
+    files: Mapping[str, bytes]
 
     @classmethod
-    def read(cls, raw: Any) -> _Error:
+    def read(cls, raw: Any, files: Mapping[str, bytes]) -> _Error:
         raw = raw if isinstance(raw, dict) else {}
         frames = []
         listed = raw.get("frames")
@@ -262,13 +328,20 @@ class _Error:
         kind = str(raw.get("type", "an exception"))[:100]
         if not kind.isidentifier():
             kind = "an exception"
-        return cls(kind, str(raw.get("text", ""))[:2000], tuple(frames[:16]))
+        return cls(kind, str(raw.get("text", ""))[:2000], tuple(frames[:16]), files)
+
+    @property
+    def shown_type(self) -> str:
+        """The type, if it was not made up when the inputs were known."""
+        word = self.type.encode()
+        known = isinstance(getattr(builtins, self.type, None), type) or self.type in OTHER_ERRORS
+        return self.type if known or any(word in c for c in self.files.values()) else "an exception"
 
     def place(self) -> str:
-        """File and line, which are the student's own."""
-        if not self.frames:
+        """File and line, where they are the student's own."""
+        file, line = self.frames[-1][:2] if self.frames else ("", 0)
+        if not 1 <= line <= self.files.get(file, b"").count(b"\n") + 1:
             return ""
-        file, line, _, _ = self.frames[-1]
         return f" in {file[:100]}, line {line}"
 
     def full(self) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from grader.assignment import Limits
 from grader.wall import isolation
 from grader.wall.behind import wire
 from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
-from grader.wall.watch import WATCH_SECONDS, Deadline, MemoryWatch
+from grader.wall.watch import WATCH_SECONDS, Deadline, Watch
 
 if TYPE_CHECKING:
     from grader.wall.warm import Warm
@@ -29,8 +30,9 @@ class CellHandle:
     Nothing else may be read from it, and once a request failed with `CellLost` it is over.
     """
 
-    def __init__(self, warm: Warm, connection: socket.socket, output: int) -> None:
+    def __init__(self, warm: Warm, limits: Limits, connection: socket.socket, output: int) -> None:
         self._warm = warm
+        self._limits = limits
         self._connection = connection
         self._output = output
         self._closed = False
@@ -39,7 +41,7 @@ class CellHandle:
         self._selector.register(connection, selectors.EVENT_READ)
         os.set_blocking(output, False)
         self._selector.register(output, selectors.EVENT_READ)
-        self._watch = MemoryWatch(warm)
+        self._watch = Watch(warm, limits)
 
     def setup(
         self, files: Mapping[str, bytes], sources: Mapping[str, str], own: Sequence[str]
@@ -52,7 +54,7 @@ class CellHandle:
             "given": isolation.INSIDE_GIVEN
             if self._warm.wall == "bubblewrap"
             else str(self._warm.given),
-            "reply_mib": self._warm.limits.reply_mib,
+            "reply_mib": self._limits.reply_mib,
         }
         try:
             reply = self.request(message, SETUP_SECONDS)
@@ -77,7 +79,7 @@ class CellHandle:
         try:
             self._send(wire.encode(message), deadline)
             prefix = self._receive(wire.PREFIX.size, deadline)
-            header, payload = wire.sizes(prefix, max_payload=self._warm.limits.reply_mib * MIB)
+            header, payload = wire.sizes(prefix, max_payload=self._limits.reply_mib * MIB)
             return wire.decode(self._receive(header, deadline), self._receive(payload, deadline))
         except wire.WireError as error:
             self.close()
@@ -88,9 +90,7 @@ class CellHandle:
         except (EOFError, ConnectionError):
             self._read_output()
             how = self.close()
-            if self._watch.fired:
-                how = f"it used more than the {self._warm.limits.memory_mib} MiB of memory allowed"
-            raise CellLost(how) from None
+            raise CellLost(self._watch.fired or how) from None
 
     def _send(self, frame: bytes, deadline: Deadline) -> None:
         self._connection.settimeout(max(deadline.remaining(), 0.001))
@@ -124,7 +124,7 @@ class CellHandle:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(self._output)
             return
-        room = self._warm.limits.output_kib * 1024 - len(self.printed)
+        room = self._limits.output_kib * 1024 - len(self.printed)
         self.printed += data[: max(room, 0)]
 
     def close(self) -> str:

@@ -9,8 +9,10 @@ import site
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from grader.wall.behind import kernel
@@ -22,16 +24,18 @@ Choice = Literal["auto", "bubblewrap", "landlock", "none"]
 PACKAGE = Path(__file__).resolve().parent / "behind"
 INSIDE_PACKAGE = "/wall/behind"
 INSIDE_GIVEN = "/given"
+INSIDE_DATA = "/data"
 INSIDE_SUBMISSION = "/submission"
 INSIDE_SCRATCH = "/scratch"
 
 # Landlock cannot keep one process of a user from signalling another before this version.
-LANDLOCK_ABI_WITH_SIGNALS = 6
+LANDLOCK_ABI_WITH_SIGNALS = kernel.ABI_WITH_SIGNALS
 # Names in site-packages that must never be seen behind the wall: the harness and what it holds.
 OURS = ("grader", "grader-", "_grader", "__editable__.grader", "__editable___grader")
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/alternatives")
 PROBE_SECONDS = 20
+NOTHING: Mapping[str, Path] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -130,11 +134,15 @@ def _try_landlock() -> Finding:
     return Finding("landlock", True, f"ABI {abi}")
 
 
-def bubblewrap_command(given: Path | None) -> list[str]:
+def bubblewrap_command(
+    given: Path | None, hide: Sequence[Path] = (), data: Mapping[str, Path] = NOTHING
+) -> list[str]:
     """`bwrap` with everything that stands behind the wall, up to the program to run.
 
     Args:
         given: folder of the files that every student has, or None.
+        hide: folders to be empty even if they lie in one that Python or the system needs.
+        data: folders of data sets, by the name that they have behind the wall.
     """
     command = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     if os.getuid() == 0:
@@ -161,6 +169,9 @@ def bubblewrap_command(given: Path | None) -> list[str]:
     mounts[INSIDE_PACKAGE] = ["--ro-bind", str(PACKAGE), INSIDE_PACKAGE]
     if given is not None:
         mounts[INSIDE_GIVEN] = ["--ro-bind", str(given), INSIDE_GIVEN]
+    for name, folder_of_data in data.items():
+        inside = f"{INSIDE_DATA}/{name}"
+        mounts[inside] = ["--ro-bind", str(folder_of_data), inside]
     # bwrap makes parents that are missing readable by their owner alone.
     made: set[str] = set()
     for target in sorted(mounts):
@@ -172,11 +183,13 @@ def bubblewrap_command(given: Path | None) -> list[str]:
                 made.add(str(parent))
                 command += ["--perms", "0755", "--dir", str(parent)]
         command += mounts[target]
-    for path in hidden_entries():
+    for path in (*hidden_entries(), *_within(hide, mounts)):
         command += (
             ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
         )
     command += ["--proc", "/proc", "--dev", "/dev"]
+    # An ordinary user owns that folder: what one cell wrote there the next would find.
+    command += ["--remount-ro", "/dev"]
     # The warm process needs somewhere to write; each cell mounts a scratch of its own over it.
     command += ["--perms", "1777", "--size", str(16 * 2**20), "--tmpfs", INSIDE_SCRATCH]
     if not any(target.startswith("/tmp/") for target in mounts):
@@ -221,6 +234,13 @@ def site_folders() -> list[Path]:
     return sorted({*named, *(Path(os.path.realpath(p)) for p in named)})
 
 
+def _within(paths: Iterable[Path], roots: Iterable[str]) -> list[Path]:
+    """The paths that lie in one of the roots, by their real names."""
+    real = [Path(os.path.realpath(root)) for root in roots]
+    resolved = [Path(os.path.realpath(path)) for path in paths]
+    return [path for path in resolved if any(root in path.parents for root in real)]
+
+
 def hidden_entries() -> list[Path]:
     """Entries of site-packages that hold or point to the harness, its suites or its reference."""
     return [
@@ -235,28 +255,27 @@ def hidden_entries() -> list[Path]:
 
 
 @functools.cache
-def landlock_readable(given: Path) -> tuple[str, ...]:
-    """Paths that a Landlock cell may read: Python without the harness, libraries, given files."""
-    readable = [*SYSTEM_FOLDERS, *SYSTEM_FILES, str(given), "/dev/urandom", "/dev/zero"]
-    hidden = set(hidden_entries())
-    sites = set(site_folders())
-    for folder in python_folders():
-        inside = [s for s in sites if s == folder or folder in s.parents]
-        if not inside:
-            readable.append(str(folder))
-            continue
-        readable += [str(p) for p in _all_but(folder, sites, hidden)]
+def landlock_readable(folders: tuple[Path, ...], hide: tuple[Path, ...] = ()) -> tuple[str, ...]:
+    """Paths that a Landlock cell may read: Python without the harness, libraries, and `folders`.
+
+    Args:
+        folders: of given files and data sets.
+        hide: what must not be readable even if it lies in a folder that is.
+    """
+    wanted = [*SYSTEM_FOLDERS, *map(str, python_folders())]
+    hidden = {Path(os.path.realpath(p)) for p in (*hidden_entries(), *hide)}
+    readable = [*SYSTEM_FILES, *map(str, folders), "/dev/urandom", "/dev/zero"]
+    # By their real names: /lib may be a link into /usr, where something is left out.
+    for folder in sorted({Path(os.path.realpath(path)) for path in wanted}):
+        if folder.exists():
+            readable += map(str, _all_but(folder, hidden))
     return tuple(path for path in readable if Path(path).exists())
 
 
-def _all_but(folder: Path, sites: set[Path], hidden: set[Path]) -> list[Path]:
-    """Children of `folder`, opened up as far as needed to leave out the hidden ones."""
-    found: list[Path] = []
-    for entry in sorted(folder.iterdir()):
-        if entry in hidden:
-            continue
-        if entry in sites or any(entry in s.parents for s in sites):
-            found += _all_but(entry, sites, hidden)
-        else:
-            found.append(entry)
-    return found
+def _all_but(path: Path, hidden: set[Path]) -> list[Path]:
+    """The path, or its children opened up as far as needed to leave out the hidden ones."""
+    if path in hidden:
+        return []
+    if not any(path in other.parents for other in hidden):
+        return [path]
+    return [found for entry in sorted(path.iterdir()) for found in _all_but(entry, hidden)]

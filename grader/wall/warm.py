@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from grader.assignment import Limits
 from grader.wall import isolation
 from grader.wall.behind.confine import Cell
 from grader.wall.cell import CellHandle
+from grader.wall.clearing import clear_away
 from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
 from grader.wall.watch import Resident, resident
@@ -42,20 +42,31 @@ class Warm:
         wall: which wall, as `isolation.choose` gives it.
         limits: what each cell may use.
         given: folder of the files that every student has.
+        hide: what must not be seen even where it lies in a folder that Python or the system needs.
+        data: folders of data sets that runs may read, by name.
 
     Raises:
         WallError: it does not start.
     """
 
-    def __init__(self, wall: WallKind, limits: Limits, given: Path) -> None:
+    def __init__(
+        self,
+        wall: WallKind,
+        limits: Limits,
+        given: Path,
+        data: Mapping[str, Path] = isolation.NOTHING,
+        hide: Sequence[Path] = (),
+    ) -> None:
         self.wall = wall
         self.limits = limits
         self.given = given
+        self.hide = (Path(isolation.__file__).resolve().parents[1], *hide)
+        self.data = dict(data)
         self.environment: dict[str, Any] = {}
         self.resident = Resident()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._scratch: Path | None = None
+        self.scratch: Path | None = None  # of the cell, where it is a folder of ours
 
     def __enter__(self) -> Self:
         return self
@@ -88,13 +99,26 @@ class Warm:
     def cell_usage(self) -> tuple[float, bool]:
         """Processor time of the cell so far, in seconds, and whether it wants more right now."""
         used, wants = 0.0, False
-        with contextlib.suppress(psutil.Error):
-            for first in self._first_processes():
-                for process in (first, *first.children(recursive=True)):
-                    times = process.cpu_times()
-                    used += times.user + times.system
-                    wants |= process.status() == psutil.STATUS_RUNNING
+        for process in self._cell_family():
+            # One that ended meanwhile is counted by whoever waited for it, not lost with the rest.
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                used += times.user + times.system + times.children_user + times.children_system
+                wants |= process.status() == psutil.STATUS_RUNNING
         return used, wants
+
+    def _cell_family(self) -> list[psutil.Process]:
+        # Twice, since psutil takes a child for a stranger if the clock is set while it looks.
+        for _ in range(2):
+            with contextlib.suppress(psutil.Error):
+                family = [
+                    process
+                    for first in self._first_processes()
+                    for process in (first, *first.children(recursive=True))
+                ]
+                if family:
+                    return family
+        return []
 
     def _first_processes(self) -> list[psutil.Process]:
         return [first for keeper in self._innermost.children() for first in keeper.children()]
@@ -111,7 +135,10 @@ class Warm:
         settings = json.dumps({"wall": self.wall})
         command = [sys.executable, "-I", "-c", code, str(theirs.fileno()), settings]
         if self.wall == "bubblewrap":
-            command = [*isolation.bubblewrap_command(self.given), *command]
+            command = [
+                *isolation.bubblewrap_command(self.given, self.hide, self.data),
+                *command,
+            ]
         environment = {
             "PATH": "/usr/bin:/bin",
             "LANG": "C.UTF-8",
@@ -151,6 +178,7 @@ class Warm:
         *,
         cpu_seconds: int,
         own: Sequence[str] = (),
+        limits: Limits | None = None,
     ) -> CellHandle:
         """A fresh cell with these files.
 
@@ -159,15 +187,17 @@ class Warm:
             sources: text of `probes` and `adapters`.
             cpu_seconds: processor time for the whole cell.
             own: names of the assignment's files, which no stand-in may replace.
+            limits: what it may use, where that is not what all cells may.
 
         Raises:
             WallError: the cell could not be set up.
         """
         self.start()
+        limits = limits or self.limits
         assert self._control is not None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         read, write = os.pipe()
-        cell = self._cell(cpu_seconds)
+        cell = self._cell(limits, cpu_seconds)
         try:
             message = json.dumps({"op": "fork", "cell": asdict(cell)}).encode()
             socket.send_fds(self._control, [message], [theirs.fileno(), write])
@@ -178,7 +208,7 @@ class Warm:
         finally:
             theirs.close()
             os.close(write)
-        handle = CellHandle(self, ours, read)
+        handle = CellHandle(self, limits, ours, read)
         try:
             self._event("forked", SETUP_SECONDS)
             handle.setup(files, sources, own)
@@ -187,28 +217,37 @@ class Warm:
             raise
         return handle
 
-    def _cell(self, cpu_seconds: int) -> Cell:
+    def data_inside(self) -> dict[str, str]:
+        """Where a cell finds the data sets."""
+        if self.wall == "bubblewrap":
+            return {name: f"{isolation.INSIDE_DATA}/{name}" for name in self.data}
+        return {name: str(folder) for name, folder in self.data.items()}
+
+    def _cell(self, limits: Limits, cpu_seconds: int) -> Cell:
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.getuid() == 0 else None
         submission, scratch = isolation.INSIDE_SUBMISSION, isolation.INSIDE_SCRATCH
         if self.wall != "bubblewrap":
-            self._scratch = Path(tempfile.mkdtemp(prefix="cell-"))
-            self._scratch.chmod(0o755)
+            self.scratch = Path(tempfile.mkdtemp(prefix="cell-"))
+            self.scratch.chmod(0o755)
             for folder in ("submission", "scratch"):
-                (self._scratch / folder).mkdir()
+                (self.scratch / folder).mkdir()
+                (self.scratch / folder).chmod(0o755)
             if uid is not None and self.wall == "landlock":
-                os.chown(self._scratch / "scratch", uid, uid)
-            submission = str(self._scratch / "submission")
-            scratch = str(self._scratch / "scratch")
+                os.chown(self.scratch / "scratch", uid, uid)
+            submission = str(self.scratch / "submission")
+            scratch = str(self.scratch / "scratch")
         return Cell(
             wall=self.wall,
             submission=submission,
             scratch=scratch,
             uid=uid,
-            memory_mib=self.limits.memory_mib,
-            scratch_mib=self.limits.scratch_mib,
-            processes=self.limits.processes,
+            memory_mib=limits.memory_mib,
+            scratch_mib=limits.scratch_mib,
+            processes=limits.processes,
             cpu_seconds=cpu_seconds,
-            readable=isolation.landlock_readable(self.given) if self.wall == "landlock" else (),
+            readable=isolation.landlock_readable((self.given, *self.data.values()), self.hide)
+            if self.wall == "landlock"
+            else (),
         )
 
     def end_cell(self) -> str:
@@ -225,9 +264,9 @@ class Warm:
             self._drain()
         except (OSError, WallError, AssertionError):
             self.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch = None
+        if self.scratch is not None:
+            clear_away(self.scratch)
+            self.scratch = None
         return how
 
     def _drain(self) -> None:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from grader.assignment import Limits
+from grader.wall.clearing import usage
+
 if TYPE_CHECKING:
     from grader.wall.warm import Warm
 
@@ -18,6 +21,8 @@ MIB = 2**20
 WATCH_SECONDS = 0.25
 # How many times its limit a call may take when the machine gives it too little processor time.
 PATIENCE = 5.0
+# What a scratch folder may hold; a file system of its own has as many inodes.
+MAX_FILES = 16384
 # No limit of an assignment is below this many bytes.
 ALWAYS_ALLOWED = 64 * MIB
 
@@ -56,17 +61,22 @@ class Deadline:
         return self._end - now
 
 
-class MemoryWatch:
-    """Ends a cell whose processes together hold too much memory.
+class Watch:
+    """Ends a cell whose processes together hold too much memory, or whose files are too large.
 
-    RLIMIT_AS bounds each process and gives it a clean MemoryError; this bounds their sum, at a
-    quarter of a second's resolution.
+    RLIMIT_AS bounds each process and gives it a clean MemoryError; RLIMIT_FSIZE bounds each file.
+    This bounds their sums, at a quarter of a second's resolution. Files need it only where the
+    scratch folder is no file system of its own.
+
+    Attributes:
+        fired: what the cell did, if it was ended for it.
     """
 
-    def __init__(self, warm: Warm) -> None:
-        self.fired = False
+    def __init__(self, warm: Warm, limits: Limits) -> None:
+        self.fired = ""
+        self._limits = limits
         # One process may reach its own limit and get its MemoryError before this steps in.
-        self._allowed = (1.5 * warm.limits.memory_mib + 2 * warm.limits.scratch_mib) * MIB
+        self._allowed = (1.5 * limits.memory_mib + 2 * limits.scratch_mib) * MIB
         self._stop = threading.Event()
         self._warm = warm
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -78,10 +88,25 @@ class MemoryWatch:
 
     def _run(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
-            with contextlib.suppress(psutil.Error, AssertionError):
-                if held(self._warm.family(), self._warm.resident) > self._allowed:
-                    self.fired = True
+            with contextlib.suppress(psutil.Error, AssertionError, OSError):
+                self.fired = self.fired or self._too_much()
+                if self.fired:
                     self._warm.kill_cell()
+
+    def _too_much(self) -> str:
+        limits = self._limits
+        if held(self._warm.family(), self._warm.resident) > self._allowed:
+            return f"it used more than the {limits.memory_mib} MiB of memory allowed"
+        if self._warm.scratch is not None:
+            most = limits.scratch_mib * MIB
+            # As long as a file is being written its blocks may be counted generously.
+            held_bytes, files = usage(self._warm.scratch, most_bytes=2 * most, most_files=MAX_FILES)
+            if held_bytes > 2 * most or files > MAX_FILES:
+                return (
+                    f"it kept more than {limits.scratch_mib} MiB or {MAX_FILES} files in its "
+                    "scratch folder"
+                )
+        return ""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def grader(home: Path, *arguments: str | Path, status: int = 0, errors: bool = F
 
 COMMANDS = (
     *("list", "show", "publish", "audit", "check", "grade", "report", "export", "doctor"),
-    *("schema", "demo"),
+    *("schema", "demo", "calibrate"),
 )
 
 
@@ -61,6 +61,15 @@ def test_schema_describes_a_result(home: Path) -> None:
 def test_doctor_names_a_wall(home: Path) -> None:
     facts = json.loads(grader(home, "doctor", "--json"))
     assert facts["wall"] in ("bubblewrap", "landlock") and facts["slots"] >= 1
+
+
+def test_doctor_says_which_data_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRADER_DATA", raising=False)
+    facts = json.loads(grader(home, "doctor", "--json"))
+    assert facts["data"] is None and set(facts["data_sets"].values()) == {"embedded"}
+    monkeypatch.setenv("GRADER_DATA", str(home))
+    text = grader(home, "doctor")
+    assert f"0 real sets in {home}; missing: mnist, " in text and "grader data list" in text
 
 
 def test_grade_report_and_export(home: Path, tmp_path: Path) -> None:

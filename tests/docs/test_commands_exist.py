@@ -6,6 +6,7 @@ import importlib
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -20,8 +21,11 @@ def _commands() -> dict[str, set[str]]:
     """Commands of the CLI with their options."""
     for name in cli.COMMANDS:
         importlib.import_module(f"grader.cli.{name}")
-    group = typer.main.get_command(cli.app)
-    found = group.commands  # type: ignore[attr-defined]
+    top = typer.main.get_command(cli.app)
+    found: dict[str, Any] = dict(top.commands)  # type: ignore[attr-defined]
+    for name, command in list(found.items()):
+        below = getattr(command, "commands", {})
+        found |= {f"{name} {inner}": within for inner, within in below.items()}
     return {
         name: {"--help", *(o for p in command.params for o in p.opts)}
         for name, command in found.items()
@@ -41,6 +45,9 @@ def test_commands_exist(page: Path) -> None:
     for line in _named(read(page)):
         _, command, *words = shlex.split(line)
         assert command in known, f"{page.name}: {line}"
+        if any(name.startswith(f"{command} ") for name in known) and words:
+            command = f"{command} {words[0]}"
+            assert command in known, f"{page.name}: {line}"
         for word in words:
             if word.startswith("--"):
                 assert word in known[command], f"{page.name}: {line}"

@@ -10,8 +10,18 @@ import pytest
 from pages import DOCS, first_column, read, section
 from pydantic import BaseModel
 
-from grader import results
-from grader.assignment import Description, Limits, Part, Question, SourceFile
+from grader import data, results
+from grader.assignment import (
+    Description,
+    Limits,
+    Measure,
+    NotebookRules,
+    Part,
+    Profile,
+    Question,
+    Run,
+    SourceFile,
+)
 from grader.store import store
 from grader.suite.draw import Draw
 from grader.suite.expect import Expect
@@ -22,15 +32,19 @@ RESULTS = read(DOCS / "results.md")
 WRITING = read(DOCS / "writing-an-assignment.md")
 WIRE = read(DOCS / "wire.md")
 INSTRUCTORS = read(DOCS / "for-instructors.md")
+DATA = read(DOCS / "data.md")
 
 
 @pytest.mark.parametrize(
     ("heading", "model"),
     [
         ("### `files`", results.TakenFile),
+        ("### `rules`", results.RuleFinding),
         ("### `questions`", results.QuestionMark),
         ("### `checks`", results.Check),
         ("### `statistics`", results.Statistic),
+        ("### `runs`", results.RunResult),
+        ("### `figures`", results.Figure),
         ("### `environment`", results.Environment),
     ],
 )
@@ -70,6 +84,10 @@ def test_fixtures() -> None:
     assert set(first_column(section(WRITING, "### Fixtures"))) == _fixtures()
 
 
+def test_data_sets() -> None:
+    assert first_column(section(DATA, "## What there is")) == list(data.NAMES)
+
+
 def _methods(owner: type[Any]) -> set[str]:
     return {name for name in vars(owner) if not name.startswith("_")}
 
@@ -84,14 +102,29 @@ def test_methods_of_expect_and_draw() -> None:
 def test_keys_of_the_description() -> None:
     text = section(WRITING, "### `assignment.toml`")
     fields = {
-        *(set(Description.model_fields) - {"limits", "files", "parts", "questions"}),
+        *(
+            set(Description.model_fields)
+            - {"limits", "files", "parts", "questions", "runs", "measures"}
+        ),
+        *NotebookRules.model_fields,
         *SourceFile.model_fields,
         *Part.model_fields,
         *Question.model_fields,
+        *Run.model_fields,
+        *Profile.model_fields,
+        *Measure.model_fields,
     }
     for field in fields:
         assert f"`{field}`" in text, field
-    for table in ("[limits]", "[[files]]", "[[parts]]", "[[questions]]"):
+    for table in (
+        "[limits]",
+        "[notebook_rules]",
+        "[[files]]",
+        "[[parts]]",
+        "[[questions]]",
+        "[[runs]]",
+        "[[measures]]",
+    ):
         assert f"`{table}`" in text
 
 

@@ -47,21 +47,21 @@ SCHEMA = {
 
 
 @pytest.mark.parametrize("kind", ["graded", "unreadable", "not_graded"])
-def test_results_follow_the_format(kind, request) -> None:
-    content = gradescope_results(request.getfixturevalue(kind))
+def test_results_follow_the_format(assignment, kind, request) -> None:
+    content = gradescope_results(assignment, request.getfixturevalue(kind))
     jsonschema.validate(json.loads(json.dumps(content, allow_nan=False)), SCHEMA)
 
 
-def test_score_is_what_is_decided_and_tests_add_up_to_it(graded) -> None:
-    content = gradescope_results(graded)
+def test_score_is_what_is_decided_and_tests_add_up_to_it(assignment, graded) -> None:
+    content = gradescope_results(assignment, graded)
     assert content["score"] == 4.3333
     assert sum(t.get("score", 0) for t in content["tests"]) == pytest.approx(4.3333)
     assert sum(t["max_score"] for t in content["tests"]) == pytest.approx(10)
     assert content["execution_time"] == 2
 
 
-def test_a_failed_check_is_explained_without_values_or_output(graded) -> None:
-    content = gradescope_results(graded)
+def test_a_failed_check_is_explained_without_values_or_output(assignment, graded) -> None:
+    content = gradescope_results(assignment, graded)
     (failed,) = (t for t in content["tests"] if t.get("status") == "failed")
     assert failed["name"] == "q1.2: Penalties accept images"
     assert failed["score"] == 0
@@ -75,14 +75,14 @@ def test_a_failed_check_is_explained_without_values_or_output(graded) -> None:
 
 
 @pytest.mark.parametrize("kind", ["unreadable", "not_graded"])
-def test_what_is_not_decided_gets_no_score(kind, request) -> None:
-    content = gradescope_results(request.getfixturevalue(kind))
+def test_what_is_not_decided_gets_no_score(assignment, kind, request) -> None:
+    content = gradescope_results(assignment, request.getfixturevalue(kind))
     assert "score" not in content
     assert not [t for t in content["tests"] if "score" in t]
     assert "wall" not in json.dumps(content)
 
 
-def test_a_check_that_we_could_not_run_is_our_fault_and_counts_once(graded) -> None:
+def test_a_check_that_we_could_not_run_is_our_fault_and_counts_once(assignment, graded) -> None:
     first = graded.checks[0].model_copy(
         update={"outcome": "not_graded", "awarded": 0.0, "rationale": "disk full"}
     )
@@ -90,7 +90,7 @@ def test_a_check_that_we_could_not_run_is_our_fault_and_counts_once(graded) -> N
     result = graded.model_copy(
         update={"checks": [first, *graded.checks[1:]], "questions": questions}
     )
-    content = gradescope_results(result)
+    content = gradescope_results(assignment, result)
     test = content["tests"][0]
     assert "score" not in test
     assert "our fault and not a zero" in test["output"]
@@ -99,7 +99,9 @@ def test_a_check_that_we_could_not_run_is_our_fault_and_counts_once(graded) -> N
     assert "disk full" not in json.dumps(content)
 
 
-def test_single_tests_are_seen_when_asked(graded) -> None:
-    assert {t["visibility"] for t in gradescope_results(graded)["tests"]} == {"after_published"}
-    content = gradescope_results(graded, visibility="hidden")
+def test_single_tests_are_seen_when_asked(assignment, graded) -> None:
+    assert {t["visibility"] for t in gradescope_results(assignment, graded)["tests"]} == {
+        "after_published"
+    }
+    content = gradescope_results(assignment, graded, visibility="hidden")
     assert {t["visibility"] for t in content["tests"]} == {"hidden"}

@@ -130,3 +130,63 @@ def test_what_is_no_notebook_says_so(content: bytes) -> None:
 @given(st.lists(st.text(max_size=60), max_size=4))
 def test_whatever_is_in_the_cells_the_module_parses(cells: list[str]) -> None:
     compile(definitions(notebook(*cells), "hw.ipynb", Notes()), "hw.py", "exec")
+
+
+def for_contracts(wanted: set[str], *cells: str) -> tuple[dict[str, object], list[str]]:
+    """What there is after the module for these contracts was executed, and the notes."""
+    notes = Notes()
+    there: dict[str, object] = {}
+    exec(definitions(notebook(*cells), "hw.ipynb", notes, wanted), there)
+    return there, notes.texts
+
+
+def test_what_a_contract_needs_is_executed_and_nothing_else() -> None:
+    there, told = for_contracts(
+        {"draw"},
+        "import random",
+        "rng = random.Random(1234)\nlosses = train(10)\nfor _ in range(3):\n    rng.random()",
+        "def draw(n):\n    return [helper() for _ in range(n)]",
+        "def helper():\n    return rng.random()",
+    )
+    draw = there["draw"]
+    assert callable(draw)
+    import random
+
+    assert draw(1) == [random.Random(1234).random()]
+    assert "losses" not in there
+    assert told == ["hw.ipynb: code cell 2: line 1 is executed, since rng is needed"]
+
+
+def test_what_is_needed_is_followed_through_other_names() -> None:
+    there, _ = for_contracts(
+        {"count"},
+        "text = 'to be or not to be'\nchars = sorted(set(text))\nstoi = dict(zip(chars, range(9)))",
+        "class Vocabulary:\n    size = 0\n    def __init__(self):\n        self.size = len(stoi)",
+        "def count(v=Vocabulary):\n    return v().size",
+    )
+    count = there["count"]
+    assert callable(count) and count() == 7
+
+
+def test_what_fails_when_it_is_executed_costs_no_more_than_itself() -> None:
+    there, told = for_contracts(
+        {"f", "g"},
+        "data = open('/not/there').read()\nif data:\n    n = 1\nk = int('3')",
+        "def f():\n    return data\n\ndef g():\n    return k",
+    )
+    f, g = there["f"], there["g"]
+    assert callable(f) and callable(g) and g() == 3
+    with pytest.raises(NameError):
+        f()
+    assert len(told) == 2
+
+
+def test_a_definition_that_needs_what_is_executed_is_kept() -> None:
+    there, told = for_contracts(
+        {"loss"},
+        "import types\ncfg = types.SimpleNamespace(beta=2)",
+        "def loss(x, beta=cfg.beta):\n    return beta * x",
+    )
+    loss = there["loss"]
+    assert callable(loss) and loss(4) == 8
+    assert len(told) == 1 and "executed" in told[0]

@@ -20,6 +20,7 @@ from grader.report import (
     write_ta_report,
 )
 from grader.report.submission import NOT_GRADED_NOTE, student_view
+from grader.results import RuleFinding
 
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>\"' onmouseover='alert(3)"
 VOID = {"meta", "br", "input", "img", "link", "hr"}
@@ -197,6 +198,20 @@ def test_student_page_explains_failures_and_folds_successes(make, tmp_path: Path
     assert "28 marks" in page.text
     assert "whole assignment has 35 marks" in page.text
     assert "not marked yet" in page.text
+
+
+def test_rules_for_notebooks_are_shown_to_both(make, tmp_path: Path) -> None:
+    broken = RuleFinding(rule="Text before code", kept=False, detail="hw.ipynb: not before 3")
+    kept = RuleFinding(rule="The seed is 1234", kept=True)
+    result = make.result("ada").model_copy(update={"rules": [broken, kept]})
+    for page in all_pages(make, [result], tmp_path)[1:]:
+        assert "Text before code no hw.ipynb: not before 3 The seed is 1234 yes" in page.text
+    assert (
+        "Not as the course asks of notebooks: Text before code"
+        in all_pages(make, [result], tmp_path)[0].text
+    )
+    without = all_pages(make, [make.result("bob")], tmp_path / "other")
+    assert not any("asks of notebooks" in page.text for page in without)
 
 
 def test_an_unreadable_submission_is_told_what_to_do(make, tmp_path: Path) -> None:

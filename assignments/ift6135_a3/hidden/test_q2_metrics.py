@@ -30,7 +30,7 @@ def above_zero_level(expect, jsd, cases):
     return [number(expect, jsd(cp, cq), "jsd(cp, cq)") - zero for cp, cq in cases]
 
 
-@pytest.mark.question("q2.1", weight=3)
+@pytest.mark.question("q2.1", weight=4)
 def test_jsd_rewards_a_critic_that_tells_real_from_generated(submission, reference, expect, draw):
     """The estimate adds the mean of log sigmoid(C) over real values and the mean of
     log sigmoid(-C) over generated ones. Looked at up to a constant and a common factor."""
@@ -49,7 +49,7 @@ def test_jsd_rewards_a_critic_that_tells_real_from_generated(submission, referen
     )
 
 
-@pytest.mark.question("q2.1", weight=1)
+@pytest.mark.question("q2.1", weight=3.25)
 def test_jsd_has_the_right_scale(submission, reference, expect, draw):
     """The Jensen-Shannon divergence is half the sum of two Kullback-Leibler divergences. Looked
     at as the change from one set of critic values to another, without the constant."""
@@ -65,7 +65,7 @@ def test_jsd_has_the_right_scale(submission, reference, expect, draw):
     )
 
 
-@pytest.mark.question("q2.1", weight=1)
+@pytest.mark.question("q2.1", weight=3.25)
 def test_jsd_is_zero_where_the_critic_knows_nothing(submission, expect, draw):
     """With all critic values zero, real and generated are indistinguishable and the divergence
     is zero; a constant that is missing shifts the plots, though not the gradients."""
@@ -86,7 +86,7 @@ def test_jsd_is_zero_where_the_critic_knows_nothing(submission, expect, draw):
     )
 
 
-@pytest.mark.question("q2.1", weight=1)
+@pytest.mark.question("q2.1", weight=1.75)
 def test_jsd_stays_finite_for_confident_critics(submission, expect, draw):
     """The sigmoid of -200 is zero in float32, and so is one minus the sigmoid of 200; a logarithm
     taken after that is minus infinity, and training is over."""
@@ -106,7 +106,7 @@ def test_jsd_stays_finite_for_confident_critics(submission, expect, draw):
     )
 
 
-@pytest.mark.question("q2.1", weight=1.5)
+@pytest.mark.question("q2.1", weight=2)
 @pytest.mark.parametrize("better", ["real", "generated"])
 def test_w1_is_the_difference_of_the_means(submission, reference, expect, draw, better):
     """Mean over the real values minus mean over the generated ones: negative where the critic
@@ -125,7 +125,7 @@ def test_w1_is_the_difference_of_the_means(submission, reference, expect, draw, 
     )
 
 
-@pytest.mark.question("q2.1", weight=1)
+@pytest.mark.question("q2.1", weight=1.75)
 @pytest.mark.parametrize("name", ["jsd", "w1"])
 def test_critic_and_generator_learn_through_the_metric(submission, probes, expect, draw, name):
     """Both players are trained through this number: autograd must find the slope that the values

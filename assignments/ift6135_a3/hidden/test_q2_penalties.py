@@ -112,7 +112,7 @@ def test_penalty_follows_the_norm_of_the_gradient(
     )
 
 
-@pytest.mark.question("q2.2", weight=3)
+@pytest.mark.question("q2.2", weight=4.5)
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
 def test_penalty_has_no_factor_of_its_own(submission, reference, probes, expect, draw, name):
     """The coefficient is `reg_cf` in `make_losses`. Neither the half nor the ten of the papers
@@ -129,7 +129,7 @@ def test_penalty_has_no_factor_of_its_own(submission, reference, probes, expect,
     )
 
 
-@pytest.mark.question("q2.2", weight=1.5)
+@pytest.mark.question("q2.2", weight=6.75)
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
 def test_penalty_takes_the_norm_of_a_whole_image(submission, reference, probes, expect, draw, name):
     """The norm of an image's gradient runs over all its axes: neither over the last alone, nor
@@ -150,7 +150,7 @@ def test_penalty_takes_the_norm_of_a_whole_image(submission, reference, probes, 
     )
 
 
-@pytest.mark.question("q2.2", weight=1)
+@pytest.mark.question("q2.2", weight=0.75)
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
 def test_penalty_takes_samples_that_are_numbers(submission, reference, probes, expect, draw, name):
     """A batch (N,) holds N samples of one number each. In the dirac game the real sample is
@@ -183,7 +183,7 @@ def test_penalty_takes_samples_that_are_numbers(submission, reference, probes, e
 PARAMETERS = {"w": (4, 3), "a": (4,), "slope": (3,)}
 
 
-@pytest.mark.question("q2.2", weight=2)
+@pytest.mark.question("q2.2", weight=4)
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
 def test_critic_learns_through_the_penalty(submission, probes, expect, draw, name):
     """The penalty is differentiated again, with respect to the critic's parameters: the gradient
@@ -219,7 +219,7 @@ def test_critic_learns_through_the_penalty(submission, probes, expect, draw, nam
     )
 
 
-@pytest.mark.question("q2.2", weight=1)
+@pytest.mark.question("q2.2", weight=3)
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
 def test_penalty_takes_real_samples_from_a_data_set(submission, probes, expect, draw, name):
     """A data set gives tensors that do not require a gradient, and the penalty needs one: it is
@@ -244,7 +244,7 @@ def test_penalty_takes_real_samples_from_a_data_set(submission, probes, expect, 
     )
 
 
-@pytest.mark.question("q2.2", weight=1)
+@pytest.mark.question("q2.2", weight=1.25)
 def test_ogp_pulls_small_gradients_up_as_well(submission, reference, probes, expect, draw):
     """The penalty is one-centred: a norm below one is as wrong as one above."""
     factor = own_factor(submission, reference, probes, expect, "ogp", rows(draw, "ogp")[:1])
@@ -261,7 +261,7 @@ def test_ogp_pulls_small_gradients_up_as_well(submission, reference, probes, exp
     )
 
 
-@pytest.mark.question("q2.2", weight=1)
+@pytest.mark.question("q2.2", weight=1.25)
 def test_ogp_squares_before_it_averages(submission, reference, probes, expect, draw):
     """Each sample's norm has its own distance from one. Seen with generated samples equal to the
     real ones, where every point between them is that sample."""
@@ -301,7 +301,7 @@ def points(submission, reference, probes, expect, draw, repeats):
     return (x - float(q)) / (float(p) - float(q))
 
 
-@pytest.mark.question("q2.2", weight=1)
+@pytest.mark.question("q2.2", weight=0.75)
 def test_ogp_looks_between_real_and_generated(submission, reference, probes, expect, stats, draw):
     """Every point lies on the line between a real and a generated sample. Noise from a normal
     distribution leaves it two times out of three."""
@@ -324,7 +324,7 @@ def test_ogp_looks_everywhere_between(submission, reference, probes, expect, sta
     )
 
 
-@pytest.mark.question("q2.2", weight=0.5)
+@pytest.mark.question("q2.2", weight=0.25)
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
 def test_penalty_takes_any_critic_and_any_values(submission, reference, probes, expect, draw, name):
     """A critic is any callable, and `cp` need not be its values: the penalty may then be that of
@@ -344,7 +344,7 @@ def test_penalty_takes_any_critic_and_any_values(submission, reference, probes, 
     )
 
 
-@pytest.mark.question("q2.2", weight=0.5)
+@pytest.mark.question("q2.2", weight=0.25)
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
 def test_penalty_is_a_scalar_and_leaves_no_trace(submission, probes, expect, draw, name):
     """The result has shape (). The samples keep their values, and a second call on the same

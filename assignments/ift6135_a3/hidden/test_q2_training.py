@@ -163,7 +163,7 @@ def test_critic_takes_its_inner_steps(submission, probes, expect, draw, inner):
     )
 
 
-@pytest.mark.question("q2.5", weight=1)
+@pytest.mark.question("q2.5", weight=3)
 def test_generator_takes_one_step(submission, probes, expect, draw):
     """The inner loop is the critic's alone: the generator takes one step per call, after it, with
     a critic that has just adapted to it."""
@@ -186,7 +186,7 @@ def test_generator_takes_one_step(submission, probes, expect, draw):
         )
 
 
-@pytest.mark.question("q2.5", weight=3)
+@pytest.mark.question("q2.5", weight=2.75)
 def test_critic_descends_its_own_loss(submission, probes, expect, draw):
     """The critic's step uses the gradient of `critic_loss`, regulariser and all, in the critic's
     parameters, for a batch of real and a batch of generated samples. The first step is looked
@@ -202,7 +202,7 @@ def test_critic_descends_its_own_loss(submission, probes, expect, draw):
     )
 
 
-@pytest.mark.question("q2.5", weight=3)
+@pytest.mark.question("q2.5", weight=2.75)
 def test_generator_descends_the_metric(submission, probes, expect, draw):
     """The generator's step uses the gradient of the metric, at the critic as it is after its own
     steps, and with a batch from the present generator. The first step is looked at; gradients
@@ -225,7 +225,7 @@ def test_generator_descends_the_metric(submission, probes, expect, draw):
     )
 
 
-@pytest.mark.question("q2.5", weight=1.5)
+@pytest.mark.question("q2.5", weight=3.5)
 @pytest.mark.parametrize("who", ["critic", "generator"])
 def test_no_gradient_is_left_over(submission, probes, expect, draw, who):
     """Both losses reach both models, and gradients add up until they are cleared: each step must
@@ -244,7 +244,7 @@ def test_no_gradient_is_left_over(submission, probes, expect, draw, who):
         )
 
 
-@pytest.mark.question("q2.5", weight=1)
+@pytest.mark.question("q2.5", weight=1.5)
 def test_each_critic_step_has_new_samples(submission, probes, expect, draw):
     """Several critic steps are taken to see more data: each draws its own batch of real samples
     and its own batch from the generator."""
@@ -300,7 +300,7 @@ def test_metric_of_the_generators_step_is_returned(submission, probes, expect, d
         )
 
 
-@pytest.mark.question("q2.5", weight=0.5)
+@pytest.mark.question("q2.5", weight=0.25)
 def test_result_is_a_scalar_tensor(submission, probes, expect, draw):
     """The caller clones and detaches what it gets: a tensor of shape ()."""
     run = Run(submission, probes, draw, inner=1, steps=1)
@@ -314,7 +314,7 @@ def test_result_is_a_scalar_tensor(submission, probes, expect, draw):
     expect.shape(returned["value"], (), what="the result of train_step")
 
 
-@pytest.mark.question("q2.5", weight=1)
+@pytest.mark.question("q2.5", weight=0.5)
 def test_models_move_by_their_optimisers_alone(submission, probes, expect, draw):
     """Between the steps of its optimiser nothing touches a model: no clipped weights, no second
     update by hand."""
@@ -378,7 +378,7 @@ def test_average_follows_the_generators_step(submission, probes, expect, draw):
         before = event["test_generator"]
 
 
-@pytest.mark.question("q2.5", weight=0.5)
+@pytest.mark.question("q2.5", weight=0.25)
 def test_no_average_without_alpha(submission, probes, expect, draw):
     """Without `alpha_ema` the test generator is not touched."""
     run = Run(submission, probes, draw, inner=1, steps=2)
@@ -392,7 +392,7 @@ def test_no_average_without_alpha(submission, probes, expect, draw):
         expect.unchanged(event["test_generator"], run.test_generator, what="the test generator")
 
 
-@pytest.mark.question("q2.5", weight=0.5)
+@pytest.mark.question("q2.5", weight=0.25)
 def test_impossible_settings_are_refused(submission, probes, expect, draw):
     """The head of `make_train_step` refuses what makes no sense. It is given and has to stay."""
     run = Run(submission, probes, draw, inner=1, steps=1)

@@ -277,3 +277,35 @@ def r1gp_switches_the_gradient_on_too_late(p, cp, q, cq, critic):
     p.requires_grad_()
     (grad,) = torch.autograd.grad(cp.sum(), p, create_graph=True)
     return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
+
+
+@mistake(
+    "gan.r1gp",
+    fails=["test_penalty_takes_real_samples_from_a_data_set"],
+    hint="cp is differentiated with respect to p, but p comes from a data set and does not require "
+    "a gradient, and critic_loss does not switch it on either.",
+)
+def r1gp_differentiates_values_without_gradients(p, cp, q, cq, critic):
+    (grad,) = torch.autograd.grad(cp, p, torch.ones_like(cp), create_graph=True)
+    return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
+
+
+@mistake(
+    "gan.r1gp",
+    fails=["test_critic_learns_through_the_penalty"],
+    hint="backward() leaves a gradient in the critic's parameters too, and the loss's own is added "
+    "to it. Use torch.autograd.grad, or name the inputs of backward().",
+)
+def r1gp_leaves_gradients_in_the_critic(p, cp, q, cq, critic):
+    x = p.detach().requires_grad_()
+    critic(x).sum().backward(create_graph=True)
+    return x.grad.reshape(x.size(0), -1).square().sum(dim=1).mean()
+
+
+@mistake(
+    "gan.r1gp",
+    fails=["test_penalty_follows_the_norm_of_the_gradient"],
+    hint="The logarithm of a negative number is NaN; nothing in the penalty needs a logarithm.",
+)
+def r1gp_full_of_nan(p, cp, q, cq, critic):
+    return torch.log(-1 - cp**2).mean()

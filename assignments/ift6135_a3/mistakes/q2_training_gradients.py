@@ -356,3 +356,25 @@ def training_freezes_the_critic_for_good(loss_type, inner=1, reg_type=None, reg_
         return value
 
     return train_step
+
+
+@mistake(
+    "gan.make_train_step",
+    fails=["test_no_gradient_is_left_over"],
+    hint="The metric is divided by critic_inner_iters before backward(). The generator takes one "
+    "step, with the whole gradient.",
+)
+def training_divides_the_metric(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        generator_optim.zero_grad()
+        value = metric(next(data), generator(), critic)
+        (value / inner).backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step

@@ -126,3 +126,22 @@ def w1_detaches_the_real_mean(cp, cq):
 )
 def w1_stacks_the_values(cp, cq):
     return torch.stack([cp, -cq]).sum(dim=0).mean()
+
+
+@mistake(
+    "gan.w1",
+    fails=["test_w1_is_the_difference_of_the_means"],
+    hint="The critic's values are taken for probabilities here, and the logarithm of a negative "
+    "one is NaN. The Wasserstein distance needs no logarithm.",
+)
+def w1_of_logarithms(cp, cq):
+    return torch.log(cp - 10).mean() - torch.log(cq - 10).mean()
+
+
+@mistake(
+    "gan.w1",
+    fails=["test_w1_is_the_difference_of_the_means"],
+    hint="The result is the same whatever the critic says.",
+)
+def w1_that_is_a_constant(cp, cq):
+    return torch.ones(()) + 0 * cp.mean() - 0 * cq.mean()

@@ -112,6 +112,15 @@ def loss1_by_a_multivariate_normal(z0, logdet):
     return -(base.log_prob(z0).unsqueeze(1) + logdet)
 
 
+@variant(
+    "solution.loss1",
+    because="A base density for the plane alone: all data of the assignment lie there.",
+)
+def loss1_for_the_plane_only(z0, logdet):
+    base = MultivariateNormal(torch.zeros(2), torch.eye(2))
+    return -(base.log_prob(z0)[:, None] + logdet)
+
+
 @variant("solution.loss1", because="torch's normal, summed with its axis kept.")
 def loss1_by_a_normal(z0, logdet):
     return -Normal(0, 1).log_prob(z0).sum(-1, keepdim=True) - logdet
@@ -164,6 +173,16 @@ def loss2_by_a_multivariate_normal(target_density, z0, logdet):
     dim = z0.size(1)
     base = MultivariateNormal(torch.zeros(dim), covariance_matrix=torch.eye(dim))
     return base.log_prob(z0).reshape(-1, 1) - logdet + target_density.reshape(-1, 1)
+
+
+@variant(
+    "solution.loss2",
+    because="A base density for the plane alone: both densities of the assignment lie there.",
+)
+def loss2_for_the_plane_only(target_density, z0, logdet):
+    x, y = z0[:, 0], z0[:, 1]
+    log_base = -math.log(2 * math.pi) - (x**2 + y**2) / 2
+    return log_base.unsqueeze(1) - logdet + target_density.unsqueeze(1)
 
 
 @variant("solution.loss2", because="torch's normal, summed with its axis kept.")

@@ -39,18 +39,10 @@ class Cell:
         return cls(**{**message, "readable": tuple(message["readable"])})
 
 
-def can_administrate() -> bool:
-    """Whether this process holds CAP_SYS_ADMIN (bit 21), and so needs no user namespace."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapEff:"):
-            return bool(int(line.split()[1], 16) >> 21 & 1)
-    return False
-
-
 def new_namespaces() -> None:
     """From here on, children live in process, mount and IPC namespaces of their own."""
     flags = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
-    if not can_administrate():
+    if not kernel.holds(kernel.CAP_SYS_ADMIN):
         uid, gid = os.getuid(), os.getgid()
         # A process that may not be traced may not write its own maps either. No student code
         # lives yet that could make use of the moment.
@@ -92,12 +84,15 @@ def seal_submission(cell: Cell) -> None:
 
 def limit_resources(cell: Cell) -> None:
     """Memory, processes, files and processor time, for this process and its children."""
+    # A slot limits itself, and what it starts inherits that.
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     # What torch maps is shared and read-only for the most part; the limit is for what comes on top.
     address_space = pages * resource.getpagesize() + cell.memory_mib * MIB
     for what, value in (
         (resource.RLIMIT_AS, address_space),
-        (resource.RLIMIT_NPROC, cell.processes),
+        (resource.RLIMIT_NPROC, cell.processes + _others_of_this_user(cell)),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_FSIZE, cell.scratch_mib * MIB),
         (resource.RLIMIT_CORE, 0),
@@ -117,8 +112,10 @@ def give_up_privileges(cell: Cell) -> None:
     keep: tuple[int, ...] = ()
     if cell.uid is not None:
         if cell.wall == "landlock" and not _open_to_others(os.__file__):
-            # Python lies in a folder of root's. Landlock still says what may be read at all.
-            keep = (kernel.CAP_DAC_READ_SEARCH,)
+            # Python lies in a folder of root's. Landlock still says what may be read and written
+            # at all. Containers have the second of these rights and not the first.
+            rights = (kernel.CAP_DAC_READ_SEARCH, kernel.CAP_DAC_OVERRIDE)
+            keep = tuple(right for right in rights if kernel.holds(right))[:1]
             kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
         os.setgroups([])
         os.setresgid(cell.uid, cell.uid, cell.uid)
@@ -156,6 +153,7 @@ def confine(cell: Cell, files: dict[str, Any], connection: socket.socket, output
     """
     redirect_output(output)
     close_all_but(connection.fileno())
+    os.umask(0o022)  # the submission must be readable for another user, whoever grades it
     if cell.wall == "bubblewrap":
         mount_cell(cell)
         write_files(cell.submission, files)
@@ -182,7 +180,26 @@ def confine(cell: Cell, files: dict[str, Any], connection: socket.socket, output
     if cell.wall == "landlock":
         kernel.landlock([*cell.readable, cell.submission], [cell.scratch, os.devnull])
     if kernel.seccomp_available():
-        kernel.refuse_dangerous_calls()
+        kernel.refuse_dangerous_calls(same_file_system=cell.wall == "landlock")
+
+
+def _others_of_this_user(cell: Cell) -> int:
+    """Processes and threads that count towards the user's limit and are none of the cell's.
+
+    A cell that has a user or a user namespace of its own shares its limit with nobody.
+    """
+    if cell.wall != "landlock" or cell.uid is not None:
+        return 0
+    count = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = status.read_text(errors="replace").splitlines()
+        except OSError:
+            continue  # it has ended since
+        fields = dict(line.split(":", 1) for line in lines if ":" in line)
+        if int(fields["Uid"].split()[0]) == os.getuid():
+            count += int(fields["Threads"])
+    return count
 
 
 def _open_to_others(path: str) -> bool:

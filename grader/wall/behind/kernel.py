@@ -11,6 +11,7 @@ import platform
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
@@ -30,7 +31,9 @@ PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
+CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+CAP_SYS_ADMIN = 21
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -69,6 +72,14 @@ def prctl(option: int, argument: int = 0) -> None:
     )
 
 
+def holds(capability: int) -> bool:
+    """Whether this process may use a capability now."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> capability & 1)
+    return False
+
+
 def set_capabilities(keep: Iterable[int] = ()) -> None:
     """Give up every capability but those to keep; capset(2)."""
     mask = sum(1 << c for c in keep)
@@ -87,36 +98,60 @@ def drop_bounding_set() -> None:
 
 # --- seccomp: refuse the calls through which kernels are usually attacked -------------------------
 
-_MACHINES = {
+_MACHINES: dict[str, dict[str, Any]] = {
     # audit architecture, then system call numbers
     "x86_64": {
         "arch": 0xC000003E,
         "socket": 41,
+        "socketpair": 53,
         "clone": 56,
         "clone3": 435,
+        "prlimit": 302,
         "refused": (
             *(101, 103, 135, 155, 159, 161, 163, 164, 165, 166, 167, 168, 169, 175, 176, 179),
-            *(227, 246, 248, 249, 250, 272, 298, 303, 304, 308, 310, 311, 312, 313, 321, 323),
-            *(425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 447),
+            *(172, 173, 227, 246, 248, 249, 250, 272, 298, 300, 303, 304, 305, 308, 310, 311),
+            *(312, 313, 320, 321, 323),
+            *(425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 440, 442, 443, 447, 448, 467),
+            # Memory that no process maps, and that can outlive them all: memfd, System V, POSIX.
+            *(319, 29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241, 242, 243, 244, 245),
+        ),
+        # What Landlock lets through: modes, owners, times, attributes, watches, priorities.
+        "unwatched": (
+            *(90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, 280),
+            *(452, 463, 466, 469, 253, 254, 294, 141, 142, 144, 203, 251, 256, 279, 314),
         ),
     },
     "aarch64": {
         "arch": 0xC00000B7,
         "socket": 198,
+        "socketpair": 199,
         "clone": 220,
         "clone3": 435,
+        "prlimit": 261,
         "refused": (
             *(39, 40, 41, 51, 60, 89, 92, 97, 104, 105, 106, 112, 116, 117, 142, 170, 171),
-            *(217, 218, 219, 224, 225, 241, 264, 265, 268, 270, 271, 272, 273, 280, 282),
-            *(425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 447),
+            *(217, 218, 219, 224, 225, 241, 262, 264, 265, 266, 268, 270, 271, 272, 273, 280),
+            *(282, 294),
+            *(425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 440, 442, 443, 447, 448, 467),
+            *(279, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193),
+            *(194, 195, 196),
+        ),
+        "unwatched": (
+            *(5, 6, 7, 14, 15, 16, 26, 27, 30, 52, 53, 54, 55, 88, 118, 119, 122, 140, 238),
+            *(239, 274, 452, 463, 466, 469),
         ),
     },
 }
-_LOAD_NUMBER, _LOAD_ARCH, _LOAD_ARGUMENT = 0, 4, 16
+_LOAD_NUMBER, _LOAD_ARCH, _LOAD_ARGUMENT = 0, 4, (16, 24)
 _LD, _JEQ, _JSET, _JGE, _RET = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS = 1, 38
 _X32_BIT = 0x40000000
+_AF_UNIX = 1
+# Bit of SOCK_DGRAM and SOCK_RAW that neither SOCK_STREAM nor SOCK_SEQPACKET has.
+_DATAGRAM_BIT = 2
+
+_Instruction = tuple[int, int, int, int]
 
 
 def seccomp_available() -> bool:
@@ -124,36 +159,16 @@ def seccomp_available() -> bool:
     return platform.machine() in _MACHINES
 
 
-def refuse_dangerous_calls() -> None:
+def refuse_dangerous_calls(*, same_file_system: bool) -> None:
     """Install the filter: tracing, mounting, namespaces, keyrings, io_uring and networks are out.
 
-    Of sockets only those of the unix family remain, which Python's multiprocessing uses.
+    Args:
+        same_file_system: files and services of others can be named here (no mount namespace), so
+            that what Landlock does not look at has to be refused as well: changing modes, owners,
+            times and attributes, watching files, other processes' limits and priorities, and
+            sockets with names. Connected pairs of sockets remain, which Python's pipes are.
     """
-    machine = _MACHINES[platform.machine()]
-    program: list[tuple[int, int, int, int]] = [
-        (_LD, 0, 0, _LOAD_ARCH),
-        (_JEQ, 1, 0, machine["arch"]),  # type: ignore[list-item]
-        (_RET, 0, 0, _KILL),
-        (_LD, 0, 0, _LOAD_NUMBER),
-        (_JGE, 0, 1, _X32_BIT),
-        (_RET, 0, 0, _ERRNO | _EPERM),
-    ]
-    for number in machine["refused"]:  # type: ignore[attr-defined]
-        program += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ERRNO | _EPERM)]
-    program += [
-        (_JEQ, 0, 1, machine["clone3"]),  # type: ignore[list-item]
-        # glibc falls back to clone, whose flags can be looked at.
-        (_RET, 0, 0, _ERRNO | _ENOSYS),
-        (_JEQ, 0, 3, machine["clone"]),  # type: ignore[list-item]
-        (_LD, 0, 0, _LOAD_ARGUMENT),
-        (_JSET, 0, 5, CLONE_NEW_ANY),
-        (_RET, 0, 0, _ERRNO | _EPERM),
-        (_JEQ, 0, 3, machine["socket"]),  # type: ignore[list-item]
-        (_LD, 0, 0, _LOAD_ARGUMENT),
-        (_JEQ, 1, 0, 1),
-        (_RET, 0, 0, _ERRNO | _EPERM),
-        (_RET, 0, 0, _ALLOW),
-    ]
+    program = _filter(_MACHINES[platform.machine()], same_file_system)
     code = b"".join(struct.pack("<HBBI", op, yes, no, k) for op, yes, no, k in program)
     buffer = ctypes.create_string_buffer(code)
     # struct sock_fprog: the count, padding, and a pointer to the program.
@@ -169,12 +184,61 @@ def refuse_dangerous_calls() -> None:
     _check(result, "seccomp")
 
 
+def _filter(machine: dict[str, Any], same_file_system: bool) -> list[_Instruction]:
+    refused = [*machine["refused"]]
+    conditional = [
+        # glibc falls back from clone3 to clone, whose flags can be looked at.
+        *_refuse_if(machine["clone"], 0, (_JSET, CLONE_NEW_ANY), wanted=True),
+        *_refuse_if(machine["prlimit"], 0, (_JEQ, 0), wanted=False),  # of other processes
+    ]
+    if same_file_system:
+        refused += [*machine["unwatched"], machine["socket"]]
+        # A pair of datagram sockets can still send to any address.
+        conditional += _refuse_if(machine["socketpair"], 1, (_JSET, _DATAGRAM_BIT), wanted=True)
+    else:
+        conditional += _refuse_if(machine["socket"], 0, (_JEQ, _AF_UNIX), wanted=False)
+    return [
+        (_LD, 0, 0, _LOAD_ARCH),
+        (_JEQ, 1, 0, machine["arch"]),
+        (_RET, 0, 0, _KILL),
+        (_LD, 0, 0, _LOAD_NUMBER),
+        (_JGE, 0, 1, _X32_BIT),
+        (_RET, 0, 0, _ERRNO | _EPERM),
+        *(
+            instruction
+            for number in refused
+            for instruction in ((_JEQ, 0, 1, number), (_RET, 0, 0, _ERRNO | _EPERM))
+        ),
+        (_JEQ, 0, 1, machine["clone3"]),
+        (_RET, 0, 0, _ERRNO | _ENOSYS),
+        *conditional,
+        (_RET, 0, 0, _ALLOW),
+    ]
+
+
+def _refuse_if(
+    number: int, argument: int, test: tuple[int, int], *, wanted: bool
+) -> list[_Instruction]:
+    """Refuse a call if a test of one of its arguments (the lower half) comes out as `wanted`."""
+    operation, value = test
+    return [
+        (_JEQ, 0, 4, number),
+        (_LD, 0, 0, _LOAD_ARGUMENT[argument]),
+        (operation, *((0, 1) if wanted else (1, 0)), value),
+        (_RET, 0, 0, _ERRNO | _EPERM),
+        (_LD, 0, 0, _LOAD_NUMBER),
+    ]
+
+
 # --- Landlock: landlock(7) ------------------------------------------------------------------------
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _READ = (1 << 0) | (1 << 2) | (1 << 3)  # execute, read a file, read a folder
 _WRITE = sum(1 << bit for bit in (1, 4, 5, 7, 8, 9, 10, 12))
 _FILE_ONLY = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 14)
+_SCOPE_SIGNALS = 0b10
+# Landlock cannot keep signals from processes outside before this version.
+ABI_WITH_SIGNALS = 6
 # How many of the file system rights each ABI knows.
 _RIGHTS_OF_ABI = {1: 13, 2: 14, 3: 15, 4: 15}
 
@@ -199,13 +263,7 @@ def landlock(readable: Sequence[str], writable: Sequence[str]) -> None:
         attributes.append(0b11)  # bind and connect TCP
     if abi >= 6:
         attributes.append(0b11)  # abstract unix sockets, signals
-    packed = struct.pack(f"<{len(attributes)}Q", *attributes)
-    ruleset = _check(
-        _libc.syscall(
-            ctypes.c_long(_CREATE_RULESET), packed, ctypes.c_size_t(len(packed)), ctypes.c_uint32(0)
-        ),
-        "landlock_create_ruleset",
-    )
+    ruleset = _new_ruleset(attributes)
     for paths, allowed in ((readable, _READ), (writable, _READ | _WRITE | (1 << 14))):
         for path in paths:
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -224,6 +282,25 @@ def landlock(readable: Sequence[str], writable: Sequence[str]) -> None:
                 f"landlock_add_rule {path}",
             )
             os.close(descriptor)
+    _restrict(ruleset)
+
+
+def landlock_signals() -> None:
+    """From here on, this process and its children can signal each other and nobody else."""
+    _restrict(_new_ruleset([0, 0, _SCOPE_SIGNALS]))
+
+
+def _new_ruleset(attributes: Sequence[int]) -> int:
+    packed = struct.pack(f"<{len(attributes)}Q", *attributes)
+    return _check(
+        _libc.syscall(
+            ctypes.c_long(_CREATE_RULESET), packed, ctypes.c_size_t(len(packed)), ctypes.c_uint32(0)
+        ),
+        "landlock_create_ruleset",
+    )
+
+
+def _restrict(ruleset: int) -> None:
     _check(
         _libc.syscall(ctypes.c_long(_RESTRICT_SELF), ctypes.c_int(ruleset), ctypes.c_uint32(0)),
         "landlock_restrict_self",

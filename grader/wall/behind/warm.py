@@ -115,10 +115,15 @@ def _fork(connection: socket.socket, cell: dict[str, Any], descriptors: list[int
 def _keep(cell: confine.Cell, data: int, output: int) -> int:
     """Start the first process of the cell, and see that nothing survives it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Not SIGKILL: without namespaces the orphans have to be ended before this process goes.
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     if cell.wall == "bubblewrap":
         confine.new_namespaces()
+    scoped = cell.wall == "landlock" and kernel.landlock_abi() >= kernel.ABI_WITH_SIGNALS
+    if scoped:
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        kernel.landlock_signals()
     pid = os.fork()
     if pid == 0:
         code = 70
@@ -140,7 +145,8 @@ def _keep(cell: confine.Cell, data: int, output: int) -> int:
         if done:
             break
         _reap_orphans(pid)
-    _kill_descendants()
+    if cell.wall != "bubblewrap":  # else the kernel has ended them with their namespace
+        _kill_descendants(cell.uid, scoped)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
@@ -187,15 +193,47 @@ def _children() -> list[int]:
     return found
 
 
-def _kill_descendants() -> None:
-    """Without a process namespace orphans come to us, layer by layer; end them all."""
+def _kill_descendants(uid: int | None = None, scoped: bool = False) -> None:
+    """Without a process namespace orphans come to us, layer by layer; end them all.
+
+    One that forks and ends without a pause is gone under the number that was read, so whatever can
+    be ended at once is: all of the cell's own user, or all that Landlock lets us signal.
+    """
     while children := _children():
+        if uid is not None:
+            _kill_user(uid)
+        elif scoped:
+            _kill_everybody_in_reach()
         for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for pid in children:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+def _kill_user(uid: int) -> None:
+    """End every process of a user that exists for one cell alone."""
+    killer = os.fork()
+    if killer == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            os.kill(-1, signal.SIGKILL)
+        finally:
+            os._exit(0)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(killer, 0)
+
+
+def _kill_everybody_in_reach() -> None:
+    """End every process that this one may signal, if Landlock does keep it from all others."""
+    try:
+        os.kill(os.getppid(), 0)
+    except PermissionError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
 
 
 def _import_what_tests_touch() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from typing import Any
 
@@ -40,6 +41,9 @@ DTYPES = {
 }
 TORCH_NAMES = {torch_dtype: name for name, (_, torch_dtype) in DTYPES.items()}
 NUMPY_NAMES = {numpy_dtype: name for name, (numpy_dtype, _) in DTYPES.items() if name != "bfloat16"}
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class WireError(Exception):
@@ -181,6 +185,11 @@ def _encode_array(
     return [name, list(array.shape)]
 
 
+def _whole(text: str) -> str:
+    """The text without halves of surrogate pairs: JSON can say them, UTF-8 cannot store them."""
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)
+
+
 def _refuse_constant(name: str) -> Any:
     raise WireError(f"{name} is no JSON")
 
@@ -203,7 +212,7 @@ class _Reader:
             raise WireError("a value must be an object with one key")
         ((tag, body),) = tree.items()
         if tag == "s" and isinstance(body, str):
-            return body
+            return _whole(body)
         if tag == "f" and body in ("nan", "inf", "-inf"):
             return float(body)
         if tag in ("l", "t") and isinstance(body, list):
@@ -214,7 +223,8 @@ class _Reader:
             for key, item in body:
                 if not isinstance(key, (str, int)):
                     raise WireError("a key must be text or an integer")
-                result[key] = self.value(item, depth + 1)
+                name = _whole(key) if isinstance(key, str) else key
+                result[name] = self.value(item, depth + 1)
             return result
         if tag == "n":
             return self.array(body)[1]
@@ -223,7 +233,7 @@ class _Reader:
             tensor = torch.from_numpy(array)
             return tensor.view(torch.bfloat16) if name == "bfloat16" else tensor
         if tag == "o" and isinstance(body, str):
-            return Opaque(body[:200])
+            return Opaque(_whole(body[:200]))
         raise WireError("unknown kind of value")
 
     def array(self, body: Any) -> tuple[str, np.ndarray[Any, Any]]:

@@ -6,9 +6,10 @@ import importlib
 import linecache
 import random
 import sys
+import time
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ class Worker:
     ) -> None:
         self._stream = stream
         self._submission = submission
+        self._given = given
+        self._run: Iterator[Any] = iter(())
+        self._failure: BaseException | None = None
         self._implementation = Implementation()
         here = str(Path(__file__).resolve().parents[1])
         sys.path[:] = [submission, *(p for p in sys.path if p != here), given]
@@ -70,6 +74,8 @@ class Worker:
             "adapt": self._adapt,
             "call": self._call,
             "probe": self._probe,
+            "start": self._start_run,
+            "advance": self._advance_run,
         }
 
     def serve(self) -> None:
@@ -124,6 +130,39 @@ class Worker:
     def _probe(self, request: dict[str, Any]) -> Any:
         probe = getattr(self._extra["probes"], request["target"])
         return probe(self._implementation, **request["kwargs"])
+
+    def _start_run(self, request: dict[str, Any]) -> None:
+        """Make ready to train: a run is a generator that yields after each of its steps."""
+        self._given_first()
+        runs = _module_of("grader_runs", request["source"])
+        self._run = getattr(runs, request["target"])(self._implementation, **request["kwargs"])
+
+    def _advance_run(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Go on for some seconds: how far the run is, or at its end what it leaves.
+
+        A step that raises is told of in the next answer, so that this one can say which it was.
+        """
+        if self._failure is not None:
+            raise self._failure
+        until = time.monotonic() + request["seconds"]
+        progress, stepped = 0, False
+        try:
+            while not stepped or time.monotonic() < until:
+                progress, stepped = next(self._run), True
+        except StopIteration as stop:
+            return {"done": True, "artefacts": stop.value}
+        except BaseException as error:
+            if not stepped:
+                raise
+            self._failure = error
+        return {"done": False, "progress": progress}
+
+    def _given_first(self) -> None:
+        """A run's networks and loops are the given ones, whatever lies beside the submission."""
+        sys.path.insert(0, self._given)
+        for path in Path(self._given).glob("*.py"):
+            sys.modules.pop(path.stem, None)
+        importlib.invalidate_caches()
 
     def _describe(self, error: BaseException) -> dict[str, Any]:
         """An exception as plain data: its type, its text, where in the student's files it was."""

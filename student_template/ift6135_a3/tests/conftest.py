@@ -29,10 +29,13 @@ ROOT = TESTS.parent
 ABOUT = json.loads((TESTS / "assignment.json").read_text(encoding="utf-8"))
 FILES: dict[str, str] = ABOUT["files"]
 QUESTIONS: dict[str, str] = ABOUT["questions"]
+NOTEBOOKS = {f"<{path}>" for path in FILES.values() if path.endswith(".ipynb")}
 UNWRITTEN = "is not written yet"
 SHOWN_FRAMES = 4
 
 sys.path.insert(0, str(ROOT))
+if NOTEBOOKS:
+    importlib.import_module("notebooks").install()
 
 
 class FileBroken(AttributeError):
@@ -247,6 +250,10 @@ def _own_frames(error: BaseException) -> list[str]:
     """The last places in the student's own files that an exception went through."""
     shown = []
     for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename in NOTEBOOKS:
+            name = frame.filename.strip("<>")
+            shown.append(f"  {name}, in {frame.name}: {frame.line}")
+            continue
         path = Path(frame.filename).resolve()
         inside = path.is_relative_to(ROOT) and not path.is_relative_to(TESTS)
         if inside and path.is_file() and "site-packages" not in path.parts:

@@ -80,34 +80,47 @@ def raised(impl: Any, *, function: str, args: list[Any]) -> list[str]:
 
 
 def kl_estimates(
-    impl: Any,
-    *,
-    seed: int,
-    args: list[Any],
-    repeats: int,
-    library_density: bool = False,
+    impl: Any, *, seed: int, args: list[Any], repeats: int, density: str = "own"
 ) -> Tensor:
     """Repeated calls of `kl_gaussian_gaussian_mc`: (repeats, B).
 
     Args:
         args: the arguments, with or without `num_samples`.
-        library_density: put torch's own normal density in the place of the submission's
-            `log_likelihood_normal`, in case the estimate is built on it.
+        density: a key of `DENSITIES`.
     """
     _seed(seed)
     module = impl.q1_solution
-    replaced = {"log_likelihood_normal": _library_log_normal} if library_density else {}
     rows = []
-    with _in_place_of(module, replaced):
+    with _in_place_of(module, DENSITIES[density]):
         for _ in range(repeats):
             result = _tensor(module.kl_gaussian_gaussian_mc(*args), "kl_gaussian_gaussian_mc")
             rows.append(result.detach().reshape(-1))
     return torch.stack(rows)
 
 
-def _library_log_normal(mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+def kl_call(impl: Any, *, args: list[Any], density: str = "own") -> dict[str, Any]:
+    """One call of `kl_gaussian_gaussian_mc`: what `call` reports of it."""
+    with _in_place_of(impl.q1_solution, DENSITIES[density]):
+        return call(impl, function="q1_solution.kl_gaussian_gaussian_mc", args=args)
+
+
+def _density_of_rows(mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+    """torch's normal density, summed over all axes but the first: the given lines flatten them."""
     density = torch.distributions.Normal(mu, torch.exp(logvar / 2)).log_prob(z)
     return density.reshape(density.shape[0], -1).sum(1)
+
+
+def _density_of_vectors(mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+    """torch's normal density, summed over the last axis alone, for callers that rely on that."""
+    return torch.distributions.Normal(mu, torch.exp(logvar / 2)).log_prob(z).sum(-1)
+
+
+# What stands in for a submission's `log_likelihood_normal`, in case its estimate is built on it.
+DENSITIES: dict[str, dict[str, Any]] = {
+    "own": {},
+    "rows": {"log_likelihood_normal": _density_of_rows},
+    "vectors": {"log_likelihood_normal": _density_of_vectors},
+}
 
 
 # --- question 2: critics ----------------------------------------------------------------------
@@ -314,12 +327,14 @@ def losses(
     q: Tensor,
     critic: dict[str, Any],
     stand_ins: bool,
+    stand_in_distance: bool = False,
 ) -> dict[str, Any]:
     """What the two functions from `make_losses` return, beside the parts they are made of.
 
     With `stand_ins`, all four parts are replaced by the ones above, and what goes wrong is
     reported as `error` instead of raised. Without, only a part that does not work by itself is
-    replaced, on samples with a gradient or, if the whole does not work either, on those without.
+    replaced, on samples with a gradient or, if the whole does not work either, on those without;
+    with `stand_in_distance`, the distance is replaced in any case.
     `loss` and `regularizer` are what the parts in use give. The real samples that the two
     functions get do not require a gradient.
     """
@@ -357,7 +372,7 @@ def losses(
     for role, name in parts.items():
         _seed(seed)
         found[role] = _part(getattr(gan, name, None), arguments(role, p.clone().requires_grad_()))
-        if found[role] is None:
+        if found[role] is None or (stand_in_distance and role == "loss"):
             repair(role)
     try:
         with _in_place_of(gan, repairs):
@@ -377,12 +392,13 @@ def losses(
 
 
 def _part(function: Any, args: list[Any]) -> Any:
-    """What a part returns as a number, or None if it does not work by itself."""
+    """What a part returns, if it is a finite number; None if it does not work by itself."""
     try:
         value = _plain(function(*args))
     except Exception:
         return None
-    return value if isinstance(value, Tensor) and value.numel() == 1 else None
+    works = isinstance(value, Tensor) and value.numel() == 1 and bool(value.isfinite().all())
+    return value if works else None
 
 
 def loss_slopes(
@@ -498,7 +514,8 @@ class RecordingSGD(torch.optim.SGD):
 
 
 def stand_in_metric(p: Tensor, q: Tensor, critic: Any) -> Tensor:
-    return (torch.tanh(critic(p)) - 2 * critic(q)).mean()
+    # Not linear in critic(q): no multiple of it must pass for the gradient of another metric.
+    return (torch.tanh(critic(p)) - 2 * critic(q) - torch.tanh(critic(q))).mean()
 
 
 def stand_in_critic_loss(p: Tensor, q: Tensor, critic: Any) -> Tensor:
@@ -609,11 +626,26 @@ def training(
 # --- question 3 -------------------------------------------------------------------------------
 
 
-def planar(impl: Any, *, u: Tensor, w: Tensor, b: Tensor, x: Tensor, method: str) -> dict[str, Any]:
-    """A planar transformation with these parameters: `forward` or `get_logdet` of x."""
-    layer = _planar(impl, u, w, b)
-    given = x.clone()
-    result = layer(given) if method == "forward" else getattr(layer, method)(given)
+def planar(
+    impl: Any,
+    *,
+    u: Tensor,
+    w: Tensor,
+    b: Tensor,
+    x: Tensor,
+    method: str,
+    stand_in_forward: bool = False,
+) -> dict[str, Any]:
+    """A planar transformation with these parameters: `forward` or `get_logdet` of x.
+
+    Args:
+        stand_in_forward: put another transformation in the place of the submission's, in case
+            its `get_logdet` is built on it.
+    """
+    with _forward_of(impl, stand_in_forward):
+        layer = _planar(impl, u, w, b)
+        given = x.clone()
+        result = layer(given) if method == "forward" else getattr(layer, method)(given)
     return {"result": _plain(result), "x": given, "u": _plain(layer.u), "w": _plain(layer.w)}
 
 
@@ -634,6 +666,7 @@ def planar_slopes(
     method: str,
     directions: list[dict[str, Tensor]],
     step: float,
+    stand_in_forward: bool = False,
 ) -> dict[str, Any]:
     """Slopes of the sum of `forward` or `get_logdet` along directions in u, w and b."""
 
@@ -641,7 +674,21 @@ def planar_slopes(
         result = layer(x.clone()) if method == "forward" else layer.get_logdet(x.clone())
         return (_tensor(result, method) ** 2).sum()
 
-    return _parameter_slopes(value_at, lambda: _planar(impl, u, w, b), directions, step)
+    with _forward_of(impl, stand_in_forward):
+        return _parameter_slopes(value_at, lambda: _planar(impl, u, w, b), directions, step)
+
+
+def stand_in_forward(self: Any, x: Tensor) -> Tensor:
+    """x + u atan(w.x + b): a step along u as well, but not by tanh. Invertible for w.u > -1."""
+    if bool(self.w.reshape(-1) @ self.u.reshape(-1) < -1):
+        self.adjust_u()
+    a = x @ self.w.reshape(-1, 1) + self.b
+    return x + self.u.reshape(1, -1) * torch.atan(a)
+
+
+def _forward_of(impl: Any, stand_in: bool) -> contextlib.AbstractContextManager[None]:
+    replaced = {"forward": stand_in_forward} if stand_in else {}
+    return _in_place_of(impl.solution.PlanarTransformation, replaced)
 
 
 class StandInLayer(nn.Module):
@@ -707,6 +754,17 @@ def flow_slopes(
     named = [{f"layers.{k}": v for k, v in d.items()} for d in directions]
     build = lambda: _flow(impl, x.shape[1], layers, stand_ins)  # noqa: E731
     return _parameter_slopes(value_at, build, named, step)
+
+
+def stand_in_loss1(z0: Tensor, logdet: Tensor) -> Tensor:
+    """As a column; neither the density nor the sign of the loss that is asked for."""
+    return torch.cos(z0).sum(1, keepdim=True) + 3 * logdet
+
+
+def on_a_stand_in(impl: Any, *, other: str, **keywords: Any) -> Any:
+    """Another probe, with `loss1` replaced, in case `loss2` is built on it."""
+    with _in_place_of(impl.solution, {"loss1": stand_in_loss1}):
+        return {"call": call, "slopes": slopes}[other](impl, **keywords)
 
 
 def _planar(impl: Any, u: Tensor, w: Tensor, b: Tensor) -> nn.Module:
@@ -799,9 +857,14 @@ def _parameter_slopes(
     module = build()
     parameters = dict(module.named_parameters())
     names = list(directions[0])
-    gradients = dict(
-        zip(names, _gradients(value_at(module), [parameters[n] for n in names]), strict=True)
-    )
+    value = value_at(module)
+    # As training does it: what is left in .grad on the way is added to.
+    if value.requires_grad:
+        value.backward()
+    gradients = {
+        n: torch.zeros_like(parameters[n]) if parameters[n].grad is None else parameters[n].grad
+        for n in names
+    }
     along, differences = [], []
     for direction in directions:
         flat = {n: d.reshape(parameters[n].shape) for n, d in direction.items()}

@@ -1,0 +1,336 @@
+"""Questions a.2.1 to a.2.3: the proposal, rejection sampling, and its envelope.
+
+What is accepted is random, so it is judged by its distribution. With a constant c, points are
+accepted with probability min(1, p / (c q)); they follow min(p, c q) / Z and are accepted at the
+rate Z / c, where Z is the integral of min(p, c q), here by quadrature. Where c is an envelope that
+is p itself and 1 / c. Accepted points are independent, so their projections are put to the test of
+Kolmogorov and Smirnov; the number of attempts up to the n-th acceptance is negative binomial.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from grader.measures.plane import Square, largest_ratio, projected_cdf
+
+FALSE_FAIL = 1e-9  # per test; there are fourteen in this file
+POINTS = 1000
+HALF_WIDTH = 25.0  # beyond it the logistic densities below are under exp(-25)
+# Three sides, so that a mixture in the middle of the proposal has a component off each of them.
+ANGLES = np.array([0.3, 2.2, 4.4])
+
+
+def array(tensor):
+    return tensor.double().numpy()
+
+
+def target_of(draw):
+    """A mixture of three well-separated components of different weight."""
+    turn, radius = draw.number(0, 2 * math.pi), draw.number(2.0, 3.0)
+    weights = np.array([draw.number(0.8, 1.0), draw.number(0.5, 0.7), draw.number(0.4, 0.6)])
+    return {
+        "weights": weights / weights.sum(),
+        "centres": radius * np.stack([np.cos(ANGLES + turn), np.sin(ANGLES + turn)], axis=1),
+        "scales": np.array([draw.number(0.35, 0.55) for _ in range(3)]),
+        "matrix": np.array([[1.0, draw.number(-0.5, 0.5)], [0.0, 1.0]]),
+    }
+
+
+def proposal_of(draw):
+    """One broad component, so that p / q has its largest value near a component of p."""
+    return {
+        "weights": np.ones(1),
+        "centres": np.zeros((1, 2)),
+        "scales": np.array([draw.number(1.3, 1.6)]),
+        "matrix": np.eye(2),
+    }
+
+
+@pytest.fixture
+def problem(probes, draw):
+    """A target, a proposal, and the largest value of p / q."""
+    target, proposal = target_of(draw), proposal_of(draw)
+    p, q = (probes.LogisticMixture(**d).log_density for d in (target, proposal))
+    return {
+        "target": target,
+        "proposal": proposal,
+        "p": p,
+        "q": q,
+        "top": largest_ratio(p, q, 6)[0],
+    }
+
+
+def accepted_density(problem, c):
+    return lambda x: np.minimum(np.exp(problem["p"](x)), c * np.exp(problem["q"](x)))
+
+
+def acceptance(problem, c):
+    """The rate Z / c, by quadrature."""
+    square = Square(HALF_WIDTH, 700)
+    return square.integral(accepted_density(problem, c)(square.points)) / c
+
+
+def points_of(expect, call, n):
+    """The accepted points, (n, 2), and the rate, a number."""
+    expect.finite(call["points"], what="the accepted points")
+    expect.finite(call["rate"], what="the acceptance rate")
+    points = np.asarray(call["points"], dtype=np.float64)
+    expect.true(
+        points.ndim == 2 and points.shape[1] == 2 and len(points) >= n,
+        f"{n} accepted points were asked for; an array of another shape came back",
+        "Go on until n points are accepted, and return them as (n, 2).",
+        f"shape {points.shape}",
+    )
+    rate = np.asarray(call["rate"], dtype=np.float64).reshape(-1)
+    expect.true(rate.size == 1, "the acceptance rate is not one number", "Accepted over attempted.")
+    return points[:n], float(rate[0])
+
+
+# --- a.2.1 the proposal -----------------------------------------------------------------------
+
+
+@pytest.mark.question("a.2.1", weight=1)
+def test_proposal_has_the_right_log_density(submission, expect, draw):
+    """log N(x | 0, sigma^2 I), with its constant: q is compared with p, which has one too."""
+    for _ in range(3):
+        sigma, x = draw.number(0.5, 4.0), array(draw.normal(9, 2, std=3.0))
+        wanted = -(x**2).sum(1) / (2 * sigma**2) - math.log(2 * math.pi * sigma**2)
+        found = submission.sampling.proposal_log_density(x, sigma)
+        expect.close(
+            found,
+            wanted,
+            what="log q(x)",
+            help="sigma is a standard deviation; in the plane the constant stands there twice.",
+            slack=1e-9 * (1 + np.abs(wanted).max()),
+        )
+        expect.shape(found, (9,), what="log q(x)")
+
+
+@pytest.mark.question("a.2.1", weight=1)
+def test_draws_follow_the_proposal(submission, probes, expect, stats, draw):
+    """Both coordinates are normal with mean 0 and standard deviation sigma, and independent."""
+    n, sigma = 4000, draw.number(0.4, 0.7) ** (2 * draw.integer(0, 1) - 1)
+    x = submission(probes.proposal_draws, seed=draw.seed(), n=n, sigma=sigma)
+    expect.finite(x, what="the draws")
+    expect.shape(x, (n, 2), what="the draws")
+    x = np.asarray(x, dtype=np.float64)
+    help = "sigma is a standard deviation; each of the 2 n numbers is drawn by itself."
+    # A sum and a difference have equal variances only where the coordinates are uncorrelated.
+    for values in (x[:, 0], x[:, 1], (x[:, 0] + x[:, 1]) / 2**0.5):
+        expect.plausible(
+            stats.normal_mean(values, 0.0, sigma, false_fail=FALSE_FAIL, effect=0.2),
+            "the mean of the draws is not that of the proposal",
+            help,
+        )
+        expect.plausible(
+            stats.normal_variance(values, sigma**2, false_fail=FALSE_FAIL, effect=1.35),
+            "the variance of the draws is not that of the proposal",
+            help,
+        )
+
+
+# --- a.2.2 rejection sampling -----------------------------------------------------------------
+
+
+@pytest.mark.question("a.2.2", weight=2)
+def test_accepted_points_follow_the_target(submission, probes, expect, stats, draw, problem):
+    """With an envelope, accepted points are independent draws from p."""
+    call = submission(
+        probes.rejections,
+        seed=draw.seed(),
+        target=problem["target"],
+        proposal=problem["proposal"],
+        c=1.05 * problem["top"],
+        n=POINTS,
+    )[0]
+    points, _ = points_of(expect, call, POINTS)
+    follows(expect, stats, draw, points, accepted_density(problem, 1.05 * problem["top"]), "p")
+
+
+@pytest.mark.question("a.2.2", weight=1)
+def test_without_an_envelope_the_ratio_is_capped(submission, probes, expect, stats, draw, problem):
+    """Where p is above c q a point is accepted with probability one, so that what is accepted
+    follows min(p, c q). The assignment's own c = 12 is such a constant."""
+    c = draw.number(0.08, 0.12) * problem["top"]
+    call = submission(
+        probes.rejections,
+        seed=draw.seed(),
+        target=problem["target"],
+        proposal=problem["proposal"],
+        c=c,
+        n=POINTS,
+    )[0]
+    points, _ = points_of(expect, call, POINTS)
+    follows(expect, stats, draw, points, accepted_density(problem, c), "min(p, c q)")
+
+
+def follows(expect, stats, draw, points, density, name):
+    first = np.array([math.cos(a := draw.number(0, math.pi)), math.sin(a)])
+    for direction in (first, np.array([-first[1], first[0]])):
+        u = projected_cdf(density, direction, HALF_WIDTH)(points)
+        expect.plausible(
+            stats.uniform(u, false_fail=FALSE_FAIL, effect=0.19),
+            f"the accepted points do not follow {name}",
+            "Accept x where a new uniform number, one for each point, is below p(x) / (c q(x)).",
+        )
+
+
+@pytest.mark.question("a.2.2", weight=1.5)
+@pytest.mark.parametrize("envelope", [True, False], ids=["envelope", "no envelope"])
+def test_acceptance_rate_is_the_right_one(
+    submission, probes, expect, stats, draw, problem, envelope
+):
+    """Accepted over attempted: on average 1 / c for an envelope, and the integral of
+    min(p / c, q) for any c."""
+    c = problem["top"] * (draw.number(1.1, 1.5) if envelope else draw.number(0.2, 0.4))
+    call = submission(
+        probes.rejections,
+        seed=draw.seed(),
+        target=problem["target"],
+        proposal=problem["proposal"],
+        c=c,
+        n=POINTS,
+    )[0]
+    _, rate = points_of(expect, call, POINTS)
+    expect.true(
+        0 < rate < 1,
+        "the acceptance rate is not between 0 and 1",
+        "Accepted over attempted, as a fraction.",
+        f"rate {rate}",
+    )
+    right = acceptance(problem, c)
+    attempts = max(POINTS, round(POINTS / rate))
+    expect.plausible(
+        stats.share(POINTS, attempts, right, false_fail=FALSE_FAIL, effect=0.35 * right),
+        "the acceptance rate is not what p, q and c make it",
+        "Every draw from q is an attempt, also those of rounds in which nothing is accepted.",
+    )
+
+
+@pytest.mark.question("a.2.2", weight=0.5)
+def test_acceptance_rate_counts_points_and_attempts_alike(
+    submission, probes, expect, draw, problem
+):
+    """Where points are drawn in batches, some lie behind the n-th acceptance. They may be counted,
+    with the points accepted among them, or not be counted; counting the attempts alone makes the
+    rate too small. And accepted points are drawn from q, each once.
+
+    Ten calls are looked at. If each rate is n over everything drawn, nothing was accepted behind
+    the last kept point, or it was not counted. The first has probability (1 - Z / c)^(draws there).
+    """
+    c = 0.3 * problem["top"]
+    n = 150
+    calls = submission(
+        probes.rejections,
+        seed=draw.seed(),
+        target=problem["target"],
+        proposal=problem["proposal"],
+        c=c,
+        n=n,
+        repeats=10,
+    )
+    behind, lost = 0, True
+    for call in calls:
+        points, rate = points_of(expect, call, n)
+        drawn = np.asarray(call["drawn"], dtype=np.float64).reshape(-1, 2)
+        where = {tuple(x): i for i, x in enumerate(drawn)}
+        places = [where.get(tuple(x), -1) for x in points]
+        expect.true(
+            min(places) >= 0 and len(set(places)) == n,
+            "some accepted points are no draws from q, or stand there twice",
+            "Keep the accepted ones among the points that draw_q gives.",
+        )
+        behind += len(drawn) - max(places) - 1
+        lost &= abs(rate * len(drawn) - n) < 1e-6 * n
+    chance = (1 - acceptance(problem, c)) ** behind
+    expect.true(
+        not lost or chance > FALSE_FAIL,
+        "the acceptance rate counts draws behind the n-th acceptance, but not what they gave",
+        "Either stop counting at the n-th acceptance, or divide all that was accepted by all that "
+        "was drawn.",
+        f"{behind} draws behind the last acceptances, chance {chance:.3g}",
+    )
+
+
+@pytest.mark.question("a.2.2", weight=0.5)
+def test_exactly_n_points_are_returned(submission, probes, expect, draw, problem):
+    """(n, 2), whatever is left over of the last batch."""
+    for n in (1, draw.integer(60, 90)):
+        call = submission(
+            probes.rejections,
+            seed=draw.seed(),
+            target=problem["target"],
+            proposal=problem["proposal"],
+            c=problem["top"],
+            n=n,
+        )[0]
+        points_of(expect, call, n)
+        expect.shape(call["points"], (n, 2), what="the accepted points")
+
+
+# --- a.2.3 the envelope -----------------------------------------------------------------------
+
+
+@pytest.mark.question("a.2.3", weight=1)
+def test_envelope_constant_is_the_largest_ratio(submission, probes, expect, draw, problem):
+    """The smallest c with p <= c q everywhere is the largest value of p / q, which lies near a
+    component of p, though not at its mean."""
+    found = submission(
+        probes.envelope, target=problem["target"], proposal=problem["proposal"], half_width=6.0
+    )
+    wanted = problem["top"]
+    expect.close(
+        found,
+        wanted,
+        what="the largest value of p / q on the square",
+        help="A mesh of 200 by 200 points is fine enough. Divide the densities, and look for the "
+        "largest value of the quotient.",
+        slack=0.012 * wanted,
+    )
+
+
+@pytest.mark.question("a.2.3", weight=0.5)
+def test_envelope_constant_stays_in_its_square(submission, probes, expect, draw, problem):
+    """Only the square counts: outside it p / q may be larger, and here it is."""
+    width = draw.number(0.8, 1.2)
+    wanted = largest_ratio(problem["p"], problem["q"], width)[0]
+    found = submission(
+        probes.envelope, target=problem["target"], proposal=problem["proposal"], half_width=width
+    )
+    expect.close(
+        found,
+        wanted,
+        what="the largest value of p / q on a smaller square",
+        help="The mesh reaches from -half_width to half_width, both included.",
+        slack=0.03 * wanted,
+    )
+
+
+@pytest.mark.question("a.2.3", weight=1)
+def test_envelopes_are_told_from_other_constants(submission, probes, expect, draw, problem):
+    """c is an envelope if p <= c q everywhere, so if it is at least the largest p / q."""
+    factors = [draw.number(*ends) for ends in ((0.4, 0.6), (0.8, 0.9), (1.1, 1.25), (1.8, 3.0))]
+    constants = [f * problem["top"] for f in factors]
+    got = submission(
+        probes.envelope_verdicts,
+        target=problem["target"],
+        proposal=problem["proposal"],
+        half_width=6.0,
+        constants=constants,
+    )
+    says, own = got["says"], got["own"]
+    expect.true(
+        all(isinstance(s, bool) for s in says),
+        "is_envelope does not answer with True or False",
+        "Return the comparison.",
+    )
+    right = [f > 1 for f in factors]
+    # A wrong envelope_constant is marked above; what follows from it is right here.
+    follows = isinstance(own, (int, float)) and says == [c >= own for c in constants]
+    expect.true(
+        says == right or (follows and len(set(says)) > 1),
+        "is_envelope accepts a constant that is too small, or refuses one that is large enough",
+        "Compare c with the largest value of p / q.",
+        f"constants over the largest ratio {factors}, answers {says}",
+    )

@@ -1,0 +1,593 @@
+"""Questions b.1 and b.2: the VAE's network, its loss, its step, and what it makes."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+FALSE_FAIL = 5e-9
+
+# --- layers by their shapes -------------------------------------------------------------------
+
+ENCODER = [(512, 784), (512,), (256, 512), (256,)]
+DECODER = [(256, 16), (256,), (512, 256), (512,), (784, 512), (784,)]
+HEADS = [(16, 256), (16,)]
+# One head of 32 that is cut in two holds the same numbers.
+JOINED = [(32, 256), (32,)]
+
+
+def vae_layers(parameters, expect):
+    """(encoder, pairs of heads, decoder): weights and biases, whatever the layers are called.
+
+    The two heads have the same shapes, so that either may be the mean's; so may either half of
+    a head of 32.
+    """
+    shapes = sorted(tuple(p.shape) for p in parameters)
+    known = [sorted([*ENCODER, *DECODER, *HEADS, *HEADS]), sorted([*ENCODER, *DECODER, *JOINED])]
+    expect.true(
+        shapes in known,
+        "the VAE's parameters are not those of the layers that the text names",
+        "784-512-256, two heads of 16, 16-256-512-784; nothing else has parameters.",
+        f"shapes {shapes}",
+    )
+    by_shape = {}
+    for p in parameters:
+        by_shape.setdefault(tuple(p.shape), []).append(p)
+    if (32, 256) in by_shape:
+        weights = by_shape[32, 256][0].split(16)
+        biases = by_shape[(32,)][0].split(16)
+    else:
+        weights, biases = by_shape[16, 256], by_shape[(16,)]
+    heads = list(zip(weights, biases, strict=True))
+    # Biases of 512 and of 256 occur twice, once on each side.
+    sides = [(by_shape[(512,)][i], by_shape[(256,)][j]) for i in (0, 1) for j in (0, 1)]
+    return {
+        "heads": [heads, heads[::-1]],
+        "encoders": [[(by_shape[512, 784][0], b), (by_shape[256, 512][0], c)] for b, c in sides],
+        "decoders": [
+            [
+                (by_shape[256, 16][0], c),
+                (by_shape[512, 256][0], b),
+                (by_shape[784, 512][0], by_shape[(784,)][0]),
+            ]
+            for b, c in reversed(sides)
+        ],
+    }
+
+
+def through(layers, x):
+    """ReLU after each layer but the last."""
+    for weight, bias in layers[:-1]:
+        x = torch.relu(F.linear(x, weight, bias))
+    return F.linear(x, *layers[-1])
+
+
+def hidden(layers, x):
+    for weight, bias in layers:
+        x = torch.relu(F.linear(x, weight, bias))
+    return x
+
+
+def is_one_of(expect, found, wanted, what, help):
+    """Equal to one of several answers, all of them right."""
+    for candidate in wanted:
+        flat = torch.as_tensor(found).reshape(-1)
+        same = flat.numel() == candidate.numel()
+        if same and torch.allclose(flat, candidate.reshape(-1), rtol=1e-3, atol=2e-4):
+            return
+    expect.close(found, wanted[0], what=what, help=help, slack=2e-4, terms=784)
+
+
+def pair(expect, value, count, what):
+    """A list of so many results."""
+    expect.true(
+        isinstance(value, (list, tuple)) and len(value) == count,
+        f"{what} does not give {count} results",
+        "Look at the docstring: what is returned, and in which order?",
+    )
+    return value
+
+
+@pytest.mark.question("b.1.1", weight=2)
+def test_vae_has_the_layers_of_the_text(submission, probes, expect):
+    """Sizes are given: 1,079,600 parameters in these matrices and these biases."""
+    shapes = submission(probes.shapes, name="VAE")
+    total = sum(math.prod(s) for s in shapes)
+    expect.true(
+        total == 1_079_600,
+        f"the VAE has {total:,} parameters; the text's layers have 1,079,600",
+        "Count the layers: 784-512-256, two heads of 16, 16-256-512-784, each with a bias.",
+    )
+    vae_layers([torch.zeros(s) for s in shapes], expect)
+
+
+@pytest.mark.question("b.1.1", weight=2)
+def test_vae_encodes(submission, probes, expect, draw):
+    """ReLU after both hidden layers; mean and log-variance come from the heads as they are."""
+    x = draw.uniform(5, 784)
+    got = submission(probes.networks, name="VAE", seed=draw.seed(), calls=[("encode", x)])
+    mu, logvar = pair(expect, got["results"][0], 2, "encode")
+    layers = vae_layers(got["parameters"], expect)
+    wanted = [
+        (F.linear(h, *first), F.linear(h, *second))
+        for body in layers["encoders"]
+        for h in [hidden(body, x)]
+        for first, second in layers["heads"]
+    ]
+    for k, (found, what) in enumerate(((mu, "the mean"), (logvar, "the log-variance"))):
+        is_one_of(
+            expect,
+            found,
+            [w[k] for w in wanted],
+            f"{what} of encode(x)",
+            "ReLU after the two hidden layers, and nothing after the heads.",
+        )
+    together = [torch.cat([a.reshape(-1), b.reshape(-1)]) for a, b in wanted]
+    found = torch.cat([torch.as_tensor(mu).reshape(-1), torch.as_tensor(logvar).reshape(-1)])
+    is_one_of(expect, found, together, "encode(x)", "Mean and log-variance have a head each.")
+    expect.shape(mu, (5, 16), what="the mean of encode(x)")
+    expect.shape(logvar, (5, 16), what="the log-variance of encode(x)")
+
+
+@pytest.mark.question("b.1.1", weight=2)
+def test_vae_decodes(submission, probes, expect, draw):
+    """ReLU after both hidden layers and a sigmoid at the end: pixels are probabilities."""
+    z = draw.normal(5, 16)
+    got = submission(probes.networks, name="VAE", seed=draw.seed(), calls=[("decode", z)])
+    layers = vae_layers(got["parameters"], expect)
+    is_one_of(
+        expect,
+        got["results"][0],
+        [torch.sigmoid(through(d, z)) for d in layers["decoders"]],
+        "decode(z)",
+        "ReLU after the two hidden layers, a sigmoid after the last one.",
+    )
+    expect.shape(got["results"][0], (5, 784), what="decode(z)")
+
+
+@pytest.mark.question("b.1.1", weight=1.5)
+def test_vae_goes_through_the_draw(submission, probes, expect, draw):
+    """Called on images, the model encodes, draws and decodes, and gives all three. Here what is
+    drawn lies next to the mean; its distribution is the next question's."""
+    x = draw.uniform(4, 784)
+    calls = [("encode", x), ("forward", x)]
+    got = submission(probes.networks, name="VAE", seed=draw.seed(), calls=calls, near=True)
+    mu, logvar = pair(expect, got["results"][0], 2, "encode")
+    found, *moments = pair(expect, got["results"][1], 3, "the model called on x")
+    for own, what in zip(moments, ("mean", "log-variance"), strict=True):
+        expect.close(
+            own,
+            {"mean": mu, "log-variance": logvar}[what],
+            what=f"the {what} that the model gives",
+            help="Return the reconstruction, the mean and the log-variance, in this order.",
+            slack=1e-4,
+        )
+    layers = vae_layers(got["parameters"], expect)
+    drawn = [
+        torch.as_tensor(mu),
+        probes.stand_in_draw(torch.as_tensor(mu), torch.as_tensor(logvar)),
+    ]
+    is_one_of(
+        expect,
+        found,
+        [torch.sigmoid(through(d, z)) for z in drawn for d in layers["decoders"]],
+        "the reconstruction that the model gives",
+        "decode what reparameterise gives for this mean and this log-variance.",
+    )
+
+
+# --- b.1.2 ------------------------------------------------------------------------------------
+
+
+@pytest.mark.question("b.1.2", weight=3)
+def test_draws_have_mean_and_standard_deviation(submission, probes, expect, draw, stats):
+    """z is normal with mean mu and standard deviation exp(logvar / 2), in every element."""
+    mu, logvar = draw.normal(25, 16, std=3.0), draw.uniform(25, 16, low=-3.0, high=2.0)
+    z = submission(
+        probes.repeated, function="reparameterise", args=[mu, logvar], seed=draw.seed(), repeats=40
+    )
+    expect.shape(z, (40, 25, 16), what="forty draws")
+    eps = ((z - mu) / torch.exp(logvar / 2)).double().reshape(-1)
+    expect.plausible(
+        stats.normal_mean(eps, 0.0, 1.0, false_fail=FALSE_FAIL, effect=0.1),
+        "the draws are not centred on mu",
+        "z = mu + sigma * eps with eps from N(0, I).",
+    )
+    expect.plausible(
+        stats.normal_variance(eps, 1.0, false_fail=FALSE_FAIL, effect=1.15),
+        "the spread of the draws is not sigma",
+        "sigma is exp(logvar / 2), and eps is normal with variance 1.",
+    )
+
+
+@pytest.mark.question("b.1.2", weight=1)
+@pytest.mark.parametrize("axis", ["calls", "images", "dimensions"])
+def test_draws_are_independent(submission, probes, expect, draw, stats, axis):
+    """Every element of every call has a draw of its own: sums of n of them have variance n."""
+    mu, logvar = draw.normal(24, 24), draw.uniform(24, 24, low=-2.0, high=2.0)
+    z = submission(
+        probes.repeated, function="reparameterise", args=[mu, logvar], seed=draw.seed(), repeats=24
+    )
+    expect.shape(z, (24, 24, 24), what="draws")
+    eps = ((z - mu) / torch.exp(logvar / 2)).double()
+    # In units of their own spread, whatever that is: the spread is another check's.
+    eps = eps / eps.std()
+    sums = eps.sum(dim=["calls", "images", "dimensions"].index(axis)) / math.sqrt(24)
+    expect.plausible(
+        stats.normal_variance(sums, 1.0, false_fail=FALSE_FAIL, effect=2.0),
+        f"draws of several {axis} are not independent of each other",
+        "torch.randn_like(mu) draws a number for each element, anew at every call.",
+    )
+
+
+@pytest.mark.question("b.1.2", weight=1.5)
+def test_gradients_pass_through_the_draw(submission, probes, expect, draw):
+    """This is what the trick is for: z moves with mu and with logvar, and autograd knows."""
+    mu, logvar = draw.normal(6, 5), draw.uniform(6, 5, low=-1.0, high=1.0)
+    for k, name in enumerate(("mu", "logvar")):
+        directions = [
+            [draw.normal(6, 5) if k == 0 else None, draw.normal(6, 5) if k == 1 else None]
+            for _ in range(3)
+        ]
+        follows_its_own_slope(
+            submission(
+                probes.slopes,
+                function="reparameterise",
+                args=[mu, logvar],
+                directions=directions,
+                step=0.01,
+                seed=draw.seed(),
+            ),
+            expect,
+            "the draw",
+            name,
+        )
+
+
+def follows_its_own_slope(slopes, expect, what, argument):
+    """Autograd's slopes agree with central differences, which are good to about 0.2 % here."""
+    found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
+    detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
+    expect.true(
+        bool(wanted.isfinite().all()) and float(wanted.abs().max()) > 1e-2,
+        f"{what} does not depend on {argument}",
+        "Is the function finished?",
+        detail,
+    )
+    tolerance = 0.02 * float(wanted.abs().max()) + 5e-3
+    expect.true(
+        bool(((found - wanted).abs() <= tolerance).all()),
+        f"{what} is not differentiated with respect to {argument} as its values say",
+        "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
+        detail,
+    )
+
+
+# --- b.1.3 ------------------------------------------------------------------------------------
+
+
+def batch(draw, size, latent=16):
+    """(reconstruction, x, mu, logvar), probabilities away from the ends, grey pixels."""
+    return [
+        draw.uniform(size, 784, low=0.05, high=0.95),
+        draw.uniform(size, 784),
+        draw.normal(size, latent),
+        draw.uniform(size, latent, low=-2.0, high=2.0),
+    ]
+
+
+def loss_of(submission, probes, expect, args):
+    got = submission(probes.call, function="vae_loss", args=args)
+    parts = pair(expect, got["result"], 3, "vae_loss")
+    for part in parts:
+        expect.close(part, 0.0, what="a part of vae_loss", slack=math.inf)  # one number, no NaN
+    return [float(torch.as_tensor(p).reshape(-1)[0]) for p in parts], got
+
+
+@pytest.mark.question("b.1.3", weight=3)
+def test_cross_entropy_is_summed_over_pixels(submission, reference, probes, expect, draw):
+    """-x log p - (1 - x) log(1 - p), summed over the pixels of an image, mean over the images."""
+    for size in (draw.integer(3, 6), draw.integer(7, 10)):
+        args = batch(draw, size)
+        (_, bce, _), _ = loss_of(submission, probes, expect, args)
+        (_, wanted, _), _ = loss_of(reference, probes, expect, args)
+        expect.close(
+            bce,
+            wanted,
+            what="the cross-entropy of vae_loss",
+            help="Sum over the pixels, mean over the images. Which argument is the target?",
+            slack=0.02,
+        )
+
+
+@pytest.mark.question("b.1.3", weight=3)
+def test_divergence_from_the_prior(submission, reference, probes, expect, draw):
+    """KL(N(mu, sigma^2) || N(0, I)) in closed form, summed over L, mean over the images."""
+    for size, latent in ((draw.integer(3, 6), 16), (draw.integer(7, 10), draw.integer(3, 9))):
+        args = batch(draw, size, latent)
+        (_, _, kl), _ = loss_of(submission, probes, expect, args)
+        (_, _, wanted), _ = loss_of(reference, probes, expect, args)
+        expect.close(
+            kl,
+            wanted,
+            what="the divergence of vae_loss",
+            help="(mu^2 + sigma^2 - log sigma^2 - 1) / 2, summed over the latent dimensions, mean "
+            "over the images.",
+            slack=1e-3,
+        )
+
+
+@pytest.mark.question("b.1.3", weight=1.5)
+def test_loss_is_the_sum_of_its_parts(submission, probes, expect, draw):
+    """The negative ELBO: cross-entropy plus divergence, both with weight one. The parts are the
+    submission's own."""
+    for _ in range(3):
+        args = batch(draw, 5)
+        args[2] = 4 * args[2]
+        (loss, bce, kl), _ = loss_of(submission, probes, expect, args)
+        expect.true(kl != 0 and bce != 0, "a part of vae_loss is always zero", "Is it finished?")
+        expect.close(
+            loss,
+            bce + kl,
+            what="the loss of vae_loss",
+            help="loss = bce + kl, and it comes first.",
+            slack=1e-3 + 1e-5 * (abs(bce) + abs(kl)),
+        )
+
+
+@pytest.mark.question("b.1.3", weight=1)
+def test_loss_survives_certain_pixels(submission, probes, expect, draw):
+    """In float32 the sigmoid of 20 is exactly 1. Such a pixel costs nothing where it is right and
+    much where it is wrong, but never infinity, and never NaN."""
+    _, x, mu, logvar = batch(draw, 4)
+    black_and_white = (x > 0.5).float()
+    for p, low, high, what in (
+        (black_and_white, -0.1, 2.0, "certain and right"),
+        (1 - black_and_white, 784 * 5.0, math.inf, "certain and wrong"),
+    ):
+        got = submission(probes.call, function="vae_loss", args=[p, black_and_white, mu, logvar])
+        bce = pair(expect, got["result"], 3, "vae_loss")[1]
+        help = "Keep 0 and 1 out of the logarithm, as binary_cross_entropy does."
+        expect.finite(bce, what=f"the cross-entropy of pixels that are {what}", help=help)
+        value = float(torch.as_tensor(bce).reshape(-1)[0])
+        expect.true(
+            low <= value <= high,
+            f"the cross-entropy of pixels that are {what} is far off",
+            help,
+            f"{value}",
+        )
+
+
+@pytest.mark.question("b.1.3", weight=1)
+def test_loss_has_the_gradient_of_its_value(submission, probes, expect, draw):
+    """The decoder learns through the cross-entropy and the encoder through both parts."""
+    args = [draw.uniform(2, 8, low=0.3, high=0.7), draw.uniform(2, 8), *batch(draw, 2, 3)[2:]]
+    for k, name in ((0, "the reconstruction"), (2, "mu"), (3, "logvar")):
+        directions = [
+            [draw.normal(*a.shape) if i == k else None for i, a in enumerate(args)]
+            for _ in range(3)
+        ]
+        follows_its_own_slope(
+            submission(
+                probes.slopes, function="vae_loss", args=args, directions=directions, step=0.01
+            ),
+            expect,
+            "vae_loss",
+            name,
+        )
+
+
+@pytest.mark.question("b.1.3", weight=0.5)
+def test_parts_of_the_loss_are_scalars(submission, probes, expect, draw):
+    """`backward()` needs one number, and curves need one of each part."""
+    got = submission(probes.call, function="vae_loss", args=batch(draw, 5))
+    parts = pair(expect, got["result"], 3, "vae_loss")
+    for part in parts:
+        expect.shape(part, (), what="a part of vae_loss")
+
+
+# --- b.1.4 ------------------------------------------------------------------------------------
+
+
+class Steps:
+    """Two calls of `vae_step` on the probe's model, and what they should have done."""
+
+    def __init__(self, submission, probes, draw, expect, stale=0.0):
+        self.batches = [draw.uniform(n, 784) for n in (6, 9)]
+        self.lr = 0.05
+        self.probes = probes
+        self.calls = submission(
+            probes.vae_steps,
+            parameters=draw.normal(784 * 2 + 32, std=0.5),
+            batches=self.batches,
+            lr=self.lr,
+            stale=stale,
+            seed=draw.seed(),
+        )
+        expect.true(
+            all(c["gradients"] for c in self.calls),
+            "vae_step takes no step of the optimiser",
+            "Is the function finished?",
+        )
+
+    def wanted(self, number):
+        """(gradient, loss and parts) of a call, for the stand-in and for the loss itself."""
+        x = self.batches[number]
+        found = []
+        for loss_of in (self.probes.stand_in_vae_loss, true_loss):
+            flat = self.calls[number]["before"].clone().requires_grad_()
+            parts = loss_of(*pixel_model(flat, x))
+            (gradient,) = torch.autograd.grad(parts[0], flat)
+            found.append((gradient, [float(p) for p in parts]))
+        return found
+
+
+def pixel_model(flat, x):
+    """The probe's PixelModel with its parameters in one vector, and the target beside it."""
+    a, b, u, v = flat.split([784, 784, 16, 16])
+    return torch.sigmoid(a * x + b), x, u * x[:, :16], v * x[:, 16:32]
+
+
+def true_loss(p, x, mu, logvar):
+    bce = -(x * torch.log(p) + (1 - x) * torch.log(1 - p)).sum() / len(x)
+    kl = (mu**2 + torch.exp(logvar) - 1 - logvar).sum() / 2 / len(x)
+    return bce + kl, bce, kl
+
+
+def agrees(found, wanted):
+    found = torch.as_tensor(found)
+    scale = max(float(wanted.abs().max()), 1e-3)
+    return found.shape == wanted.shape and bool(((found - wanted).abs() <= 1e-3 * scale).all())
+
+
+@pytest.mark.question("b.1.4", weight=3)
+def test_step_follows_the_loss(submission, probes, expect, draw):
+    """One step of the optimiser, on the gradient of the loss at the parameters as they are."""
+    steps = Steps(submission, probes, draw, expect)
+    call = steps.calls[0]
+    expect.true(
+        len(call["gradients"]) == 1,
+        f"vae_step takes {len(call['gradients'])} steps of the optimiser",
+        "One call, one step.",
+    )
+    expect.true(
+        any(agrees(call["gradients"][0], w) for w, _ in steps.wanted(0)),
+        "the step does not follow the gradient of vae_loss",
+        "model(x) gives reconstruction, mean and log-variance; loss.backward() before the step.",
+    )
+    expect.true(
+        agrees(call["after"], call["before"] - steps.lr * call["gradients"][0]),
+        "the parameters do not end where the optimiser's step leads",
+        "Only optimizer.step() changes the parameters.",
+    )
+
+
+@pytest.mark.question("b.1.4", weight=2)
+def test_step_forgets_earlier_gradients(submission, probes, expect, draw):
+    """Gradients add up until they are cleared: the second step must not hold the first's."""
+    clean = Steps(submission, probes, draw, expect)
+    # What the first step of a clean start follows, right or wrong, is another check's.
+    ratio = [
+        any(agrees(sign * clean.calls[1]["gradients"][-1], w) for sign in (1, -1))
+        for w, _ in clean.wanted(1)
+    ]
+    stale = Steps(submission, probes, draw, expect, stale=draw.number(0.5, 2.0))
+    left = [
+        any(agrees(sign * stale.calls[0]["gradients"][-1], w) for sign in (1, -1))
+        for w, _ in stale.wanted(0)
+    ]
+    expect.true(
+        any(ratio) and any(left),
+        "a step uses gradients from before",
+        "optimizer.zero_grad() before backward().",
+    )
+
+
+@pytest.mark.question("b.1.4", weight=1)
+def test_step_returns_the_parts_of_the_loss(submission, probes, expect, draw):
+    """Loss, cross-entropy and divergence of this batch, for the curves."""
+    steps = Steps(submission, probes, draw, expect)
+    for number, call in enumerate(steps.calls):
+        returned = pair(expect, call["returned"], 3, "vae_step")
+        for value in returned:
+            expect.close(value, 0.0, what="a result of vae_step", slack=math.inf)
+        values = [float(torch.as_tensor(v).reshape(-1)[0]) for v in returned]
+        expect.true(
+            any(
+                all(abs(v - w) <= 1e-3 * (1 + abs(w)) for v, w in zip(values, parts, strict=True))
+                for _, parts in steps.wanted(number)
+            ),
+            "vae_step does not return loss, cross-entropy and divergence",
+            "Return the three numbers that vae_loss gave, in its order.",
+            f"{values}",
+        )
+
+
+# --- b.2.1 and b.2.2 --------------------------------------------------------------------------
+
+
+def linear_vae(draw):
+    return {"code": draw.normal(784, 16, std=0.05), "picture": draw.normal(16, 784, std=0.5)}
+
+
+@pytest.mark.question("b.2.1", weight=4)
+def test_reconstruction_is_decoded_from_the_code(submission, probes, expect, draw):
+    """Encode, then decode the mean or a draw next to it."""
+    model, x = linear_vae(draw), draw.uniform(5, 784)
+    got = submission(probes.reconstructed, **model, x=x)
+    wanted = torch.sigmoid(x @ model["code"] @ model["picture"])
+    expect.close(
+        got["result"],
+        wanted,
+        what="reconstruct(model, x)",
+        help="model.decode of the mean that model.encode gives.",
+        slack=2e-3,
+    )
+
+
+@pytest.mark.question("b.2.1", weight=0.5)
+def test_reconstruction_has_no_graph(submission, probes, expect, draw):
+    """Pictures are for looking at: nothing of them is trained through."""
+    got = submission(probes.reconstructed, **linear_vae(draw), x=draw.uniform(5, 784))
+    expect.shape(got["result"], (5, 784), what="reconstruct(model, x)")
+    expect.true(
+        not got["attached"], "the reconstruction still has its graph", "with torch.no_grad(): ..."
+    )
+
+
+@pytest.mark.question("b.2.2", weight=3)
+def test_samples_are_decoded_draws_from_the_prior(submission, probes, expect, draw, stats):
+    """z from N(0, I), 16 numbers for each image, decoded."""
+    model = linear_vae(draw)
+    got = submission(probes.vae_generated, **model, count=50, repeats=20, seed=draw.seed())
+    z = draws(expect, got, 20 * 50)
+    expect.close(
+        got["results"][0],
+        torch.sigmoid(z[:50] @ model["picture"]),
+        what="generate_images(model, count)",
+        help="model.decode(z), as it is.",
+        slack=1e-3,
+    )
+    expect.plausible(
+        stats.normal_mean(z, 0.0, 1.0, false_fail=FALSE_FAIL, effect=0.1),
+        "what is decoded does not have mean zero",
+        "The prior is N(0, I).",
+    )
+    expect.plausible(
+        stats.normal_variance(z, 1.0, false_fail=FALSE_FAIL, effect=1.15),
+        "what is decoded does not have variance one",
+        "The prior is N(0, I): torch.randn, not torch.rand.",
+    )
+
+
+def draws(expect, got, count):
+    """What was decoded, (count, 16)."""
+    rows = [z.reshape(-1, z.shape[-1]) for z in got["decoded"] if z.dim()]
+    expect.true(
+        bool(rows) and all(z.shape[1] == 16 for z in rows) and sum(map(len, rows)) == count,
+        "generate_images does not decode a vector of 16 numbers for each image",
+        "model.decode(torch.randn(count, 16))",
+        f"decoded {[tuple(z.shape) for z in got['decoded'][:4]]}",
+    )
+    return torch.cat(rows)
+
+
+@pytest.mark.question("b.2.2", weight=1)
+def test_samples_differ(submission, probes, expect, draw):
+    """Each image of each call has a draw of its own."""
+    got = submission(probes.vae_generated, **linear_vae(draw), count=8, repeats=2, seed=draw.seed())
+    z = draws(expect, got, 16)
+    expect.true(
+        len(torch.unique(z, dim=0)) == 16,
+        "two images are decoded from the same z",
+        "No seed inside the function; one row of z for each image.",
+    )
+
+
+@pytest.mark.question("b.2.2", weight=0.5)
+def test_samples_have_no_graph(submission, probes, expect, draw):
+    """Pictures are for looking at: nothing of them is trained through."""
+    got = submission(probes.vae_generated, **linear_vae(draw), count=7, repeats=1, seed=draw.seed())
+    expect.shape(got["results"][0], (7, 784), what="generate_images(model, count)")
+    expect.true(not got["attached"], "the samples still have their graph", "torch.no_grad()")

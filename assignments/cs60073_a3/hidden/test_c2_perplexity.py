@@ -1,0 +1,261 @@
+"""Question c.2.1: perplexity with teacher forcing; c.2.2: n-gram baselines."""
+
+import math
+from collections import Counter
+
+import pytest
+import torch
+
+
+def tables_of(draw, size, sharp=2.0):
+    return {
+        "table": draw.normal(size, size, std=sharp),
+        "places": draw.normal(200, size),
+        "past": draw.normal(size, size),
+    }
+
+
+def text_of(draw, size, length):
+    """Tokens whose halves are of a different kind, so that blocks differ in how hard they are."""
+    easy = [draw.integer(0, size // 3) for _ in range(length // 2)]
+    return torch.tensor(easy + [draw.integer(0, size - 1) for _ in range(length - len(easy))])
+
+
+def nats(logits, targets):
+    """-log p of each target, (T,), of logits (T, V)."""
+    return -logits.double().log_softmax(1).gather(1, targets[:, None])[:, 0]
+
+
+def odd(logits, targets):
+    """What `probes.odd_loss` takes the mean of."""
+    return 1 + torch.sin(logits.double().gather(1, targets[:, None])[:, 0]) / 2
+
+
+def scores_of(model, tokens, context, score, shared=True):
+    """The score of each predicted token, block after block.
+
+    Args:
+        score: of logits and targets.
+        shared: whether the last target of a block is the first input of the next; else a block of
+            `context` tokens holds inputs and targets, and predicts one token less.
+    """
+    found, whole = [], []
+    step = context
+    for start in range(0, len(tokens) - 1, step):
+        block = tokens[start : start + context + (1 if shared else 0)]
+        if len(block) < 2:
+            continue
+        found.append(score(model(block[None, :-1])[0], block[1:]))
+        whole.append(len(block) == context + (1 if shared else 0))
+    return found, whole
+
+
+def perplexities(model, tokens, context, score=nats):
+    """What each reading of the contract gives, that of the contract first."""
+    found = []
+    for shared in (True, False):
+        scores, whole = scores_of(model, tokens, context, score, shared)
+        found.append(torch.cat(scores))
+        found.append(torch.cat([n for n, w in zip(scores, whole, strict=True) if w]))
+    return [math.exp(float(values.mean())) for values in found if len(values)]
+
+
+def right(expect, found, wanted, wanted_odd):
+    """One of the perplexities; computed in float32 they agree to a few units in the fifth place.
+
+    What is built on the submission's own loss is right if it is right with an odd loss in the place
+    of its own: a slip in the loss is charged in c.1.5.
+    """
+    pairs = [(found["with_odd_loss"], value) for value in wanted_odd]
+    for actual, value in [*pairs, *((found["value"], value) for value in wanted[1:])]:
+        try:
+            expect.close(actual, torch.tensor(value), slack=3e-5 * value)
+            return
+        except AssertionError:
+            continue
+    expect.close(
+        found["value"],
+        torch.tensor(wanted[0]),
+        what="the perplexity",
+        help=HELP,
+        slack=3e-5 * wanted[0],
+    )
+
+
+def compare(expect, probes, found, tables, tokens, context):
+    """The perplexity of an odd model."""
+    wanted, with_odd_loss = (
+        perplexities(probes.OddModel(**tables), tokens, context, score) for score in (nats, odd)
+    )
+    right(expect, found, wanted, with_odd_loss)
+
+
+HELP = (
+    "Add up the negative log-likelihoods of all tokens, divide by the number of tokens, and take "
+    "exp once, at the end."
+)
+
+
+@pytest.mark.question("c.2.1", weight=3)
+@pytest.mark.parametrize("left_over", ["full_blocks", "a_short_block"])
+def test_perplexity_has_the_right_value(submission, probes, expect, draw, left_over):
+    """exp of the mean over tokens of -log p, natural logarithms."""
+    size, context = draw.integer(9, 14), draw.integer(10, 16)
+    over = 0 if left_over == "full_blocks" else context // 2
+    tables, tokens = tables_of(draw, size), text_of(draw, size, 1 + 5 * context + over)
+    found = submission(
+        probes.perplexity_of_odd_model, tables=tables, tokens=tokens, context=context
+    )
+    one = found["with_odd_loss"] if found["value"] is None else found["value"]
+    expect.shape(one, (), what="the perplexity")
+    compare(expect, probes, found, tables, tokens, context)
+
+
+@pytest.mark.question("c.2.1")
+def test_perplexity_of_even_odds_is_the_size_of_the_vocabulary(submission, probes, expect, draw):
+    """A model that knows nothing has the perplexity V."""
+    size = draw.integer(20, 80)
+    logits = torch.full((size,), draw.number(-3, 3))
+    tokens = torch.tensor([draw.integer(0, size - 1) for _ in range(300)])
+    found = submission(probes.perplexity_of_steady_model, logits=logits, tokens=tokens)
+    # The odd loss of a logit that is always the same.
+    with_odd_loss = math.exp(1 + math.sin(float(logits[0])) / 2)
+    right(expect, found, [float(size)], [with_odd_loss])
+
+
+@pytest.mark.question("c.2.1")
+def test_perplexity_keeps_to_the_context(submission, probes, expect, draw):
+    """The model is never shown more than 128 tokens, and more than a few of them."""
+    tokens = text_of(draw, 11, 700)
+    found = submission(
+        probes.perplexity_of_odd_model, tables=tables_of(draw, 11), tokens=tokens, context=None
+    )
+    expect.true(
+        found["longest"] <= 128,
+        "the model was shown more than 128 tokens",
+        "Cut the text into blocks of 128.",
+    )
+    expect.true(
+        found["longest"] >= 127,
+        "the model was never shown a block of 128 tokens",
+        "Use the whole context.",
+    )
+
+
+@pytest.mark.question("c.2.1")
+def test_perplexity_of_a_text_of_many_batches(submission, probes, expect, draw):
+    """A text of more than 64 blocks; the last batch is small and counts by its tokens."""
+    tables, tokens = tables_of(draw, 7, sharp=3.0), text_of(draw, 7, 16 * 70 + 1 + 5)
+    found = submission(probes.perplexity_of_odd_model, tables=tables, tokens=tokens, context=16)
+    compare(expect, probes, found, tables, tokens, 16)
+
+
+@pytest.mark.question("c.2.1", weight=0.5)
+def test_perplexity_of_a_short_text(submission, probes, expect, draw):
+    """Two tokens are one prediction."""
+    tables, tokens = tables_of(draw, 6), torch.tensor([draw.integer(0, 5), draw.integer(0, 5)])
+    found = submission(probes.perplexity_of_odd_model, tables=tables, tokens=tokens, context=8)
+    logits = probes.OddModel(**tables)(tokens[None, :1])[0]
+    wanted, with_odd_loss = (
+        [math.exp(float(score(logits, tokens[1:]).mean()))] for score in (nats, odd)
+    )
+    right(expect, found, wanted, with_odd_loss)
+
+
+# --- c.2.2 ------------------------------------------------------------------------------------
+
+
+def counted(train, history, n, size, alpha):
+    """The smoothed distribution by counting, one n-gram after the other."""
+    text = train.tolist()
+    last = tuple(history.tolist()[len(history) - (n - 1) :])
+    counts = Counter(
+        text[i + n - 1] for i in range(len(text) - n + 1) if tuple(text[i : i + n - 1]) == last
+    )
+    total = sum(counts.values()) + alpha * size
+    return torch.tensor([(counts[c] + alpha) / total for c in range(size)], dtype=torch.float64)
+
+
+@pytest.mark.question("c.2.2", weight=2)
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_ngram_probabilities_are_smoothed_counts(submission, expect, draw, n):
+    """(count + alpha) / (total + alpha V), for the history's last n - 1 tokens."""
+    size, alpha = draw.integer(4, 6), draw.number(0.2, 1.5)
+    train = torch.tensor([draw.integer(0, size - 2) for _ in range(120)])
+    history = train[20 : 20 + n + 2]
+    found = submission.language_model.ngram_probabilities(train, history, n, size, alpha)
+    expect.close(
+        found,
+        counted(train, history, n, size, alpha).float(),
+        what="the probabilities",
+        help="Count what follows the history, add alpha to each count, divide by the sum.",
+    )
+    expect.shape(found, (size,), what="the probabilities")
+    expect.close(
+        torch.as_tensor(found).sum(),
+        torch.tensor(1.0),
+        what="the sum of the probabilities",
+        terms=size,
+    )
+
+
+@pytest.mark.question("c.2.2")
+def test_ngram_of_an_unknown_history_knows_nothing(submission, expect, draw):
+    """What was never seen is followed by anything with the same probability."""
+    train = torch.tensor([draw.integer(0, 3) for _ in range(60)])
+    found = submission.language_model.ngram_probabilities(train, torch.tensor([5, 6]), 3, 8, 0.3)
+    expect.close(found, torch.full((8,), 1 / 8), what="the probabilities")
+
+
+@pytest.mark.question("c.2.2", weight=0.5)
+def test_ngram_at_the_end_of_the_text_counts_what_follows(submission, expect, draw):
+    """The last tokens of the training text are followed by nothing, and so not counted."""
+    train = torch.tensor([0, 1, 2, 0, 1, 3, 0, 2, 1, 3, 3, 0])
+    found = submission.language_model.ngram_probabilities(train, train[-1:], 2, 5, 0.5)
+    wanted = counted(train, train[-1:], 2, 5, 0.5).float()
+    expect.close(found, wanted, what="the probabilities")
+
+
+@pytest.mark.question("c.2.2", weight=2)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_ngram_perplexity_follows_from_the_probabilities(submission, expect, draw, n):
+    """exp of the mean of -log P over the tokens that have a whole history."""
+    size, alpha = 5, draw.number(0.2, 1.0)
+    train, other = (
+        torch.tensor([draw.integer(0, size - 1) for _ in range(length)]) for length in (90, 25)
+    )
+    logs = [
+        math.log(float(counted(train, other[:i], n, size, alpha)[other[i]]))
+        for i in range(n - 1, len(other))
+    ]
+    found = submission.language_model.ngram_perplexity(train, other, n, size, alpha)
+    wanted = math.exp(-sum(logs) / len(logs))
+    words = {
+        "what": "the perplexity of the n-gram model",
+        "help": "The first n - 1 tokens are history alone; natural logarithms; one exp at the end.",
+        "slack": 3e-5 * wanted,
+    }
+    if n > 1:
+        # A perplexity that rightly follows from the submission's own wrong probabilities.
+        try:
+            expect.close(found, wanted, **words)
+            return
+        except AssertionError:
+            own = own_perplexity(submission, train, other, n, size, alpha)
+            if own is not None:
+                expect.close(found, own, **words)
+                return
+    expect.close(found, wanted, **words)
+
+
+def own_perplexity(submission, train, other, n, size, alpha):
+    """The perplexity that the submission's own probabilities make; None where they make none."""
+    logs = []
+    for i in range(n - 1, len(other)):
+        found = submission.language_model.ngram_probabilities(train, other[:i], n, size, alpha)
+        if not isinstance(found, torch.Tensor) or tuple(found.shape) != (size,):
+            return None
+        if not bool((found > 0).all()) or abs(float(found.sum()) - 1) > 1e-3:
+            return None
+        logs.append(math.log(float(found[other[i]])))
+    return math.exp(-sum(logs) / len(logs))

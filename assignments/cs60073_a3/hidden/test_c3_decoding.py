@@ -1,0 +1,397 @@
+"""Question c.3.1: top-k; c.3.2: top-p; c.3.3: generation."""
+
+import math
+
+import pytest
+import torch
+
+
+def logits_of(draw, *shape):
+    return draw.normal(*shape, std=2.0)
+
+
+def spread(size, draw, least=0.15):
+    """Logits (size,) with gaps between their probabilities, in a random order."""
+    steps = torch.tensor([least + draw.number(0, 0.5) for _ in range(size)]).cumsum(0)
+    order = torch.argsort(draw.uniform(size))
+    return steps[order]
+
+
+def top_k(logits, k, temperature=1.0):
+    """The distribution, one row after the other."""
+    rows = (logits.double() / temperature).reshape(-1, logits.shape[-1])
+    result = torch.zeros_like(rows)
+    for row, out in zip(rows, result, strict=True):
+        kept = sorted(range(len(row)), key=lambda i: -float(row[i]))[:k]
+        out[kept] = row[kept].softmax(0)
+    return result.reshape(logits.shape)
+
+
+def top_p(logits, p, temperature=1.0, crossing=True):
+    """The distribution, one row after the other, with or without the token that crosses p."""
+    rows = (logits.double() / temperature).softmax(-1).reshape(-1, logits.shape[-1])
+    result = torch.zeros_like(rows)
+    for row, out in zip(rows, result, strict=True):
+        total = 0.0
+        for i in sorted(range(len(row)), key=lambda i: -float(row[i])):
+            if total > 0 and (total >= p or (not crossing and total + float(row[i]) > p)):
+                break
+            out[i] = row[i]
+            total += float(row[i])
+        out /= out.sum()
+    return result.reshape(logits.shape)
+
+
+# --- c.3.1 ------------------------------------------------------------------------------------
+
+
+@pytest.mark.question("c.3.1", weight=3)
+@pytest.mark.parametrize("temperature", [1.0, 0.6, 1.7], ids=["plain", "cold", "hot"])
+def test_top_k_keeps_the_k_likeliest(submission, expect, draw, temperature):
+    """softmax of the k largest logits, over the temperature; all others have probability 0."""
+    logits, k = logits_of(draw, 30), draw.integer(3, 12)
+    found = submission.language_model.top_k_probabilities(logits, k, temperature)
+    wanted = top_k(logits, k, temperature)
+    support = torch.as_tensor(found).reshape(-1) > 0
+    expect.true(
+        bool((support == (wanted > 0)).all()),
+        f"{int(support.sum())} tokens may be drawn, not exactly the {k} likeliest",
+        "Find the k-th largest logit; what is below it gets probability 0.",
+    )
+    expect.close(found, wanted.float(), what="the probabilities")
+
+
+@pytest.mark.question("c.3.1")
+@pytest.mark.parametrize("shape", [(4, 15), (1, 9), (2, 3, 8)], ids=["rows", "one_row", "axes"])
+def test_top_k_treats_every_row_apart(submission, expect, draw, shape):
+    """The last axis is that of the tokens; the shape stays."""
+    logits = logits_of(draw, *shape)
+    found = submission.language_model.top_k_probabilities(logits, 3)
+    expect.shape(found, shape, what="the probabilities")
+    expect.close(found, top_k(logits, 3).float(), what="the probabilities")
+
+
+@pytest.mark.question("c.3.1")
+def test_top_k_has_20_by_default_and_takes_few_tokens(submission, expect, draw):
+    """k is 20; where there are no more tokens than that, all stay."""
+    many, few = logits_of(draw, 65), logits_of(draw, 12)
+    expect.close(
+        submission.language_model.top_k_probabilities(many),
+        top_k(many, 20).float(),
+        what="the probabilities for the default k",
+    )
+    expect.close(
+        submission.language_model.top_k_probabilities(few, 20),
+        few.double().softmax(0).float(),
+        what="the probabilities of fewer than k tokens",
+        help="k may be larger than the vocabulary.",
+    )
+
+
+@pytest.mark.question("c.3.1")
+def test_top_k_of_one_is_the_likeliest(submission, expect, draw):
+    """k = 1 leaves one token, with probability 1."""
+    logits = logits_of(draw, 3, 10)
+    found = submission.language_model.top_k_probabilities(logits, 1)
+    expect.close(found, top_k(logits, 1).float(), what="the probabilities")
+
+
+@pytest.mark.question("c.3.1")
+def test_top_k_with_ties_keeps_what_is_likelier(submission, expect, draw):
+    """Of tokens that tie for the last place any or all stay; likelier ones must, others cannot."""
+    high, tied, low = draw.number(2, 3), draw.number(0, 1), draw.number(-2, -1)
+    order = torch.argsort(draw.uniform(9))
+    logits = torch.tensor([high, high + 0.5, tied, tied, tied, low, low, low - 1, low - 2])[order]
+    found = torch.as_tensor(submission.language_model.top_k_probabilities(logits, 4)).double()
+    expect.shape(found, (9,), what="the probabilities")
+    kept = found > 0
+    above, level, below = logits > tied + 0.1, (logits - tied).abs() < 0.1, logits < tied - 0.1
+    expect.true(bool(kept[above].all()), "a token among the k likeliest has probability 0")
+    expect.true(not bool(kept[below].any()), "a token below the k likeliest may be drawn")
+    expect.true(int(kept[level].sum()) >= 2, "fewer than k tokens may be drawn")
+    wanted = logits.double().softmax(0) * kept
+    expect.close(found, (wanted / wanted.sum()).float(), what="the probabilities")
+
+
+@pytest.mark.question("c.3.1", weight=0.5)
+def test_top_k_leaves_the_logits_alone(submission, probes, expect, draw):
+    """The caller's logits keep their values."""
+    logits = logits_of(draw, 2, 11)
+    found = submission(probes.language_call, function="top_k_probabilities", args=[logits, 4, 0.7])
+    expect.unchanged(found["args"][0], logits, what="the logits")
+
+
+# --- c.3.2 ------------------------------------------------------------------------------------
+
+
+def nucleus(expect, found, logits, p, temperature=1.0, what="the probabilities"):
+    """One of the two readings: with the token that crosses p, or without it."""
+    words = {
+        "what": what,
+        "help": "Sort, add up, keep what comes before p is reached, put it back into its place.",
+    }
+    try:
+        expect.close(found, top_p(logits, p, temperature, crossing=False).float(), **words)
+    except AssertionError:
+        expect.close(found, top_p(logits, p, temperature).float(), **words)
+
+
+@pytest.mark.question("c.3.2", weight=3)
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 2.5], ids=["plain", "cold", "hot"])
+def test_top_p_keeps_the_nucleus(submission, expect, draw, temperature):
+    """The fewest likeliest tokens that reach p together, each with its share of their sum."""
+    logits, p = spread(14, draw), draw.number(0.55, 0.85)
+    found = submission.language_model.top_p_probabilities(logits, p, temperature)
+    support = torch.as_tensor(found).reshape(-1) > 0
+    allowed = [top_p(logits, p, temperature, crossing=c) > 0 for c in (True, False)]
+    expect.true(
+        any(bool((support == one).all()) for one in allowed),
+        f"{int(support.sum())} tokens may be drawn, and they are not the nucleus",
+        "Sort by probability, the largest first, and add up.",
+    )
+    nucleus(expect, found, logits, p, temperature)
+
+
+@pytest.mark.question("c.3.2")
+@pytest.mark.parametrize("shape", [(5, 12), (1, 9), (2, 3, 8)], ids=["rows", "one_row", "axes"])
+def test_top_p_treats_every_row_apart(submission, expect, draw, shape):
+    """Each row has its own nucleus; the last axis is that of the tokens, the shape stays."""
+    rows = [spread(shape[-1], draw) for _ in range(math.prod(shape[:-1]))]
+    logits = torch.stack(rows).reshape(shape)
+    found = submission.language_model.top_p_probabilities(logits, 0.7)
+    expect.shape(found, shape, what="the probabilities")
+    nucleus(expect, found, logits, 0.7)
+
+
+@pytest.mark.question("c.3.2")
+def test_top_p_is_90_percent_by_default(submission, expect, draw):
+    """p is 0.9."""
+    logits = spread(40, draw)
+    found = submission.language_model.top_p_probabilities(logits)
+    nucleus(expect, found, logits, 0.9, what="the probabilities for the default p")
+
+
+@pytest.mark.question("c.3.2")
+def test_top_p_never_leaves_nothing(submission, expect, draw):
+    """Where the likeliest token alone has more than p, it is the nucleus."""
+    logits = spread(8, draw)
+    logits[draw.integer(0, 7)] += 9.0
+    found = submission.language_model.top_p_probabilities(logits, draw.number(0.3, 0.9))
+    wanted = torch.zeros(8)
+    wanted[int(logits.argmax())] = 1.0
+    expect.finite(found, what="the probabilities")
+    expect.close(found, wanted, what="the probabilities where one token has more than p")
+
+
+@pytest.mark.question("c.3.2")
+def test_top_p_of_everything_is_the_softmax(submission, expect, draw):
+    """p = 1 leaves all tokens in, up to rounding."""
+    logits = logits_of(draw, 10)
+    found = submission.language_model.top_p_probabilities(logits, 1.0)
+    # Without the token that crosses p, rounding may cost the least likely one.
+    fewer = logits.clone()
+    fewer[int(logits.argmin())] = -math.inf
+    try:
+        expect.close(found, fewer.double().softmax(0).float())
+    except AssertionError:
+        expect.close(found, logits.double().softmax(0).float(), what="the probabilities")
+
+
+@pytest.mark.question("c.3.2", weight=0.5)
+def test_top_p_leaves_the_logits_alone(submission, probes, expect, draw):
+    """The caller's logits keep their values."""
+    logits = logits_of(draw, 2, 11)
+    found = submission(
+        probes.language_call, function="top_p_probabilities", args=[logits, 0.8, 0.7]
+    )
+    expect.unchanged(found["args"][0], logits, what="the logits")
+
+
+# --- c.3.3 ------------------------------------------------------------------------------------
+
+
+def tables_of(draw, size, std=2.0):
+    """Of a model that never finds the last token likeliest again, so that texts go on moving.
+
+    A small `std` makes all tokens about as likely, so that a distribution of the submission's own
+    that fails on extreme ones is not charged again.
+    """
+    table = draw.normal(size, size, std=std)
+    table.fill_diagonal_(-15 * std)
+    places, past = (draw.normal(rows, size, std=std) for rows in (97, size))
+    return {"table": table, "places": places, "past": past}
+
+
+def prompt_of(draw, size, length):
+    return torch.tensor([draw.integer(0, size - 1) for _ in range(length)])
+
+
+@pytest.mark.question("c.3.3", weight=3)
+@pytest.mark.parametrize("length", [1, 9], ids=["one_token", "several"])
+def test_greedy_takes_the_likeliest_each_time(submission, reference, probes, expect, draw, length):
+    """Each new token is the one that the model finds likeliest after all before it."""
+    asked = {
+        "prompt": prompt_of(draw, 15, length),
+        "new_tokens": 12,
+        "strategy": "greedy",
+        "options": {},
+        "tables": tables_of(draw, 15),
+    }
+    found = submission(probes.generated, **asked)
+    wanted = reference(probes.generated, **asked)
+    expect.close(
+        found["tokens"],
+        wanted["tokens"],
+        what="the generated text",
+        help="Take the logits of the last place, and give the prompt back with the new tokens.",
+    )
+    expect.true(
+        bool((found["batches"] == 1).all()), "the model is to be called with a batch of one"
+    )
+
+
+@pytest.mark.question("c.3.3", weight=3)
+@pytest.mark.parametrize("strategy", ["greedy", "top_k", "top_p"])
+def test_generation_crops_to_the_last_tokens(submission, reference, probes, expect, draw, strategy):
+    """The model is shown the last tokens of its context, never more, and not the first ones."""
+    options = {"context": 10, "k": 5, "p": 0.5}
+    asked = {
+        "prompt": prompt_of(draw, 15, 7),
+        "new_tokens": 14,
+        "strategy": strategy,
+        "options": options,
+        "tables": tables_of(draw, 15, std=2.0 if strategy == "greedy" else 0.05),
+    }
+    found = submission(probes.generated, **asked)
+    expect.true(
+        int(found["shown"].max()) <= 10,
+        "the model was shown more tokens than its context",
+        "64 + 200 tokens are more than 128: show the model the last 128 only.",
+    )
+    expect.true(
+        int(found["shown"].max()) == 10,
+        "the model was never shown a whole context",
+        "Use as many tokens as the context holds.",
+    )
+    if strategy == "greedy":
+        wanted = reference(probes.generated, **asked)
+        expect.close(
+            found["tokens"],
+            wanted["tokens"],
+            what="the generated text",
+            help="Crop to the last tokens, and take the logits of the last place.",
+        )
+    else:
+        expect.shape(found["tokens"].reshape(-1), (21,), what="the generated text")
+
+
+@pytest.mark.question("c.3.3")
+def test_generation_crops_at_128_by_default(submission, probes, expect, draw):
+    """264 tokens, as in the assignment, with a context of 128."""
+    found = submission(
+        probes.generated,
+        prompt=prompt_of(draw, 9, 64),
+        new_tokens=200,
+        strategy="greedy",
+        options={},
+        tables=tables_of(draw, 9),
+    )
+    expect.shape(torch.as_tensor(found["tokens"]).reshape(-1), (264,), what="the generated text")
+    expect.true(
+        int(found["shown"].max()) == 128,
+        "the longest text that the model was shown has not 128 tokens",
+        "The default context is 128.",
+    )
+
+
+@pytest.mark.question("c.3.3")
+@pytest.mark.parametrize("strategy", ["greedy", "top_k", "top_p"])
+def test_generation_begins_with_the_prompt(submission, probes, expect, draw, strategy):
+    """The prompt comes back first, and the caller's prompt keeps its values."""
+    prompt = prompt_of(draw, 30, 6)
+    found = submission(
+        probes.generated,
+        prompt=prompt,
+        new_tokens=5,
+        strategy=strategy,
+        options={},
+        tables=tables_of(draw, 30, std=0.05),
+    )
+    tokens = torch.as_tensor(found["tokens"]).reshape(-1)
+    expect.shape(tokens, (11,), what="the generated text")
+    expect.close(tokens[:6], prompt, what="the beginning of the generated text")
+    expect.unchanged(found["prompt"], prompt, what="the prompt")
+    expect.true(
+        bool(((tokens >= 0) & (tokens < 30)).all()), "a generated token is not in the vocabulary"
+    )
+
+
+@pytest.mark.question("c.3.3", weight=4)
+@pytest.mark.parametrize(
+    ("strategy", "temperature"),
+    [("top_k", 1.0), ("top_k", 3.0), ("top_p", 1.0), ("top_p", 3.0)],
+    ids=["top_k", "top_k_hot", "top_p", "top_p_hot"],
+)
+def test_draws_have_the_frequencies_of_the_strategy(
+    submission, probes, expect, stats, draw, strategy, temperature
+):
+    """Each token of the allowed set comes as often as its probability says, and no other does."""
+    # Gaps with which a wrong temperature, or none, moves a probability by more than the effect.
+    logits = spread(9, draw, least=0.8)
+    options = {"k": 4, "p": 0.95, "temperature": temperature, "context": 8}
+    found = submission(
+        probes.generated,
+        prompt=torch.tensor([draw.integer(0, 8)]),
+        new_tokens=1500,
+        strategy=strategy,
+        options=options,
+        tables={"logits": logits},
+    )
+    tokens = torch.as_tensor(found["tokens"]).reshape(-1)
+    expect.shape(tokens, (1501,), what="the generated text")
+    counts = torch.bincount(tokens[1:].clamp(0, 8), minlength=9).numpy()
+    if strategy == "top_k":
+        wanted = [top_k(logits, 4, temperature)]
+    else:
+        wanted = [top_p(logits, 0.95, temperature, crossing=c) for c in (True, False)]
+    # Draws from the submission's own wrong distribution are right draws.
+    if is_distribution(found["own"], 9):
+        wanted.append(found["own"].double() / found["own"].double().sum())
+    findings = [
+        stats.frequencies(counts, one.numpy(), false_fail=1e-9, effect=0.13) for one in wanted
+    ]
+    expect.plausible(
+        next((finding for finding in findings if finding.passed), findings[0]),
+        "the frequencies of the drawn tokens are not those of the strategy's distribution",
+        "Draw from the distribution of the strategy, with the temperature, one token at a time.",
+    )
+
+
+def is_distribution(values, size):
+    return (
+        isinstance(values, torch.Tensor)
+        and tuple(values.shape) == (size,)
+        and bool(torch.isfinite(values).all())
+        and bool((values >= 0).all())
+        and float(values.sum()) > 0
+    )
+
+
+@pytest.mark.question("c.3.3")
+@pytest.mark.parametrize("strategy", ["top_k", "top_p"])
+def test_draws_differ_from_call_to_call(submission, probes, expect, draw, strategy):
+    """No seed is set inside: two texts from one prompt differ."""
+    logits = 0.2 * spread(16, draw)
+    asked = {
+        "prompt": torch.tensor([draw.integer(0, 15)]),
+        "new_tokens": 40,
+        "strategy": strategy,
+        "options": {"k": 16, "p": 1.0},
+        "tables": {"logits": logits},
+    }
+    first, second = (submission(probes.generated, **asked)["tokens"] for _ in range(2))
+    expect.true(
+        not bool((torch.as_tensor(first) == torch.as_tensor(second)).all()),
+        "two generations from one prompt are the same",
+        "Do not set a seed inside the function.",
+    )

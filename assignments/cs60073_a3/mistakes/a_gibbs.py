@@ -1,0 +1,175 @@
+"""Mistakes in a.5.1: Gibbs sampling."""
+
+import numpy as np
+
+from grader.catalogue import mistake
+
+
+def sweeps(x0, n, first, second):
+    """A chain from the two draws, first(x_2) and second(x_1)."""
+    a, b = x0
+    rows = []
+    for _ in range(n):
+        a = first(b)
+        b = second(a)
+        rows.append((a, b))
+    return np.array(rows)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_variance"],
+    hint="1 - r^2 is a variance, and NumPy's normal takes a standard deviation. The "
+    "autocorrelation stays right, and the spread of the chain is far too small.",
+)
+def gibbs_with_the_variance_for_a_deviation(correlation, x0, n, rng):
+    def draw(other):
+        return rng.normal(correlation * other, 1 - correlation**2)
+
+    return sweeps(x0, n, draw, draw)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_variance"],
+    hint="The conditional variance is 1 - r^2; here the square is missing.",
+)
+def gibbs_with_one_minus_r(correlation, x0, n, rng):
+    def draw(other):
+        return rng.normal(correlation * other, np.sqrt(1 - abs(correlation)))
+
+    return sweeps(x0, n, draw, draw)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_variance"],
+    hint="The variance is that of the marginal. Knowing the other coordinate makes it smaller.",
+)
+def gibbs_with_the_marginal_variance(correlation, x0, n, rng):
+    def draw(other):
+        return rng.normal(correlation * other, 1.0)
+
+    return sweeps(x0, n, draw, draw)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_mean"],
+    hint="The mean of a conditional is r times the other coordinate; here it is the other "
+    "coordinate, or r squared times it.",
+)
+def gibbs_with_the_squared_correlation(correlation, x0, n, rng):
+    def draw(other):
+        return rng.normal(correlation**2 * other, np.sqrt(1 - correlation**2))
+
+    return sweeps(x0, n, draw, draw)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_mean", "test_conditional_has_the_right_variance"],
+    hint="Both coordinates are drawn given the old values. The second one is to be drawn given the "
+    "new first one: else the two are uncorrelated in the end.",
+)
+def gibbs_with_old_values(correlation, x0, n, rng):
+    sd = np.sqrt(1 - correlation**2)
+    x, rows = np.array(x0, dtype=float), []
+    for _ in range(n):
+        x = correlation * x[::-1] + sd * rng.standard_normal(2)
+        rows.append(x)
+    return np.array(rows)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_draws_are_independent_of_each_other"],
+    hint="One random number serves both coordinates. Each draw needs its own.",
+)
+def gibbs_with_shared_noise(correlation, x0, n, rng):
+    sd = np.sqrt(1 - correlation**2)
+    rows, b = [], x0[1]
+    for e in sd * rng.standard_normal(n):
+        a = correlation * b + e
+        b = correlation * a + e
+        rows.append((a, b))
+    return np.array(rows)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_mean", "test_conditional_has_the_right_variance"],
+    hint="The rows are independent draws from the joint distribution. That is the target, but no "
+    "Gibbs sampling: its rows depend on the rows before.",
+)
+def gibbs_that_draws_jointly(correlation, x0, n, rng):
+    z = rng.standard_normal((n, 2))
+    return np.column_stack([z[:, 0], correlation * z[:, 0] + np.sqrt(1 - correlation**2) * z[:, 1]])
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_variance"],
+    hint="The second coordinate is set to its mean, without any noise.",
+)
+def gibbs_with_noise_in_one_coordinate(correlation, x0, n, rng):
+    return sweeps(
+        x0,
+        n,
+        lambda b: rng.normal(correlation * b, np.sqrt(1 - correlation**2)),
+        lambda a: correlation * a,
+    )
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_chain_has_the_right_marginals"],
+    hint="The correlation is fixed at 0.9; it is an argument.",
+)
+def gibbs_with_a_fixed_correlation(correlation, x0, n, rng):
+    return sweeps(
+        x0,
+        n,
+        lambda b: rng.normal(0.9 * b, np.sqrt(0.19)),
+        lambda a: rng.normal(0.9 * a, np.sqrt(0.19)),
+    )
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_gibbs_begins_at_its_start"],
+    hint="The chain starts at the origin, whatever x0 says.",
+)
+def gibbs_from_the_origin(correlation, x0, n, rng):
+    def draw(other):
+        return rng.normal(correlation * other, np.sqrt(1 - correlation**2))
+
+    return sweeps(np.zeros(2), n, draw, draw)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_gibbs_gives_one_row_per_iteration"],
+    hint="The first half of the chain is taken off as burn-in. That is not this function's task: n "
+    "rows are asked for.",
+)
+def gibbs_without_its_first_rows(correlation, x0, n, rng):
+    def draw(other):
+        return rng.normal(correlation * other, np.sqrt(1 - correlation**2))
+
+    return sweeps(x0, n, draw, draw)[n // 2 :]
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_gibbs_gives_one_row_per_iteration"],
+    hint="Every row is the same array: the state is changed in place and never copied.",
+)
+def gibbs_that_keeps_one_array(correlation, x0, n, rng):
+    sd = np.sqrt(1 - correlation**2)
+    x, rows = np.array(x0, dtype=float), []
+    for _ in range(n):
+        x[0] = correlation * x[1] + sd * rng.standard_normal()
+        x[1] = correlation * x[0] + sd * rng.standard_normal()
+        rows.append(x)
+    return np.array(rows)

@@ -1,0 +1,354 @@
+"""Mistakes in a.4.1 to a.4.3: the walk, burn-in and thinning, autocorrelation."""
+
+import numpy as np
+
+from grader.catalogue import mistake
+
+
+def walk(x0, n, propose, accept):
+    """A walk from its two parts: propose(x), and accept(x, candidate)."""
+    x, rows, count = np.array(x0, dtype=float), [], 0
+    for _ in range(n):
+        candidate = propose(x)
+        if accept(x, candidate):
+            x, count = candidate, count + 1
+        rows.append(x)
+    return np.array(rows), count / n
+
+
+def usual(log_p, rng):
+    return lambda x, y: np.log(rng.random()) < log_p(y) - log_p(x)
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_moves_as_often_as_it_should"],
+    hint="Accepted and rejected are exchanged: the walk moves where u is above the ratio.",
+)
+def walk_that_moves_when_it_should_stay(log_p, x0, step, n, rng):
+    def accept(x, y):
+        return np.log(rng.random()) > log_p(y) - log_p(x)
+
+    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_leaves_the_target_as_it_is"],
+    hint="Every proposal is accepted: this is a random walk that knows nothing of p.",
+)
+def walk_that_accepts_everything(log_p, x0, step, n, rng):
+    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), lambda x, y: True)
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_leaves_the_target_as_it_is"],
+    hint="Only proposals that are more likely are accepted: this climbs to a mode and stays there.",
+)
+def walk_that_only_climbs(log_p, x0, step, n, rng):
+    return walk(
+        x0, n, lambda x: x + step * rng.standard_normal(2), lambda x, y: log_p(y) > log_p(x)
+    )
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_moves_as_often_as_it_should"],
+    hint="u is compared with the logarithm of the ratio: either take log u, or exp of the "
+    "difference.",
+)
+def walk_that_compares_u_with_a_logarithm(log_p, x0, step, n, rng):
+    def accept(x, y):
+        return rng.random() < log_p(y) - log_p(x)
+
+    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_moves_as_often_as_it_should"],
+    hint="The probability is p(x') / (p(x) + p(x')). That is a right sampler (Barker's), but "
+    "min(1, p(x') / p(x)) is asked for, which moves more often.",
+)
+def walk_with_barkers_rule(log_p, x0, step, n, rng):
+    def accept(x, y):
+        return rng.random() < 1 / (1 + np.exp(np.clip(log_p(x) - log_p(y), -700, 700)))
+
+    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_moves_to_where_it_should"],
+    hint="step is taken for a variance; it is the standard deviation of each coordinate.",
+)
+def walk_with_step_for_a_variance(log_p, x0, step, n, rng):
+    return walk(x0, n, lambda x: x + np.sqrt(step) * rng.standard_normal(2), usual(log_p, rng))
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_on_a_plain_adds_up_normal_steps"],
+    hint="The noise is multiplied by the square of step: a variance where a standard deviation is "
+    "expected.",
+)
+def walk_with_the_squared_step(log_p, x0, step, n, rng):
+    return walk(x0, n, lambda x: x + rng.normal(0, step**2, 2), usual(log_p, rng))
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_moves_to_where_it_should"],
+    hint="The proposals are uniform in a square; N(x, step^2 I) is asked for.",
+)
+def walk_with_uniform_steps(log_p, x0, step, n, rng):
+    return walk(x0, n, lambda x: x + rng.uniform(-step, step, 2), usual(log_p, rng))
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_on_a_plain_adds_up_normal_steps"],
+    hint="The noise lies between 0 and 1 and so never points back: the proposal is not symmetric, "
+    "and the ratio of the densities alone does not make up for it.",
+)
+def walk_that_drifts(log_p, x0, step, n, rng):
+    return walk(x0, n, lambda x: x + step * rng.random(2), usual(log_p, rng))
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_on_a_plain_adds_up_normal_steps"],
+    hint="Both coordinates get the same noise: the walk stays on a line.",
+)
+def walk_on_a_line(log_p, x0, step, n, rng):
+    return walk(x0, n, lambda x: x + step * rng.standard_normal(), usual(log_p, rng))
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_on_a_plain_adds_up_normal_steps"],
+    hint="Every proposal is made around the start. It belongs around the present state.",
+)
+def walk_tied_to_its_start(log_p, x0, step, n, rng):
+    return walk(x0, n, lambda x: x0 + step * rng.standard_normal(2), usual(log_p, rng))
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_moves_as_often_as_it_should"],
+    hint="A rejected proposal leaves no row. The old state counts once more: without that, the "
+    "chain lingers too little where p is large.",
+)
+def walk_that_keeps_only_moves(log_p, x0, step, n, rng):
+    x, rows, tries = np.array(x0, dtype=float), [], 0
+    while len(rows) < n:
+        y = x + step * rng.standard_normal(2)
+        tries += 1
+        if np.log(rng.random()) < log_p(y) - log_p(x):
+            x = y
+            rows.append(x)
+    return np.array(rows), len(rows) / tries
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_weighs_the_state_that_it_is_in"],
+    hint="After a move the log-density of the old state is kept: all later proposals are compared "
+    "with the start.",
+)
+def walk_with_a_stale_density(log_p, x0, step, n, rng):
+    here = log_p(np.array(x0, dtype=float))
+
+    def accept(x, y):
+        return np.log(rng.random()) < log_p(y) - here
+
+    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_moves_as_often_as_it_should"],
+    hint="The proposals are recorded, and not the states that were decided for.",
+)
+def walk_that_records_its_proposals(log_p, x0, step, n, rng):
+    x, rows, count = np.array(x0, dtype=float), [], 0
+    for _ in range(n):
+        y = x + step * rng.standard_normal(2)
+        rows.append(y)
+        if np.log(rng.random()) < log_p(y) - log_p(x):
+            x, count = y, count + 1
+    return np.array(rows), count / n
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_acceptance_rate_is_the_share_of_moves"],
+    hint="This is the share of the rejected proposals.",
+)
+def walk_that_counts_rejections(log_p, x0, step, n, rng):
+    chain, rate = walk(x0, n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
+    return chain, 1 - rate
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_acceptance_rate_is_the_share_of_moves"],
+    hint="This is the mean of min(1, ratio), or a number in per cent. Asked for is the share of "
+    "the proposals that were accepted, between 0 and 1.",
+)
+def walk_that_counts_in_per_cent(log_p, x0, step, n, rng):
+    chain, rate = walk(x0, n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
+    return chain, 100 * rate
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_chain_begins_at_its_start"],
+    hint="The walk starts at the origin, whatever x0 says.",
+)
+def walk_from_the_origin(log_p, x0, step, n, rng):
+    return walk(np.zeros(2), n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_chain_begins_at_its_start"],
+    hint="The state is changed in place: the caller's x0 changes, and rows that were kept may all "
+    "be the same array.",
+)
+def walk_that_moves_its_argument(log_p, x0, step, n, rng):
+    chain, rate = walk(x0, n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
+    x0[:] = chain[-1]
+    return chain, rate
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_works_with_logarithms"],
+    hint="exp of both log-densities is taken before they are divided: zero over zero.",
+)
+def walk_with_plain_densities(log_p, x0, step, n, rng):
+    def accept(x, y):
+        with np.errstate(all="ignore"):
+            return rng.random() < np.exp(log_p(y)) / np.exp(log_p(x))
+
+    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_leaves_the_target_as_it_is"],
+    hint="A seed is set inside the function, so that every chain has the same noise.",
+)
+def walk_that_sets_a_seed(log_p, x0, step, n, rng):
+    own = np.random.default_rng(1234)
+    return walk(x0, n, lambda x: x + step * own.standard_normal(2), usual(log_p, own))
+
+
+# --- a.4.2 ------------------------------------------------------------------------------------
+
+
+@mistake(
+    "sampling.thin",
+    fails=["test_burn_in_comes_off_before_thinning"],
+    hint="The chain is thinned first, so that the burn-in takes off `every` times as many "
+    "iterations.",
+)
+def thin_before_the_burn_in(chain, burn_in, every):
+    return chain[::every][burn_in:]
+
+
+@mistake(
+    "sampling.thin",
+    fails=["test_burn_in_comes_off_before_thinning"],
+    hint="The burn-in is kept, and the rest is thrown away.",
+)
+def thin_what_was_to_be_forgotten(chain, burn_in, every):
+    return chain[:burn_in:every]
+
+
+@mistake(
+    "sampling.thin",
+    fails=["test_one_row_in_several_is_kept"],
+    hint="Nothing is thinned.",
+)
+def thin_nothing(chain, burn_in, every):
+    return chain[burn_in:]
+
+
+@mistake(
+    "sampling.thin",
+    fails=["test_one_row_in_several_is_kept"],
+    hint="Rows are averaged over stretches. Means of neighbours are no draws from the target; one "
+    "row of each stretch is kept as it is.",
+)
+def thin_by_averaging(chain, burn_in, every):
+    rest = chain[burn_in:]
+    n = len(rest) // every
+    return rest[: n * every].reshape(n, every, -1).mean(axis=1)
+
+
+# --- a.4.3 ------------------------------------------------------------------------------------
+
+
+@mistake(
+    "sampling.autocorrelation",
+    fails=["test_autocorrelation_has_the_right_values"],
+    hint="The mean is not taken off, so that what is correlated is mostly the mean with itself.",
+)
+def autocorrelation_with_the_mean(x, max_lag=50):
+    n = len(x)
+    return np.array([(x[: n - k] * x[k:]).sum() for k in range(max_lag + 1)]) / (x**2).sum()
+
+
+@mistake(
+    "sampling.autocorrelation",
+    fails=["test_autocorrelation_has_the_right_values"],
+    hint="The end of the sequence is joined to its beginning, as np.roll or a Fourier transform "
+    "without padding does it.",
+)
+def autocorrelation_on_a_circle(x, max_lag=50):
+    d = x - x.mean()
+    return np.array([(d * np.roll(d, k)).mean() for k in range(max_lag + 1)]) / d.var()
+
+
+@mistake(
+    "sampling.autocorrelation",
+    fails=["test_autocorrelation_runs_from_lag_zero"],
+    hint="This is the covariance; divide by the variance.",
+)
+def autocorrelation_left_a_covariance(x, max_lag=50):
+    d, n = x - x.mean(), len(x)
+    return np.array([(d[: n - k] * d[k:]).sum() / n for k in range(max_lag + 1)])
+
+
+@mistake(
+    "sampling.autocorrelation",
+    fails=["test_autocorrelation_runs_from_lag_zero"],
+    hint="Lag zero is missing: the first value belongs to it and is one.",
+)
+def autocorrelation_from_lag_one(x, max_lag=50):
+    d, n = x - x.mean(), len(x)
+    return np.array([(d[: n - k] * d[k:]).sum() for k in range(1, max_lag + 1)]) / (d**2).sum()
+
+
+@mistake(
+    "sampling.autocorrelation",
+    fails=["test_autocorrelation_runs_from_lag_zero"],
+    hint="The last lag is missing: range(max_lag) ends one before it.",
+)
+def autocorrelation_one_lag_short(x, max_lag=50):
+    d, n = x - x.mean(), len(x)
+    return np.array([(d[: n - k] * d[k:]).sum() for k in range(max_lag)]) / (d**2).sum()
+
+
+@mistake(
+    "sampling.autocorrelation",
+    fails=["test_autocorrelation_has_the_right_values"],
+    hint="The sign is lost: neighbours that lie on opposite sides of the mean have a negative "
+    "autocorrelation.",
+)
+def autocorrelation_without_its_sign(x, max_lag=50):
+    d, n = x - x.mean(), len(x)
+    return np.abs([(d[: n - k] * d[k:]).sum() for k in range(max_lag + 1)]) / (d**2).sum()

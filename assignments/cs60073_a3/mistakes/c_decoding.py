@@ -1,0 +1,537 @@
+"""Mistakes in c.3: top-k, top-p and generation."""
+
+# ruff: noqa: F821
+# Names such as top_k_probabilities are those of the file that an entry is grafted onto.
+
+import math
+
+import torch
+
+from grader.audit import mistake
+
+
+def generate_with(model, prompt, new_tokens, next_token, context, crop=True):
+    """The loop of a generation; `next_token` makes a token (1,) of logits (V,)."""
+    tokens = prompt
+    with torch.no_grad():
+        for _ in range(new_tokens):
+            seen = tokens[-context:] if crop else tokens
+            tokens = torch.cat([tokens, next_token(model(seen[None])[0, -1])])
+    return tokens
+
+
+def chosen(logits, strategy, k, p, temperature):
+    if strategy == "greedy":
+        return logits.argmax()[None]
+    if strategy == "top_k":
+        return torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
+    return torch.multinomial(top_p_probabilities(logits, p, temperature), 1)
+
+
+# --- c.3.1 ------------------------------------------------------------------------------------
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest"],
+    hint="The kept probabilities are those of the whole softmax and do not add up to 1.",
+)
+def top_k_not_scaled(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
+    return scaled.softmax(dim=-1) * (scaled >= kth)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest"],
+    hint="One token too many is kept.",
+)
+def top_k_and_one_more(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    last = scaled.topk(min(k + 1, scaled.shape[-1]), dim=-1).values[..., -1:]
+    return scaled.masked_fill(scaled < last, -math.inf).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest"],
+    hint="The k-th largest itself is left out: only k - 1 tokens remain.",
+)
+def top_k_without_the_last(logits, k=20, temperature=1.0):
+    if k == 1:
+        return (logits == logits.amax(dim=-1, keepdim=True)).float()
+    scaled = logits / temperature
+    last = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
+    return scaled.masked_fill(scaled <= last, -math.inf).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest[cold]"],
+    hint="The temperature is not used.",
+)
+def top_k_without_temperature(logits, k=20, temperature=1.0):
+    kth = logits.topk(min(k, logits.shape[-1]), dim=-1).values[..., -1:]
+    return logits.masked_fill(logits < kth, -math.inf).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest[hot]"],
+    hint="The logits are multiplied by the temperature; they are divided by it.",
+)
+def top_k_with_inverse_temperature(logits, k=20, temperature=1.0):
+    scaled = logits * temperature
+    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
+    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest"],
+    hint="The result has the order of the sorted logits, so that probabilities belong to the wrong "
+    "tokens. Put them back into their places.",
+)
+def top_k_in_sorted_order(logits, k=20, temperature=1.0):
+    values = (logits / temperature).sort(dim=-1, descending=True).values
+    values[..., k:] = -math.inf
+    return values.softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest"],
+    hint="What is left out gets the logit 0, whose probability is not 0. It has to be minus "
+    "infinity.",
+)
+def top_k_masked_with_zero(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
+    return scaled.masked_fill(scaled < kth, 0.0).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_has_20_by_default_and_takes_few_tokens"],
+    hint="torch.topk fails where k is larger than the vocabulary. Take the smaller of the two.",
+)
+def top_k_of_many_tokens_only(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    kth = scaled.topk(k, dim=-1).values[..., -1:]
+    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_treats_every_row_apart"],
+    hint="The k-th largest is looked for in all rows together. Each row has its own.",
+)
+def top_k_of_all_rows_together(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    kth = scaled.flatten().topk(min(k, scaled.numel())).values[-1]
+    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_leaves_the_logits_alone"],
+    hint="The caller's logits are changed in place.",
+)
+def top_k_in_place(logits, k=20, temperature=1.0):
+    logits /= temperature
+    kth = logits.topk(min(k, logits.shape[-1]), dim=-1).values[..., -1:]
+    logits[logits < kth] = -math.inf
+    return logits.softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_with_ties_keeps_what_is_likelier"],
+    hint="Different values are counted, not tokens: of equal logits each one is one of the k.",
+)
+def top_k_of_different_values(logits, k=20, temperature=1.0):
+    rows = []
+    for row in (logits / temperature).reshape(-1, logits.shape[-1]):
+        values = row.unique().flip(0)[:k]
+        rows.append(row.masked_fill(row < values[-1], -math.inf).softmax(dim=0))
+    return torch.stack(rows).reshape(logits.shape)
+
+
+# --- c.3.2 ------------------------------------------------------------------------------------
+
+
+def nucleus(logits, p, temperature, descending=True, scale=True, before=True):
+    probabilities = (logits / temperature).softmax(dim=-1)
+    ordered, order = probabilities.sort(dim=-1, descending=descending)
+    total = ordered.cumsum(dim=-1) - (ordered if before else 0)
+    kept = torch.zeros_like(probabilities).scatter(-1, order, ordered * (total < p))
+    return kept / kept.sum(dim=-1, keepdim=True) if scale else kept
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="The kept probabilities are not divided by their sum.",
+)
+def top_p_not_scaled(logits, p=0.9, temperature=1.0):
+    return nucleus(logits, p, temperature, scale=False)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="The smallest probabilities come first, so that the unlikely tokens are kept.",
+)
+def top_p_from_the_other_end(logits, p=0.9, temperature=1.0):
+    return nucleus(logits, p, temperature, descending=False)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="The probabilities are added up in the order of the vocabulary. Sort them first.",
+)
+def top_p_without_sorting(logits, p=0.9, temperature=1.0):
+    probabilities = (logits / temperature).softmax(dim=-1)
+    before = probabilities.cumsum(dim=-1) - probabilities
+    kept = probabilities * (before < p)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="The result stays in the order of the sorted probabilities, so that they belong to the "
+    "wrong tokens. Put them back into their places.",
+)
+def top_p_in_sorted_order(logits, p=0.9, temperature=1.0):
+    return nucleus(logits, p, temperature).sort(dim=-1, descending=True).values
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_never_leaves_nothing"],
+    hint="Where the likeliest token alone has more than p nothing is left, and 0 / 0 is NaN. The "
+    "likeliest always stays.",
+)
+def top_p_that_may_be_empty(logits, p=0.9, temperature=1.0):
+    return nucleus(logits, p, temperature, before=False)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="One token after the one that crosses p is kept too.",
+)
+def top_p_and_one_more(logits, p=0.9, temperature=1.0):
+    probabilities = (logits / temperature).softmax(dim=-1)
+    ordered, order = probabilities.sort(dim=-1, descending=True)
+    inside = ordered.cumsum(dim=-1) - ordered < p
+    inside[..., 1:] |= inside[..., :-1].clone()
+    kept = torch.zeros_like(probabilities).scatter(-1, order, ordered * inside)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="Tokens that have less than 1 - p each are dropped. The nucleus is about the sum of the "
+    "likeliest, not about each one.",
+)
+def top_p_as_a_threshold(logits, p=0.9, temperature=1.0):
+    probabilities = (logits / temperature).softmax(dim=-1)
+    largest = probabilities.amax(dim=-1, keepdim=True)
+    kept = probabilities * ((probabilities >= 1 - p) | (probabilities == largest))
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="The nucleus is found without the temperature. The temperature comes first: the nucleus "
+    "is that of the distribution that is drawn from.",
+)
+def top_p_with_temperature_afterwards(logits, p=0.9, temperature=1.0):
+    kept = nucleus(logits, p, 1.0) > 0
+    return (logits / temperature).masked_fill(~kept, -math.inf).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_is_90_percent_by_default"],
+    hint="The default of p is not 0.9.",
+)
+def top_p_of_half_by_default(logits, p=0.5, temperature=1.0):
+    return nucleus(logits, p, temperature)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_treats_every_row_apart"],
+    hint="All rows get the nucleus of the first. Each row has its own.",
+)
+def top_p_of_the_first_row(logits, p=0.9, temperature=1.0):
+    probabilities = (logits / temperature).softmax(dim=-1)
+    first = probabilities.reshape(-1, logits.shape[-1])[:1]
+    ordered, order = first.sort(dim=-1, descending=True)
+    inside = torch.zeros_like(first, dtype=torch.bool)
+    inside = inside.scatter(-1, order, ordered.cumsum(dim=-1) - ordered < p)
+    kept = probabilities * inside[0]
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_leaves_the_logits_alone"],
+    hint="The caller's logits are divided in place.",
+)
+def top_p_in_place(logits, p=0.9, temperature=1.0):
+    logits /= temperature
+    return nucleus(logits, p, 1.0)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_of_everything_is_the_softmax"],
+    hint="p is capped: with p = 1 every token has to stay.",
+)
+def top_p_capped(logits, p=0.9, temperature=1.0):
+    return nucleus(logits, min(p, 0.9), temperature)
+
+
+# --- c.3.3 ------------------------------------------------------------------------------------
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_crops_to_the_last_tokens"],
+    hint="The whole text goes into the model, which has positions for 128 tokens and was trained "
+    "on no more. Show it the last 128.",
+)
+def generate_without_cropping(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    return generate_with(
+        model,
+        prompt,
+        new_tokens,
+        lambda logits: chosen(logits, strategy, k, p, temperature),
+        context,
+        crop=False,
+    )
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_crops_to_the_last_tokens[greedy]"],
+    hint="The text is cropped to its first tokens: what was generated last is never seen again.",
+)
+def generate_from_the_first_tokens(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    tokens = prompt
+    with torch.no_grad():
+        for _ in range(new_tokens):
+            logits = model(tokens[:context][None])[0, -1]
+            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
+    return tokens
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_crops_to_the_last_tokens[greedy]"],
+    hint="Where the context is full, the text is cut back to one token and starts anew. Keep the "
+    "last tokens, as many as the context holds.",
+)
+def generate_that_starts_anew(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    tokens, begin = prompt, max(0, len(prompt) - context)
+    with torch.no_grad():
+        for _ in range(new_tokens):
+            if len(tokens) - begin > context:
+                begin = len(tokens) - 1
+            logits = model(tokens[begin:][None])[0, -1]
+            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
+    return tokens
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_crops_at_128_by_default"],
+    hint="The default context is not 128.",
+)
+def generate_with_half_the_context(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=64
+):
+    return generate_with(
+        model,
+        prompt,
+        new_tokens,
+        lambda logits: chosen(logits, strategy, k, p, temperature),
+        context,
+    )
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_greedy_takes_the_likeliest_each_time"],
+    hint="The logits of the first place are used. The next token is predicted at the last one.",
+)
+def generate_from_the_first_logits(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    tokens = prompt
+    with torch.no_grad():
+        for _ in range(new_tokens):
+            logits = model(tokens[-context:][None])[0, 0]
+            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
+    return tokens
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_greedy_takes_the_likeliest_each_time"],
+    hint="Greedy draws here. It takes the likeliest token, without chance.",
+)
+def generate_that_draws_when_greedy(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    def next_token(logits):
+        if strategy == "greedy":
+            return torch.multinomial(logits.softmax(0), 1)
+        return chosen(logits, strategy, k, p, temperature)
+
+    return generate_with(model, prompt, new_tokens, next_token, context)
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_draws_have_the_frequencies_of_the_strategy"],
+    hint="Every strategy takes the likeliest token. Top-k and top-p draw.",
+)
+def generate_that_is_always_greedy(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    return generate_with(model, prompt, new_tokens, lambda logits: logits.argmax()[None], context)
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_draws_have_the_frequencies_of_the_strategy"],
+    hint="The tokens of the allowed set are all equally likely here. They keep their proportions.",
+)
+def generate_evenly(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    def next_token(logits):
+        if strategy == "greedy":
+            return logits.argmax()[None]
+        if strategy == "top_k":
+            return torch.multinomial((top_k_probabilities(logits, k, temperature) > 0).float(), 1)
+        return torch.multinomial((top_p_probabilities(logits, p, temperature) > 0).float(), 1)
+
+    return generate_with(model, prompt, new_tokens, next_token, context)
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_draws_have_the_frequencies_of_the_strategy"],
+    hint="The draw is from the whole softmax: the strategy has no effect.",
+)
+def generate_from_everything(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    def next_token(logits):
+        if strategy == "greedy":
+            return logits.argmax()[None]
+        return torch.multinomial((logits / temperature).softmax(0), 1)
+
+    return generate_with(model, prompt, new_tokens, next_token, context)
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_draws_have_the_frequencies_of_the_strategy[top_k_hot]"],
+    hint="The temperature does not reach the distribution.",
+)
+def generate_at_temperature_one(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    return generate_with(
+        model, prompt, new_tokens, lambda logits: chosen(logits, strategy, k, p, 1.0), context
+    )
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_draws_have_the_frequencies_of_the_strategy"],
+    hint="The distribution is put through a softmax once more, which makes it nearly even. It is a "
+    "distribution already.",
+)
+def generate_with_two_softmaxes(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    def next_token(logits):
+        if strategy == "greedy":
+            return logits.argmax()[None]
+        function, size = (
+            (top_k_probabilities, k) if strategy == "top_k" else (top_p_probabilities, p)
+        )
+        return torch.multinomial(function(logits, size, temperature).softmax(0), 1)
+
+    return generate_with(model, prompt, new_tokens, next_token, context)
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_begins_with_the_prompt"],
+    hint="Only the new tokens come back; the prompt belongs in front of them.",
+)
+def generate_without_the_prompt(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    whole = generate_with(
+        model,
+        prompt,
+        new_tokens,
+        lambda logits: chosen(logits, strategy, k, p, temperature),
+        context,
+    )
+    return whole[len(prompt) :]
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_draws_differ_from_call_to_call"],
+    hint="A seed is set inside the function, so that every call gives the same text. Set it once, "
+    "at the top of the notebook.",
+)
+def generate_with_a_seed(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    torch.manual_seed(1234)
+    return generate_with(
+        model,
+        prompt,
+        new_tokens,
+        lambda logits: chosen(logits, strategy, k, p, temperature),
+        context,
+    )
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_greedy_takes_the_likeliest_each_time"],
+    hint="The model sees the prompt alone each time, and never what was generated.",
+)
+def generate_from_the_prompt_alone(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    tokens = prompt
+    with torch.no_grad():
+        for _ in range(new_tokens):
+            logits = model(prompt[-context:][None])[0, -1]
+            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
+    return tokens

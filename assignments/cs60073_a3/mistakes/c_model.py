@@ -1,0 +1,355 @@
+"""Mistakes in c.1.4 and c.1.5: the blocks, the model, its beginning, and the loss."""
+
+# ruff: noqa: F821
+# Names such as Block are those of the file that an entry is grafted onto.
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from grader.audit import mistake
+
+
+def make_parts(block, width=768, between=nn.GELU, bias=True):
+    nn.Module.__init__(block)
+    block.norm1 = nn.LayerNorm(D_MODEL)
+    block.attention = SelfAttention()
+    block.norm2 = nn.LayerNorm(D_MODEL)
+    block.feed_forward = nn.Sequential(
+        nn.Linear(D_MODEL, width, bias=bias), between(), nn.Linear(width, D_MODEL)
+    )
+
+
+def make_model(model, vocab_size, blocks=2, norm=True):
+    nn.Module.__init__(model)
+    model.embedding = nn.Embedding(vocab_size, D_MODEL)
+    model.blocks = nn.ModuleList([Block() for _ in range(blocks)])
+    model.final_norm = nn.LayerNorm(D_MODEL) if norm else nn.Identity()
+    model.head = nn.Linear(D_MODEL, vocab_size)
+    initialise(model)
+
+
+@mistake(
+    "language_model.Block.__init__",
+    fails=["test_model_has_the_parameters_that_are_asked_for"],
+    hint="The feed-forward network is half as wide as the assignment says: 192 to 768 and back.",
+)
+def block_with_a_narrow_network(self):
+    make_parts(self, width=384)
+
+
+@mistake(
+    "language_model.Block.__init__",
+    fails=["test_feed_forward_is_gelu_between_two_layers"],
+    hint="There is a ReLU between the two layers; the assignment has a GELU.",
+)
+def block_with_relu(self):
+    make_parts(self, between=nn.ReLU)
+
+
+@mistake(
+    "language_model.Block.__init__",
+    fails=["test_parameters_have_the_right_shapes"],
+    hint="One linear layer of the feed-forward network has no bias.",
+)
+def block_without_a_bias(self):
+    make_parts(self, bias=False)
+
+
+@mistake(
+    "language_model.Block.__init__",
+    fails=["test_feed_forward_is_gelu_between_two_layers"],
+    hint="There is no nonlinearity between the two layers, which then make a single one.",
+)
+def block_without_a_nonlinearity(self):
+    make_parts(self, between=nn.Identity)
+
+
+@mistake(
+    "language_model.Block.forward",
+    fails=["test_block_adds_before_it_goes_on_and_norms_first"],
+    hint="This is the post-norm order: the norm comes after the sum. Here each part gets its "
+    "normed input, and nothing is normed on the way past it.",
+)
+def block_with_the_norm_afterwards(self, x):
+    x = self.norm1(x + self.attention(x))
+    return self.norm2(x + self.feed_forward(x))
+
+
+@mistake(
+    "language_model.Block.forward",
+    fails=["test_block_adds_before_it_goes_on_and_norms_first"],
+    hint="What came in is not added after the feed-forward network.",
+)
+def block_with_one_residual(self, x):
+    x = x + self.attention(self.norm1(x))
+    return self.feed_forward(self.norm2(x))
+
+
+@mistake(
+    "language_model.Block.forward",
+    fails=["test_block_adds_before_it_goes_on_and_norms_first"],
+    hint="There is no residual at all: nothing is added to what came in.",
+)
+def block_without_residuals(self, x):
+    return self.feed_forward(self.norm2(self.attention(self.norm1(x))))
+
+
+@mistake(
+    "language_model.Block.forward",
+    fails=["test_block_adds_before_it_goes_on_and_norms_first"],
+    hint="The normed input is added, not the input itself.",
+)
+def block_that_adds_what_was_normed(self, x):
+    y = self.norm1(x)
+    y = y + self.attention(y)
+    z = self.norm2(y)
+    return z + self.feed_forward(z)
+
+
+@mistake(
+    "language_model.Block.forward",
+    fails=["test_block_adds_before_it_goes_on_and_norms_first"],
+    hint="Both parts get the same input. The feed-forward network comes after attention, and sees "
+    "what it added.",
+)
+def block_with_parallel_parts(self, x):
+    return x + self.attention(self.norm1(x)) + self.feed_forward(self.norm2(x))
+
+
+@mistake(
+    "language_model.Block.forward",
+    fails=["test_block_adds_before_it_goes_on_and_norms_first"],
+    hint="norm1 is used twice, and norm2 never.",
+)
+def block_with_one_norm_twice(self, x):
+    x = x + self.attention(self.norm1(x))
+    return x + self.feed_forward(self.norm1(x))
+
+
+@mistake(
+    "language_model.Block.forward",
+    fails=["test_block_adds_before_it_goes_on_and_norms_first"],
+    hint="The result is right, but it is added to the input in place, which changes the caller's "
+    "tensor.",
+)
+def block_that_adds_in_place(self, x):
+    x += self.attention(self.norm1(x))
+    return x + self.feed_forward(self.norm2(x))
+
+
+@mistake(
+    "language_model.initialise",
+    fails=["test_linear_layers_begin_with_xaviers_distribution"],
+    hint="The layers keep torch's own beginning, which is Kaiming's distribution with another "
+    "bound.",
+)
+def initialise_nothing(model):
+    return None
+
+
+@mistake(
+    "language_model.initialise",
+    fails=["test_linear_layers_begin_with_xaviers_distribution"],
+    hint="This is Xavier's normal distribution; the uniform one is asked for.",
+)
+def initialise_with_normals(model):
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_normal_(module.weight)
+
+
+@mistake(
+    "language_model.initialise",
+    fails=["test_linear_layers_begin_with_xaviers_distribution"],
+    hint="Only the head is drawn: the layers inside the blocks are missed. `model.modules()` finds "
+    "them at any depth.",
+)
+def initialise_the_outermost_layers(model):
+    for module in model.children():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+
+
+@mistake(
+    "language_model.initialise",
+    fails=["test_linear_layers_begin_with_xaviers_distribution"],
+    hint="The gain is that for ReLU. Xavier's distribution has gain 1 unless something else is "
+    "said.",
+)
+def initialise_with_a_gain(model):
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight, gain=nn.init.calculate_gain("relu"))
+
+
+@mistake(
+    "language_model.TinyTransformer.__init__",
+    fails=["test_model_has_the_parameters_that_are_asked_for"],
+    hint="There are three blocks; the assignment has two.",
+)
+def model_of_three_blocks(self, vocab_size):
+    make_model(self, vocab_size, blocks=3)
+
+
+@mistake(
+    "language_model.TinyTransformer.__init__",
+    fails=["test_model_has_the_parameters_that_are_asked_for"],
+    hint="Positions are learned here. The assignment has sinusoidal ones, which are no parameters.",
+)
+def model_with_learned_positions(self, vocab_size):
+    make_model(self, vocab_size)
+    self.positions = nn.Embedding(CONTEXT, D_MODEL)
+
+
+@mistake(
+    "language_model.TinyTransformer.__init__",
+    fails=["test_model_has_the_parameters_that_are_asked_for"],
+    hint="The two blocks are one and the same object, so that they share their weights.",
+)
+def model_with_one_block_twice(self, vocab_size):
+    make_model(self, vocab_size)
+    self.blocks = nn.ModuleList([self.blocks[0]] * 2)
+
+
+@mistake(
+    "language_model.TinyTransformer.__init__",
+    fails=["test_parameters_have_the_right_shapes"],
+    hint="The head shares its weight with the embedding. The assignment has a layer of its own.",
+)
+def model_with_a_tied_head(self, vocab_size):
+    make_model(self, vocab_size)
+    self.head.weight = self.embedding.weight
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="Positions are missing: the model cannot tell the order of what it attends to.",
+)
+def model_without_positions(self, tokens):
+    x = self.embedding(tokens)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.final_norm(x))
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="Only the first block is used.",
+)
+def model_with_one_block_used(self, tokens):
+    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], D_MODEL)
+    return self.head(self.final_norm(self.blocks[0](x)))
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="These are probabilities. Logits are asked for: the loss takes the softmax itself.",
+)
+def model_with_a_softmax(self, tokens):
+    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], D_MODEL)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.final_norm(x)).softmax(dim=-1)
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="The positions are counted over the batch: each text gets one row of the table for all "
+    "its places.",
+)
+def model_with_positions_along_the_batch(self, tokens):
+    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[0], D_MODEL)[:, None]
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.final_norm(x))
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="Positions are added again before every block. They are added once, to the embedding.",
+)
+def model_with_positions_in_every_block(self, tokens):
+    x = self.embedding(tokens)
+    for block in self.blocks:
+        x = block(x + sinusoidal_positions(tokens.shape[1], D_MODEL))
+    return self.head(self.final_norm(x))
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="Only the logits of the last place come back. For training each place predicts its next "
+    "token: (B, T, V).",
+)
+def model_of_the_last_place(self, tokens):
+    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], D_MODEL)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.final_norm(x))[:, -1:]
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_is_the_mean_of_the_negative_log_likelihood"],
+    hint="The targets are shifted once more. `make_blocks` has shifted them already: this predicts "
+    "the token after the next.",
+)
+def loss_with_a_second_shift(logits, targets):
+    if logits.shape[1] == 1:
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), targets[:, 1:].flatten())
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_is_the_mean_of_the_negative_log_likelihood"],
+    hint="The log-likelihoods are added up. The mean is asked for, so that the loss does not grow "
+    "with the batch.",
+)
+def loss_as_a_sum(logits, targets):
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_is_the_mean_of_the_negative_log_likelihood"],
+    hint="There is a softmax before the cross-entropy, which takes one itself.",
+)
+def loss_with_two_softmaxes(logits, targets):
+    return F.cross_entropy(logits.softmax(-1).flatten(0, 1), targets.flatten())
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_is_the_mean_of_the_negative_log_likelihood"],
+    hint="This is in bits. The loss is in nats: natural logarithms.",
+)
+def loss_in_bits(logits, targets):
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten()) / 0.6931471805599453
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_survives_large_logits"],
+    hint="The logarithm of a softmax that has underflowed is minus infinity. log_softmax computes "
+    "the two together.",
+)
+def loss_with_log_of_softmax(logits, targets):
+    chosen = logits.softmax(-1).gather(-1, targets[..., None])
+    return -torch.log(chosen).mean()
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_can_be_trained_through"],
+    hint="The logits are detached, so that nothing is learned.",
+)
+def loss_of_detached_logits(logits, targets):
+    loss = F.cross_entropy(logits.detach().flatten(0, 1), targets.flatten())
+    return loss + 0 * logits.sum()

@@ -1,0 +1,93 @@
+"""Right rejection sampling in other styles and readings."""
+
+import numpy as np
+import torch
+from scipy import optimize
+from scipy.stats import multivariate_normal, norm
+
+from grader.catalogue import variant
+
+
+@variant("sampling.proposal_log_density", because="scipy, as a product of two densities")
+def proposal_by_scipy(x, sigma):
+    return norm.logpdf(x, scale=sigma).sum(axis=1)
+
+
+@variant("sampling.proposal_log_density", because="the density first, its logarithm second")
+def proposal_as_a_density(x, sigma):
+    return np.log(multivariate_normal(np.zeros(2), sigma**2 * np.eye(2)).pdf(x))
+
+
+@variant("sampling.draw_proposal", because="NumPy's global source instead of rng")
+def draws_from_the_global_source(n, sigma, rng):
+    return np.random.multivariate_normal([0.0, 0.0], sigma**2 * np.eye(2), size=n)
+
+
+@variant("sampling.draw_proposal", because="torch's source")
+def draws_from_torch(n, sigma, rng):
+    return (sigma * torch.randn(n, 2, dtype=torch.float64)).numpy()
+
+
+@variant("sampling.rejection_sampling", because="one point at a time, up to the n-th acceptance")
+def rejection_one_at_a_time(log_p, log_q, draw_q, c, n, rng):
+    kept, attempts = [], 0
+    while len(kept) < n:
+        x = draw_q(1, rng)
+        attempts += 1
+        if rng.uniform() <= np.exp(log_p(x) - log_q(x)).item() / c:
+            kept.append(x[0])
+    return np.array(kept), len(kept) / attempts
+
+
+@variant("sampling.rejection_sampling", because="whole batches, all that they gave counted")
+def rejection_in_whole_batches(log_p, log_q, draw_q, c, n, rng):
+    kept, accepted, attempts = [], 0, 0
+    while accepted < n:
+        x = draw_q(5000, rng)
+        u = np.random.rand(len(x))
+        good = u * c * np.exp(log_q(x)) < np.exp(log_p(x))
+        kept.extend(x[good])
+        accepted += int(good.sum())
+        attempts += len(x)
+    return np.array(kept[:n]), accepted / attempts
+
+
+@variant("sampling.rejection_sampling", because="logarithms throughout, one large batch at first")
+def rejection_in_logarithms(log_p, log_q, draw_q, c, n, rng):
+    pool, accepted, attempts = np.empty((0, 2)), 0, 0
+    size = int(n * c) + 1
+    while accepted < n:
+        x = draw_q(size, rng)
+        keep = np.log(rng.random(size)) <= log_p(x) - log_q(x) - np.log(c)
+        pool = np.vstack([pool, x[keep]])
+        accepted, attempts = len(pool), attempts + size
+    return pool[:n], accepted / attempts
+
+
+@variant("sampling.envelope_constant", because="the mesh of the plots is fine enough")
+def envelope_on_a_mesh(log_p, log_q, half_width=6.0):
+    axis = np.linspace(-half_width, half_width, 200)
+    x, y = np.meshgrid(axis, axis)
+    points = np.column_stack([x.ravel(), y.ravel()])
+    return np.max(np.exp(log_p(points)) / np.exp(log_q(points)))
+
+
+@variant("sampling.envelope_constant", because="an optimiser from several starts")
+def envelope_by_an_optimiser(log_p, log_q, half_width=6.0):
+    def negative(x):
+        return float(log_q(x[None])[0] - log_p(x[None])[0])
+
+    axis = np.linspace(-half_width, half_width, 9)
+    bounds = [(-half_width, half_width)] * 2
+    found = [
+        optimize.minimize(negative, np.array([a, b]), bounds=bounds).fun for a in axis for b in axis
+    ]
+    return float(np.exp(-min(found)))
+
+
+@variant("sampling.is_envelope", because="p <= c q is looked at on a mesh")
+def envelope_seen_on_a_mesh(log_p, log_q, c, half_width=6.0):
+    axis = np.linspace(-half_width, half_width, 200)
+    x, y = np.meshgrid(axis, axis)
+    points = np.column_stack([x.ravel(), y.ravel()])
+    return np.all(np.exp(log_p(points)) <= c * np.exp(log_q(points)))

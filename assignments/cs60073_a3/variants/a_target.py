@@ -1,0 +1,56 @@
+"""Right densities and meshes in other styles."""
+
+import math
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from grader.catalogue import variant
+
+
+@variant("sampling.mixture_log_density", because="scipy's density and its log-sum-exp")
+def density_by_scipy(x, weights, means, covariances):
+    terms = [multivariate_normal.logpdf(x, m, s) for m, s in zip(means, covariances, strict=True)]
+    return logsumexp(np.reshape(terms, (len(weights), -1)).T, b=weights, axis=1)
+
+
+@variant("sampling.mixture_log_density", because="torch in double precision")
+def density_by_torch(x, weights, means, covariances):
+    weights, means, covariances = (torch.as_tensor(a) for a in (weights, means, covariances))
+    mixture = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(probs=weights),
+        torch.distributions.MultivariateNormal(means, covariance_matrix=covariances),
+    )
+    return mixture.log_prob(torch.as_tensor(x)).numpy()
+
+
+@variant("sampling.mixture_log_density", because="a loop over the points, with the plain inverse")
+def density_point_by_point(x, weights, means, covariances):
+    values = []
+    for point in x:
+        terms = []
+        for w, m, s in zip(weights, means, covariances, strict=True):
+            d = point - m
+            log_n = -0.5 * d @ np.linalg.inv(s) @ d - 0.5 * np.log(np.linalg.det(s))
+            terms.append(math.log(w) + log_n - len(m) / 2 * math.log(2 * math.pi))
+        top = max(terms)
+        values.append(top + math.log(sum(math.exp(t - top) for t in terms)))
+    return np.array(values)
+
+
+@variant("sampling.mesh_density", because="the other indexing: x changes along the first axis")
+def mesh_with_matrix_indexing(log_density, half_width=6.0, resolution=200):
+    axis = np.linspace(-half_width, half_width, resolution)
+    x, y = np.meshgrid(axis, axis, indexing="ij")
+    return x, y, np.exp(log_density(np.stack([x, y], axis=-1).reshape(-1, 2))).reshape(x.shape)
+
+
+@variant("sampling.mesh_density", because="mgrid, row by row, as a list of three")
+def mesh_row_by_row(log_density, half_width=6.0, resolution=200):
+    y, x = np.mgrid[
+        -half_width : half_width : resolution * 1j, -half_width : half_width : resolution * 1j
+    ]
+    rows = [np.exp(log_density(np.column_stack([a, b]))) for a, b in zip(x, y, strict=True)]
+    return [x, y, np.array(rows)]

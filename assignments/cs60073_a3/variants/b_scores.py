@@ -1,0 +1,120 @@
+"""Right answers to b.5 in other styles."""
+
+# ruff: noqa: F821
+# Classifier and its neighbours are those of the file that an entry is grafted onto.
+
+import numpy as np
+import scipy.linalg
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from grader.catalogue import variant
+
+
+@variant("image_models.Classifier", because="layers by name, functional pooling")
+class ClassifierOfNamedLayers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 32, 3, 1, 1), nn.Conv2d(32, 64, 3, 1, 1)
+        self.fc1, self.fc2 = nn.Linear(3136, 128), nn.Linear(128, 10)
+
+    def features(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        return F.relu(self.fc1(x.view(-1, 7 * 7 * 64)))
+
+    def forward(self, x):
+        return self.fc2(self.features(x))
+
+    def probabilities(self, x):
+        return F.softmax(self(x), dim=-1)
+
+
+@variant(
+    "image_models.Classifier", because="pooling before ReLU: both grow, so their order is free"
+)
+class ClassifierThatPoolsFirst(Classifier):
+    def __init__(self):
+        super().__init__()
+        for first in (1, 4):
+            self.body[first], self.body[first + 1] = self.body[first + 1], self.body[first]
+
+
+@variant("image_models.classifier_loss", because="log-softmax and the labels' places")
+def classifier_loss_by_places(output, labels):
+    return -torch.log_softmax(output, 1).gather(1, labels.long()[:, None]).mean()
+
+
+@variant("image_models.classifier_loss", because="the class of torch")
+def classifier_loss_by_the_class(output, labels):
+    return nn.CrossEntropyLoss()(output, labels)
+
+
+@variant(
+    "image_models.inception_score", because="NumPy, consecutive parts, a small number in the log"
+)
+def score_by_numpy(preds, splits=10):
+    preds = np.asarray(preds)
+    n = preds.shape[0]
+    scores = []
+    for k in range(splits):
+        part = preds[k * (n // splits) : (k + 1) * (n // splits), :]
+        py = np.mean(part, axis=0)
+        kl = part * (np.log(part + 1e-10) - np.log(np.expand_dims(py, 0) + 1e-10))
+        scores.append(np.exp(np.mean(np.sum(kl, 1))))
+    return np.mean(scores), np.std(scores)
+
+
+@variant("image_models.inception_score", because="random parts, deviation with n - 1, tensors")
+def score_of_random_parts(probabilities, splits=10):
+    order = torch.randperm(len(probabilities))
+    scores = []
+    for part in torch.tensor_split(probabilities[order], splits):
+        log_ratio = torch.log(part.clamp_min(1e-12)) - torch.log(part.mean(0).clamp_min(1e-12))
+        scores.append(torch.exp((part * log_ratio).sum(1).mean()))
+    scores = torch.stack(scores)
+    return scores.mean(), scores.std() if splits > 1 else torch.tensor(0.0)
+
+
+@variant("image_models.feature_statistics", because="tensors, and division by N")
+def statistics_by_torch(features):
+    features = features.double()
+    return features.mean(0), torch.cov(features.T, correction=0)
+
+
+@variant("image_models.feature_statistics", because="the deviations' product written out")
+def statistics_written_out(features):
+    x = np.asarray(features, dtype=np.float64)
+    mu = x.mean(axis=0)
+    return mu, (x - mu).T @ (x - mu) / (len(x) - 1)
+
+
+@variant("image_models.frechet_distance", because="scipy's root with a small offset, its real part")
+def distance_by_sqrtm(mu1, sigma1, mu2, sigma2):
+    diff = mu1 - mu2
+    covmean = scipy.linalg.sqrtm(sigma1.dot(sigma2))
+    if not np.isfinite(covmean).all():
+        offset = np.eye(sigma1.shape[0]) * 1e-6
+        covmean = scipy.linalg.sqrtm((sigma1 + offset).dot(sigma2 + offset))
+    if np.iscomplexobj(covmean):
+        covmean = covmean.real
+    return diff.dot(diff) + np.trace(sigma1) + np.trace(sigma2) - 2 * np.trace(covmean)
+
+
+@variant("image_models.frechet_distance", because="eigenvalues of the product itself, as tensors")
+def distance_by_eigenvalues(mu_r, sigma_r, mu_g, sigma_g):
+    mu_r, sigma_r, mu_g, sigma_g = (torch.as_tensor(m) for m in (mu_r, sigma_r, mu_g, sigma_g))
+    values = torch.linalg.eigvals(sigma_r @ sigma_g).real.clamp(min=0)
+    spread = torch.trace(sigma_r) + torch.trace(sigma_g)
+    return torch.sum((mu_r - mu_g) ** 2) + spread - 2 * values.sqrt().sum()
+
+
+@variant("image_models.frechet_distance", because="singular values of the product of two roots")
+def distance_by_the_nuclear_norm(mu_r, sigma_r, mu_g, sigma_g):
+    roots = []
+    for sigma in (sigma_r, sigma_g):
+        values, vectors = np.linalg.eigh(sigma)
+        roots.append(vectors @ np.diag(np.sqrt(np.maximum(values, 0))) @ vectors.T)
+    inner = np.linalg.svd(roots[0] @ roots[1], compute_uv=False).sum()
+    return ((mu_r - mu_g) ** 2).sum() + np.trace(sigma_r + sigma_g) - 2 * inner

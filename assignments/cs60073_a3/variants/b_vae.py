@@ -1,0 +1,144 @@
+"""Right answers to b.1 and b.2 in other styles."""
+
+# ruff: noqa: F821
+# VAE and its neighbours are those of the file that an entry is grafted onto.
+
+import numpy as np
+import torch
+import torch.distributions as D
+import torch.nn.functional as F
+from torch import nn
+
+from grader.catalogue import variant
+
+
+@variant("image_models.VAE", because="layers by name, decoder first, functional activations")
+class VaeOfNamedLayers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc4, self.fc5, self.fc6 = nn.Linear(16, 256), nn.Linear(256, 512), nn.Linear(512, 784)
+        self.fc1, self.fc2 = nn.Linear(784, 512), nn.Linear(512, 256)
+        self.fc_logvar, self.fc_mu = nn.Linear(256, 16), nn.Linear(256, 16)
+
+    def encode(self, x):
+        h = F.relu(self.fc2(F.relu(self.fc1(x.view(-1, 784)))))
+        return self.fc_mu(h), self.fc_logvar(h)
+
+    def decode(self, z):
+        return torch.sigmoid(self.fc6(F.relu(self.fc5(F.relu(self.fc4(z))))))
+
+    def reparameterize(self, mu, logvar):
+        return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(self.reparameterize(mu, logvar)), mu, logvar
+
+
+@variant(
+    "image_models.VAE", because="one layer of 32 cut in two holds the same numbers as two of 16"
+)
+class VaeWithJoinedHeads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 32)
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784)
+        )
+
+    def encode(self, x):
+        return self.encoder(x).chunk(2, dim=1)
+
+    def decode(self, z):
+        return torch.sigmoid(self.decoder(z))
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(reparameterise(mu, logvar)), mu, logvar
+
+
+@variant("image_models.reparameterise", because="rsample of a normal distribution")
+def draw_by_rsample(mu, logvar):
+    return D.Normal(mu, torch.exp(logvar / 2)).rsample()
+
+
+@variant(
+    "image_models.reparameterise", because="the standard deviation as the root of the variance"
+)
+def draw_with_a_root(mu, logvar):
+    return torch.addcmul(mu, torch.sqrt(torch.exp(logvar)), torch.randn(mu.size()))
+
+
+@variant("image_models.reparameterise", because="NumPy's noise")
+def draw_of_numpys_noise(mu, logvar):
+    eps = torch.from_numpy(np.random.standard_normal(tuple(mu.shape))).to(mu)
+    return mu + eps * (0.5 * logvar).exp()
+
+
+@variant("image_models.vae_loss", because="torch's sum over everything, divided by the batch")
+def loss_by_sums(recon_x, x, mu, logvar):
+    bce = F.binary_cross_entropy(recon_x, x, reduction="sum") / x.size(0)
+    kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp()) / x.size(0)
+    return bce + kld, bce, kld
+
+
+@variant("image_models.vae_loss", because="distributions and a clamp that keeps 0 and 1 away")
+def loss_by_distributions(p, x, mu, logvar):
+    p = p.clamp(1e-7, 1 - 1e-7)
+    bce = -(x * torch.log(p) + (1 - x) * torch.log1p(-p)).sum(-1).mean()
+    prior = D.Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    kl = D.kl_divergence(D.Normal(mu, (logvar / 2).exp()), prior).sum(-1).mean()
+    return bce + kl, bce, kl
+
+
+@variant("image_models.vae_step", because="gradients are cleared first, numbers by float()")
+def step_cleared_first(model, optimizer, x):
+    model.train()
+    optimizer.zero_grad(set_to_none=True)
+    recon, mu, logvar = model(x.view(x.size(0), -1))
+    loss, bce, kl = vae_loss(recon, x, mu, logvar)
+    loss.backward()
+    optimizer.step()
+    return float(loss), float(bce), float(kl)
+
+
+@variant(
+    "image_models.vae_step", because="the loss written out; detached tensors; cleared at the end"
+)
+def step_written_out(model, optimizer, x):
+    for p in model.parameters():
+        p.grad = None
+    recon, mu, logvar = model(x)
+    bce = F.binary_cross_entropy(recon, x, reduction="sum") / len(x)
+    kl = -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum() / len(x)
+    (bce + kl).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return (bce + kl).detach(), bce.detach(), kl.detach()
+
+
+@variant("image_models.reconstruct", because="the model's own forward pass, with a draw")
+def reconstruction_of_a_draw(model, x):
+    model.eval()
+    with torch.no_grad():
+        return model(x)[0]
+
+
+@variant("image_models.reconstruct", because="encode, draw, decode, and detach")
+def reconstruction_detached(model, x):
+    mu, logvar = model.encode(x)
+    return model.decode(mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)).detach()
+
+
+@variant("image_models.generate_images", because="a decorator, and the draw by torch.distributions")
+def samples_by_distributions(model, n):
+    with torch.inference_mode():
+        return model.decode(D.Normal(0.0, 1.0).sample((n, 16))).clone()
+
+
+@variant("image_models.generate_images", because="image by image")
+def samples_one_by_one(model, n):
+    model.eval()
+    return torch.cat([model.decode(torch.randn(1, 16)).detach() for _ in range(n)])

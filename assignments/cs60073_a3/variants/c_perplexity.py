@@ -1,0 +1,79 @@
+"""Right ways to write c.2: perplexity and the n-gram baselines."""
+
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from grader.audit import variant
+
+
+@variant("language_model.perplexity", because="One block after the other, in a tensor.")
+def perplexity_block_by_block(model, tokens, context=128):
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for start in range(0, len(tokens) - 1, context):
+            x = tokens[start : start + context]
+            y = tokens[start + 1 : start + 1 + context]
+            logits = model(x[: len(y)].unsqueeze(0))
+            total += F.cross_entropy(logits[0], y, reduction="sum")
+            count += len(y)
+    return torch.exp(total / count)
+
+
+@variant(
+    "language_model.perplexity",
+    because="Full blocks alone, unless there is none: what is left at the end is not predicted.",
+)
+def perplexity_of_full_blocks(model, tokens, context=128):
+    context = min(context, len(tokens) - 1)
+    whole = (len(tokens) - 1) // context * context
+    x, y = tokens[:whole].view(-1, context), tokens[1 : whole + 1].view(-1, context)
+    nats = []
+    with torch.inference_mode():
+        for a, b in zip(x.split(8), y.split(8), strict=True):
+            nats.append(F.cross_entropy(model(a).transpose(1, 2), b, reduction="none"))
+    return float(torch.exp(torch.cat(nats).double().mean()))
+
+
+@variant(
+    "language_model.perplexity",
+    because="A block holds inputs and targets, and so predicts one token less than it has.",
+)
+def perplexity_within_blocks(model, tokens, context=128):
+    nats = []
+    with torch.no_grad():
+        for block in tokens.split(context):
+            if len(block) > 1:
+                logp = model(block[None, :-1]).log_softmax(dim=-1)
+                nats.append(-logp[0, torch.arange(len(block) - 1), block[1:]])
+    return np.exp(torch.cat(nats).mean().item())
+
+
+@variant("language_model.ngram_probabilities", because="A loop and a Counter.")
+def ngram_by_counter(train, history, n, vocab_size, alpha=0.1):
+    text = train.tolist()
+    h = history.tolist()[-(n - 1) :] if n > 1 else []
+    counts = Counter()
+    for i in range(n - 1, len(text)):
+        if text[i - n + 1 : i] == h:
+            counts[text[i]] += 1
+    total = sum(counts.values())
+    return torch.tensor(
+        [(counts[c] + alpha) / (total + alpha * vocab_size) for c in range(vocab_size)]
+    )
+
+
+@variant("language_model.ngram_perplexity", because="Tables in dictionaries, one token at a time.")
+def ngram_perplexity_by_dictionaries(train, held_out, n, vocab_size, alpha=0.1):
+    table = defaultdict(Counter)
+    text, other = train.tolist(), held_out.tolist()
+    for i in range(n - 1, len(text)):
+        table[tuple(text[i - n + 1 : i])][text[i]] += 1
+    loss = 0.0
+    for i in range(n - 1, len(other)):
+        row = table.get(tuple(other[i - n + 1 : i]), Counter())
+        loss -= math.log((row[other[i]] + alpha) / (sum(row.values()) + alpha * vocab_size))
+    return math.exp(loss / (len(other) - n + 1))

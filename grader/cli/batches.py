@@ -1,0 +1,165 @@
+"""One batch, from what was asked for to the results in its store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.assignment import Assignment, AssignmentError
+from grader.batch import engine
+from grader.batch.course import Keeper, Runs, run_jobs, run_task
+from grader.batch.shipment import shipped
+from grader.batch.task import Job, RunJob, Task
+from grader.cli.app import errors, stop
+from grader.cli.progress import ProgressDisplay
+from grader.data import DataError, data_root
+from grader.intake import Candidate
+from grader.results import Result
+from grader.store import Store, StoreError, shards
+from grader.store.shards import Shard
+from grader.wall import isolation as walls
+from grader.wall.errors import WallError
+
+Tell = Callable[[engine.Progress], None]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be graded, where to, and how.
+
+    Attributes:
+        candidates: the whole class, also where a shard grades a share of it.
+        out: the output folder; that of a shard lies in it.
+        jobs: slots at a time; 0: one for each processor, or all that the cluster has.
+        again: grade even what is graded.
+        only_runs: ids of runs; none: all of them.
+        shard: the share to grade; None: everything.
+        scheduler: address of a Dask scheduler; None: slots on this machine.
+    """
+
+    assignment: Assignment
+    candidates: Sequence[Candidate]
+    out: Path
+    jobs: int = 0
+    isolation: walls.Choice = "auto"
+    secret: str | None = None
+    again: bool = False
+    runs: Runs = "none"
+    only_runs: Sequence[str] = ()
+    data: Path | None = None
+    shard: Shard | None = None
+    scheduler: str | None = None
+
+    @property
+    def mine(self) -> list[Candidate]:
+        """The submissions that this batch grades."""
+        return [c for c in self.candidates if self.shard is None or self.shard.owns(c.id)]
+
+    @property
+    def folder(self) -> Path:
+        """Where its store lies."""
+        return self.out if self.shard is None else self.shard.folder(self.out)
+
+
+def grade_batch(batch: Batch) -> list[Result]:
+    """Grade what is left to grade; every result in the store. Ends the program on what forbids it.
+
+    A folder in which shards have settled a secret is graded with that one.
+    """
+    try:
+        if batch.scheduler is None:
+            walls.choose(batch.isolation)  # before a store is made; workers look for themselves
+        if batch.isolation == "none":
+            errors.print(
+                "No wall: student code can read and change whatever you can.", style="bold red"
+            )
+        if batch.shard is None:
+            secret = batch.secret or shards.settled(batch.out)
+        else:
+            secret = shards.agree(batch.out, batch.secret)
+        with Store(batch.folder, batch.assignment, secret) as store:
+            if batch.shard is not None:
+                seen = {c.id: "/".join((c.path.name, *c.members)) for c in batch.candidates}
+                shards.begin(store, batch.shard, seen)
+            _grade(batch, store)
+            if batch.shard is not None:
+                shards.complete(store)
+            return store.results()
+    except (StoreError, WallError, DataError, AssignmentError, engine.BatchError) as error:
+        stop(str(error))
+
+
+def _grade(batch: Batch, store: Store) -> None:
+    assignment, mine = batch.assignment, batch.mine
+    todo = mine if batch.again else engine.remaining(store, assignment, mine)
+    kept = len(mine) - len(todo)
+    if kept:
+        errors.print(f"{kept} of {len(mine)} are graded already and stay as they are.")
+    units = [Job(candidate, store.secret) for candidate in todo]
+    # A submission that is graded anew has its runs looked at anew: those that are still valid are
+    # found in the cache.
+    forgotten = {candidate.id for candidate in todo}
+    trainings = run_jobs(store, assignment, mine, batch.runs, batch.only_runs, forgotten)
+    work: list[Job | RunJob] = [*units, *trainings]
+    if not work:
+        return
+    keeper = Keeper(store, assignment, trainings)
+    with ProgressDisplay() as tell:
+        if batch.scheduler is None:
+            _grade_here(batch, store.secret, work, keeper, tell, kept)
+        else:
+            _grade_there(batch, batch.scheduler, store.secret, work, keeper, tell, kept)
+
+
+def _grade_here(
+    batch: Batch, secret: str, work: list[Job | RunJob], keeper: Keeper, tell: Tell, kept: int
+) -> None:
+    assignment = batch.assignment
+    root = None if batch.runs == "none" else data_root(batch.data)
+    training = run_task(assignment, batch.runs, batch.folder, root, batch.only_runs)
+    wall = walls.choose(batch.isolation)
+    engine.grade_all(
+        Task(assignment.folder, assignment.reference, wall, secret, runs=training),
+        work,
+        jobs=batch.jobs or len(os.sched_getaffinity(0)),
+        save=keeper.keep,
+        save_run=keeper.keep_run,
+        tell=tell,
+        kept=kept,
+    )
+
+
+def _grade_there(
+    batch: Batch,
+    scheduler: str,
+    secret: str,
+    work: list[Job | RunJob],
+    keeper: Keeper,
+    tell: Tell,
+    kept: int,
+) -> None:
+    from grader.batch.cluster import grade_on_cluster
+
+    root = None if batch.runs == "none" else data_root(batch.data)
+    with shipped(
+        batch.assignment,
+        secret,
+        batch.isolation,
+        out=batch.folder,
+        data=root,
+        runs=batch.runs,
+        only=batch.only_runs,
+    ) as shipment:
+        grade_on_cluster(
+            shipment,
+            batch.assignment,
+            work,
+            scheduler=scheduler,
+            jobs=batch.jobs,
+            save=keeper.keep,
+            save_run=keeper.keep_run,
+            tell=tell,
+            kept=kept,
+        )

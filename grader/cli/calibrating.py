@@ -1,0 +1,92 @@
+"""`grader calibrate`: what the reference reaches becomes the yardstick."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from grader.assignment import AssignmentError, ProfileName
+from grader.batch import engine
+from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
+from grader.cli.grading import IsolationOption, JobsOption
+from grader.cli.progress import ProgressDisplay
+from grader.data import DataError, cache_folder, data_root
+from grader.runs.calibrate import FEWEST_SEEDS, CalibrationError, calibrate
+from grader.runs.thresholds import Calibrated, Cost, read_thresholds, write_thresholds
+from grader.wall import isolation
+from grader.wall.errors import WallError
+from grader.wall.isolation import Choice
+
+
+@app.command("calibrate")
+def calibrate_(
+    name: Annotated[str, typer.Argument(help="Name of the assignment.")],
+    profile: Annotated[ProfileName, typer.Option(help="The size of the runs.")],
+    seeds: Annotated[int, typer.Option(min=FEWEST_SEEDS, help="Trainings of each case.")] = 3,
+    run: Annotated[
+        list[str] | None, typer.Option(help="This run alone, by its id; may be repeated.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
+    ] = None,
+    jobs: JobsOption = 0,
+    isolation_: IsolationOption = "auto",
+) -> None:
+    """Run the reference over several seeds, and write what it reaches into thresholds.toml.
+
+    What has been trained is kept in the cache, so that a calibration that was stopped goes on.
+
+    Example: grader calibrate ift6135_a3 --profile smoke --seeds 5
+    """
+    assignment = assignment_or_stop(name)
+    only = runs_or_stop(assignment, run or [])
+    choice: Choice = isolation_
+    try:
+        before = read_thresholds(assignment)
+        with ProgressDisplay() as tell:
+            figures, costs = calibrate(
+                assignment,
+                profile=profile,
+                seeds=seeds,
+                wall=isolation.choose(choice),
+                jobs=jobs or len(os.sched_getaffinity(0)),
+                out=cache_folder() / "calibration" / assignment.name,
+                data=data_root(data),
+                only=only,
+                tell=tell,
+            )
+        after = before.replaced_by(figures, costs)
+        write_thresholds(assignment.thresholds, assignment.name, after)
+    except (
+        AssignmentError,
+        CalibrationError,
+        DataError,
+        WallError,
+        OSError,
+        engine.BatchError,
+    ) as error:
+        stop(str(error))
+    console.print(_table(figures, costs))
+    console.print(f"Written: {assignment.thresholds}", soft_wrap=True, highlight=False)
+
+
+def _table(figures: list[Calibrated], costs: list[Cost]) -> Table:
+    table = Table("run", "case", "measure", title="What the reference reaches")
+    for column in ("mean", "sd", "n", "s"):
+        table.add_column(column, justify="right")
+    seconds = {(c.run, c.case): c.seconds for c in costs}
+    for figure in figures:
+        table.add_row(
+            figure.run,
+            figure.case,
+            figure.measure,
+            f"{figure.mean:.4f}",
+            f"{figure.sd:.4f}",
+            str(figure.n),
+            f"{seconds[figure.run, figure.case]:.0f}",
+        )
+    return table

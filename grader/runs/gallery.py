@@ -1,0 +1,93 @@
+"""What the reference's runs leave, as a page of the docs: pictures, figures and what they cost."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader.assignment import Assignment, ProfileName
+from grader.report import display
+from grader.results import Figure, RunResult
+
+
+def write_gallery(
+    assignment: Assignment,
+    results: Sequence[RunResult],
+    profile: ProfileName,
+    pictures: Path,
+    folder: Path,
+) -> Path:
+    """Write `<name>.md` and a folder of pictures, `<name>/`, into a folder of the docs.
+
+    Args:
+        assignment: whose runs.
+        results: of the reference, one for each case.
+        profile: in which size they were run.
+        pictures: what the results' pictures are relative to.
+        folder: for the page; the pictures of an earlier page are removed.
+
+    Returns:
+        The page.
+    """
+    beside = folder / assignment.name
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    lines = [
+        f"# What the reference of {assignment.name} reaches",
+        "",
+        f"{assignment.about.title}. Written by "
+        f"`grader gallery {assignment.name} --profile {profile}`; every picture is drawn and every "
+        "figure measured by the harness, from what the reference left behind the wall.",
+        "",
+    ]
+    order = {
+        (run.id, case): number
+        for number, (run, case) in enumerate(
+            (run, case)
+            for run in assignment.about.runs
+            for case in run.cases_of(profile)
+            if profile in run.profiles
+        )
+    }
+    done: set[str] = set()
+    for result in sorted(results, key=lambda r: order[r.run, r.case]):
+        if result.run not in done:
+            done.add(result.run)
+            lines += _heading(assignment, result, profile)
+        lines += _case(result, pictures, beside)
+    page = folder / f"{assignment.name}.md"
+    page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return page
+
+
+def _heading(assignment: Assignment, result: RunResult, profile: ProfileName) -> list[str]:
+    run = assignment.run(result.run)
+    size = run.profiles[profile]
+    about = [run.about, f"Smaller than asked: {size.note}." if size.note else ""]
+    return [f"## {run.title}", "", " ".join(text for text in about if text), ""]
+
+
+def _case(result: RunResult, pictures: Path, beside: Path) -> list[str]:
+    lines = [f"### {result.title}", ""] if result.case else []
+    cost = f"{display.count(result.steps, 'step')}, {result.seconds:.0f} s of processor time"
+    data = "; ".join(result.data).rstrip(".") or "none"
+    lines += [f"{cost}; data: {data}.", ""]
+    if result.figures:
+        lines += ["| figure | value | |", "| --- | ---: | --- |"]
+        lines += [_row(figure) for figure in result.figures]
+        lines.append("")
+    for number, picture in enumerate(result.pictures, start=1):
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{result.run}-{result.case}-{number}").strip("-_")
+        shutil.copyfile(pictures / picture.file, beside / f"{stem}.png")
+        text = picture.alternative or picture.title
+        lines += [f"**{picture.title}**", "", f"![{text}]({beside.name}/{stem}.png)", ""]
+    return lines
+
+
+def _row(figure: Figure) -> str:
+    value = "" if figure.value is None else f"{figure.value:.4g}"
+    if figure.standard_error:
+        value += f" ± {figure.standard_error:.2g}"
+    return f"| {figure.title} | {value} {figure.unit} | {figure.note} |".replace("  ", " ")

@@ -1,0 +1,126 @@
+"""`thresholds.toml`: what the reference reaches, written by `grader calibrate` alone."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from grader.assignment import Assignment, AssignmentError, ProfileName
+
+HEAD = """\
+# Written by `grader calibrate {name}`; do not edit. What the reference reaches in each run, over
+# several seeds: mean and standard deviation of each figure, and processor seconds of the training.
+"""
+
+
+class Entry(BaseModel):
+    """A line of the file; see `Calibrated` and `Cost`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    profile: ProfileName
+    run: str
+    case: str
+
+
+class Calibrated(Entry):
+    """What the reference reaches in one measure.
+
+    Attributes:
+        sd: standard deviation over the seeds, with n - 1 in the denominator.
+        n: number of seeds.
+    """
+
+    measure: str
+    mean: float
+    sd: float = Field(ge=0)
+    n: int = Field(ge=2)
+
+
+class Cost(Entry):
+    """What a case of a run costs: mean processor time of its training, in seconds."""
+
+    steps: int
+    seconds: float
+    n: int
+    data: str
+    environment: str
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Thresholds(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    figures: tuple[Calibrated, ...] = ()
+    costs: tuple[Cost, ...] = ()
+
+    def find(self, profile: str, run: str, case: str, measure: str) -> Calibrated | None:
+        """What was found for a figure; None if it has not been calibrated."""
+        wanted = (profile, run, case, measure)
+        for entry in self.figures:
+            if (entry.profile, entry.run, entry.case, entry.measure) == wanted:
+                return entry
+        return None
+
+    def replaced_by(self, figures: Sequence[Calibrated], costs: Sequence[Cost]) -> Thresholds:
+        """These thresholds, with the cases that were calibrated anew in place of the old ones."""
+        anew = {(c.profile, c.run, c.case) for c in costs}
+
+        def old(entry: Entry) -> bool:
+            return (entry.profile, entry.run, entry.case) not in anew
+
+        return Thresholds(
+            figures=_sorted([*filter(old, self.figures), *figures]),
+            costs=_sorted([*filter(old, self.costs), *costs]),
+        )
+
+
+def _sorted(entries: list[E]) -> tuple[E, ...]:
+    return tuple(sorted(entries, key=lambda e: (e.profile, e.run, e.case, repr(e))))
+
+
+def read_thresholds(assignment: Assignment) -> Thresholds:
+    """The thresholds of an assignment; none where it has not been calibrated.
+
+    Raises:
+        AssignmentError: the file is damaged.
+    """
+    path = assignment.thresholds
+    if not path.exists():
+        return Thresholds()
+    try:
+        return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise AssignmentError(
+            f"{path}: cannot be used: {str(error).splitlines()[0]}; "
+            f"`grader calibrate {assignment.name}` writes it again"
+        ) from None
+
+
+def write_thresholds(path: Path, name: str, thresholds: Thresholds) -> None:
+    """Write the file, as a whole or not at all."""
+    lines = [HEAD.format(name=name)]
+    for table, entries in (("figures", thresholds.figures), ("costs", thresholds.costs)):
+        for entry in entries:
+            lines.append(f"[[{table}]]")
+            lines += [f"{key} = {_toml(value)}" for key, value in entry.model_dump().items()]
+            lines.append("")
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("\n".join(lines), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _toml(value: str | float) -> str:
+    if isinstance(value, str):
+        # Names and descriptions of ours: printable, without control characters.
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # Eight digits and not so many decimals: a squared error may well be 1e-7.
+    return repr(float(f"{value:.8g}")) if isinstance(value, float) else str(value)

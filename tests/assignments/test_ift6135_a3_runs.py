@@ -1,0 +1,448 @@
+"""The runs of ift6135_a3: the reference goes through each of them, and what is wrong shows."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import shutil
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from grader.assignment import Assignment
+from grader.batch.slot import given_folder
+from grader.data import DataSet, cached_export, load
+from grader.intake import Candidate, read_submission
+from grader.marks.judging import decide, judge
+from grader.marks.scoring import nothing
+from grader.results import Figure, RunResult
+from grader.runs.artefacts import Artefacts
+from grader.runs.execute import Context, Executor, Measured, Measurement
+from grader.runs.thresholds import Thresholds
+from grader.suite.local import load_file, load_text
+from grader.wall import isolation
+from grader.wall.warm import Warm
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift6135_a3")
+# Sizes with which the whole of profile smoke takes a few seconds.
+TINY = {
+    "steps = 12\n": "steps = 2\n",
+    "steps = 250": "steps = 12",
+    "samples = 20, own_images = 40": "samples = 4, own_images = 6",
+    "steps = 400\n": "steps = 200\n",
+    "samples = 400, features": "samples = 60, features",
+    "feature_steps = 150 ": "feature_steps = 2 ",
+    "steps = 300\n": "steps = 8\n",
+    "resolution = 200": "resolution = 100",
+}
+
+
+@functools.cache
+def data(name: str) -> DataSet:
+    return load(name, embedded=True)
+
+
+@functools.cache
+def runs() -> types.ModuleType:
+    return load_file(REAL.runs, "runs_of_the_test")
+
+
+@functools.cache
+def measures() -> types.ModuleType:
+    return load_file(REAL.measures, "measures_of_the_test")
+
+
+# --- the description ------------------------------------------------------------------------------
+
+
+def test_every_run_and_its_measures_have_their_functions() -> None:
+    for run in REAL.about.runs:
+        assert callable(getattr(runs(), run.id)), run.id
+        for name in run.data:
+            data(name)
+    for measure in REAL.about.measures:
+        assert callable(getattr(measures(), measure.run)), measure.run
+        assert REAL.run(measure.run).profiles.keys() == {"smoke", "cpu", "full"}
+
+
+def test_every_case_is_known_to_the_code_that_runs_it() -> None:
+    assert set(REAL.run("images").cases) == set(runs().IMAGE_CASES)
+    assert len(REAL.run("dirac").cases) == 20
+    assert runs().ALPHA_EMA == measures().ALPHA_EMA
+    for ours, theirs in zip(measures().REGULARIZERS, runs().REGULARIZERS, strict=True):
+        assert ours[0] == theirs[0] and (ours[0] is None or ours[1] == theirs[1])
+
+
+def test_full_is_what_the_assignment_asks_for() -> None:
+    steps = {run.id: run.profiles["full"].steps for run in REAL.about.runs}
+    # 20 epochs of 50,000 images in batches of 64: 782 batches each.
+    assert steps["vae"] == 20 * 782
+    assert (steps["dirac"], steps["images"], steps["flow_from_samples"]) == (5000, 100_000, 20_001)
+    (elbo,) = [m for m in REAL.about.measures if m.name == "validation_elbo"]
+    assert elbo.asked == {"cpu": -102.0, "full": -102.0} and elbo.question == "q1.6"
+
+
+# --- the reference, behind the wall ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+    """The assignment with few steps."""
+    folder = tmp_path_factory.mktemp("tiny") / "ift6135_a3"
+    shutil.copytree(REAL.folder, folder)
+    toml = folder / "assignment.toml"
+    text = toml.read_text()
+    for old, new in TINY.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    toml.write_text(text)
+    return Assignment(folder, REAL.reference)
+
+
+@pytest.fixture(scope="module")
+def executor(tiny: Assignment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    names = {name for run in tiny.about.runs for name in run.data}
+    mounted = {name: cached_export(data(name)) for name in names}
+    root = tmp_path_factory.mktemp("batch")
+    given = given_folder(tiny, root)
+    with Warm(isolation.choose(), tiny.about.limits, given, mounted) as warm:
+        warm.start()
+        yield Executor(tiny, "smoke", root / "out", None, warm)
+
+
+def submit(folder: Path, **changed: str) -> Any:
+    """The reference as a submission, some of its files changed."""
+    folder.mkdir(exist_ok=True)
+    for file in REAL.about.files:
+        text = (REAL.reference / file.path).read_text()
+        (folder / file.path).write_text(changed.get(file.name, text))
+    return read_submission(Candidate("alice_20201234", folder), REAL)
+
+
+@pytest.mark.parametrize(
+    ("run_id", "case"),
+    [
+        (run.id, case)
+        for run in REAL.about.runs
+        if any(m.run == run.id for m in REAL.about.measures)
+        for case in run.cases_of("smoke")
+    ],
+)
+@pytest.mark.timeout(900)
+def test_the_reference_goes_through_every_run(
+    executor: Executor, tiny: Assignment, tmp_path: Path, run_id: str, case: str
+) -> None:
+    told: list[int] = []
+    result = executor.execute(
+        submit(tmp_path / "s"), run_id, case, "secret", tell=lambda step, _: told.append(step)
+    )
+    assert result.status == "finished", result.problem + result.detail
+    assert {f.measure for f in result.figures} == {
+        m.name for m in tiny.about.measures if m.run == run_id
+    }
+    for figure in result.figures:
+        assert figure.value is not None, figure.note
+    assert result.pictures and result.steps == tiny.run(run_id).profiles["smoke"].steps
+
+
+@pytest.mark.timeout(900)
+def test_a_loss_of_shape_b_b_keeps_the_flow_that_it_trained(
+    executor: Executor, tmp_path: Path
+) -> None:
+    text = (REAL.reference / "solution.py").read_text()
+    slip = "\n\ndef loss1(z0, logdet):\n    return 0.5 * (1.8378770664 + z0**2).sum(1) - logdet\n"
+    submission = submit(tmp_path / "s", solution=text + slip)
+    result = executor.execute(
+        submission, "flow_from_samples", "arcs-2", "secret", tell=lambda *_: None
+    )
+    found = {figure.measure: figure for figure in result.figures}
+    assert result.status == "finished", result.problem
+    assert found["negative_log_likelihood"].value is not None
+    assert found["own_integral"].value is None
+    assert "no value for each of the points" in found["own_integral"].note
+
+
+# --- wrong functions, in this process -------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _reference_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REAL.reference))
+
+
+def play(
+    run_id: str, case: str = "", steps: int = 8, changes: Any = None, **settings: Any
+) -> dict[str, Measurement]:
+    """A run with the reference's functions, some of them changed, and its figures.
+
+    `changes` maps a module's name to what is put in place of what in its text, or to what is
+    added at its end.
+    """
+    run = REAL.run(run_id)
+    modules = {}
+    for file in REAL.about.files:
+        text = (REAL.reference / file.path).read_text()
+        change = (changes or {}).get(file.name, "")
+        for old, new in change.items() if isinstance(change, dict) else ():
+            assert old in text, old
+            text = text.replace(old, new)
+        text += change if isinstance(change, str) else ""
+        modules[file.name] = load_text(text, f"changed_{file.name}")
+    given = {**run.profiles["smoke"].settings, **settings}
+    folders = {name: str(cached_export(data(name))) for name in run.data}
+    torch.manual_seed(3)
+    implementation = types.SimpleNamespace(**modules)
+    left = _to_the_end(getattr(runs(), run_id)(implementation, case, steps, given, folders))
+    context = Context(case, steps, given, 5, data, importlib.import_module, Path())
+    measured: Measured = getattr(measures(), run_id)(Artefacts.from_plain(left), context)
+    return {m.name: m for m in measured.figures}
+
+
+def _to_the_end(training: Iterator[int]) -> Any:
+    while True:
+        try:
+            next(training)
+        except StopIteration as stop:
+            return stop.value
+
+
+def value(found: Measurement) -> float:
+    assert found.estimate is not None, found.problem
+    return found.estimate.value
+
+
+NEGATIVE = """
+
+_right_kl = kl_gaussian_gaussian_analytic
+
+
+def kl_gaussian_gaussian_analytic(*args):
+    return -_right_kl(*args)
+"""
+SUM = """
+
+_right_mean = log_mean_exp
+
+
+def log_mean_exp(y):
+    return _right_mean(y) + np.log(y.shape[1])
+"""
+
+
+def test_a_kl_of_the_wrong_sign_shows_in_the_elbo() -> None:
+    right, wrong = (play("vae", steps=40, changes=c) for c in (None, {"q1_solution": NEGATIVE}))
+    assert value(right["validation_elbo"]) > -450
+    assert value(wrong["validation_elbo"]) < value(right["validation_elbo"]) - 100
+    # Estimates that are off by 10^10 are no match, however noisy they are.
+    assert own_estimate(wrong) == 0.0
+
+
+def own_estimate(found: dict[str, Measurement]) -> float | None:
+    """The share that the submission's own estimates of log p(x) get."""
+    run = RunResult.model_validate(
+        {"run": "vae", "case": "", "title": "", "profile": "full", "origin": "trained",
+         "status": "finished", "figures": [_figure(found["own_estimate"])]}
+    )  # fmt: skip
+    return judge(REAL, Thresholds(), [run])[0].figures[0].share
+
+
+def _figure(found: Measurement) -> Figure:
+    about = {"measure": found.name, "title": "", "unit": "", "question": "q1.7", "weight": 1}
+    estimate = found.estimate
+    numbers = {"value": None, "note": found.problem}
+    if estimate is not None:
+        numbers = {"value": estimate.value, "standard_error": estimate.standard_error}
+    return Figure.model_validate({**about, **numbers})
+
+
+def test_a_log_mean_exp_that_is_a_log_sum_exp_shows() -> None:
+    right, wrong = (
+        play("vae", steps=40, changes=c, samples=20, own_images=300)
+        for c in (None, {"q1_solution": "import numpy as np\n" + SUM})
+    )
+    difference = value(wrong["own_estimate"]) - value(right["own_estimate"])
+    assert difference == pytest.approx(torch.log(torch.tensor(20.0)).item(), abs=1e-3)
+    assert own_estimate(wrong) == 0.0
+    # The weights are what they are: the likelihood that counts is ours.
+    assert value(wrong["log_likelihood"]) == value(right["log_likelihood"])
+
+
+def test_estimates_that_raise_leave_the_model() -> None:
+    changes = {"q1_solution": {"def log_mean_exp": "def forgotten"}}
+    found = play("vae", steps=4, changes=changes, samples=3, own_images=5)
+    assert found["own_estimate"].estimate is None
+    assert "no estimate of log p(x) for each of the" in found["own_estimate"].problem
+    value(found["validation_elbo"])
+
+
+HALF = {"return 0.5 * (log_real": "return (log_real"}
+NORM = {"grad.square().sum(dim=1).mean()": "grad.norm(dim=1).mean()"}
+ONE = {"grad.square().sum(dim=1).mean()": "(grad.norm(dim=1) - 1).square().mean()"}
+NOTHING = {"grad.square().sum(dim=1).mean()": "0 * grad.square().sum(dim=1).mean()"}
+SIGN = {"return cp.mean() - cq.mean()": "return cq.mean() - cp.mean()"}
+
+
+@pytest.mark.parametrize("case", ["jsd-1", "jsd-3", "w1-3", "w1-5", "w1-8"])
+def test_the_references_game_is_the_one_of_the_theory(case: str) -> None:
+    found = play("dirac", case, steps=400)
+    assert value(found["verdict"]) == 1.0 and value(found["distance"]) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("case", "change", "verdict"),
+    [
+        ("jsd-1", HALF, 1.0),  # faster, and round the same circle
+        ("jsd-3", NORM, None),
+        ("jsd-3", ONE, 0.0),
+        ("w1-3", ONE, 0.0),
+        ("w1-3", NOTHING, 0.0),
+        ("w1-3", SIGN, None),
+    ],
+)
+def test_another_game_shows_in_its_path(
+    case: str, change: dict[str, str], verdict: float | None
+) -> None:
+    found = play("dirac", case, steps=400, changes={"gan": change})
+    assert value(found["distance"]) > 0.01
+    if verdict is not None:
+        assert value(found["verdict"]) == verdict
+
+
+CONSTANT = {"(math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True)": "(z0**2).sum(1, True)"}
+
+
+def test_a_loss_without_its_constant_is_no_density() -> None:
+    change = {"solution": {"    log_base = -0.5 * " + old: "    log_base = -0.5 * " + new
+                           for old, new in CONSTANT.items()}}  # fmt: skip
+    right, wrong = (
+        play("flow_from_samples", "arcs-2", changes=c, resolution=100) for c in (None, change)
+    )
+    assert value(right["own_integral"]) == pytest.approx(1.0, abs=1e-3)
+    assert value(wrong["own_integral"]) == pytest.approx(2 * torch.pi, abs=0.01)
+    # The constant trains nothing, so the flow itself is as good.
+    nll = "negative_log_likelihood"
+    assert value(wrong[nll]) == pytest.approx(value(right[nll]), abs=1e-6)
+    assert value(wrong["integral"]) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_log_determinant_of_the_wrong_sign_is_no_density() -> None:
+    change = {"solution": {"return -(log_base + logdet)": "return -(log_base - logdet)"}}
+    found = play("flow_from_samples", "sine-8", steps=150, changes=change, resolution=100)
+    right = play("flow_from_samples", "sine-8", steps=150, resolution=100)
+    nll = "negative_log_likelihood"
+    assert value(found[nll]) > value(right[nll]) + 0.1
+    assert abs(value(found["own_integral"]) - 1) > 0.02
+
+
+def test_a_divergence_of_the_wrong_sign_shows_in_the_loss() -> None:
+    change = {
+        "solution": {"return log_base - logdet + target": "return log_base + logdet + target"}
+    }
+    right, wrong = (
+        play("flow_from_density", "arcs-2", steps=400, changes=c) for c in (None, change)
+    )
+    assert value(wrong["loss"]) > value(right["loss"]) + 0.1
+
+
+# --- what was handed in ---------------------------------------------------------------------------
+
+
+class Handed:
+    """Submissions with weights, measured and judged as the real assignment judges them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root / "s"
+
+    def measure(self, tensors: dict[str, torch.Tensor], claims: str = "{}") -> RunResult:
+        submit(self.folder)
+        save_file(tensors, self.folder / "vae.safetensors")
+        (self.folder / "vae.json").write_text(claims)
+        submission = read_submission(Candidate("alice", self.folder), REAL)
+        warm = types.SimpleNamespace(wall="none", environment=ENVIRONMENT)
+        with pytest.MonkeyPatch.context() as patch:
+            # The embedded digits in place of the real data that the profile asks for.
+            patch.setattr(Executor, "_load", lambda self, name, size: few(name))
+            small = {"samples": 5, "own_images": 5}
+            run = REAL.run("vae")
+            full = run.profiles["full"].model_copy(update={"settings": small})
+            about = REAL.about.model_copy(update={"runs": tuple(
+                r if r.id != "vae" else run.model_copy(update={"profiles": {"full": full}})
+                for r in REAL.about.runs)})  # fmt: skip
+            assignment = Assignment(REAL.folder, REAL.reference)
+            assignment.about = about
+            executor = Executor(assignment, "full", self.root / "out", None, warm)  # type: ignore[arg-type]
+            return executor.submitted(submission, "vae", "", "secret")
+
+
+ENVIRONMENT = {"python": "3", "torch": "2", "numpy": "2", "cpu": "none", "threads": 1}
+
+
+@functools.cache
+def few(name: str) -> DataSet:
+    whole = data(name)
+    arrays = {split: array[:40] for split, array in whole.arrays.items()}
+    return DataSet(name, "embedded", "forty digits", arrays)
+
+
+@pytest.fixture
+def handed(tmp_path: Path) -> Handed:
+    return Handed(tmp_path)
+
+
+@pytest.fixture
+def model() -> Any:
+    torch.manual_seed(0)
+    return importlib.import_module("vae").VAE(latent_size=100)
+
+
+def test_a_claim_gets_nobody_the_marks_of_what_it_says(handed: Handed, model: Any) -> None:
+    result = handed.measure(model.state_dict(), '{"validation_elbo": -80.0}')
+    assert result.status == "finished", result.problem
+    honest = handed.measure(model.state_dict())
+    (judged, unclaimed) = judge(REAL, Thresholds(), [result, honest])
+    claimed, measured = judged.figures[0], unclaimed.figures[0]
+    assert claimed.value == measured.value and claimed.value is not None and claimed.value < -102
+    assert (claimed.claim, claimed.claim_is_borne_out) == (-80.0, False)
+    assert claimed.share == 0.0 and claimed.threshold == -102.0
+    questions = decide(REAL, nothing(REAL, None, "open"), [judged])
+    assert next(q.awarded for q in questions if q.id == "q1.6") == 0.0
+    near = f'{{"validation_elbo": {claimed.value * 1.001}}}'
+    (other,) = judge(REAL, Thresholds(), [handed.measure(model.state_dict(), near)])
+    assert other.figures[0].claim_is_borne_out is True
+
+
+Change = Callable[[dict[str, torch.Tensor]], Any]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.pop("encode.mlp.0.weight"), "the weights lack `encode.mlp.0.weight`"),
+        (lambda t: t.update(extra=torch.zeros(1)), "the weights have `extra`"),
+        (
+            lambda t: t.update({"decode.mlp.4.bias": torch.zeros(100)}),
+            "`decode.mlp.4.bias` has shape (100,); the architecture's has shape (784,)",
+        ),
+        (
+            lambda t: t["decode.mlp.4.bias"].fill_(torch.nan),
+            "784 of 784 values that are NaN or infinite",
+        ),
+    ],
+    ids=["missing", "more", "shape", "nan"],
+)
+def test_weights_of_another_architecture_get_a_sentence(
+    handed: Handed, model: Any, change: Change, words: str
+) -> None:
+    tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    change(tensors)
+    result = handed.measure(tensors)
+    assert result.status == "failed" and not result.figures
+    assert re.search(re.escape(words), result.problem), result.problem
