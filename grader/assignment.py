@@ -136,6 +136,8 @@ class Measure(Strict):
         weight: share of the question's marks, relative to its other measures.
         asked: what the assignment's text itself demands, by profile; else what
             `grader calibrate` found is the yardstick.
+        margin: how much worse than the reference is still right, by profile, beyond the luck of
+            its seeds: where a run is so short that right programs differ by more than seeds do.
     """
 
     name: Identifier
@@ -148,6 +150,7 @@ class Measure(Strict):
     within: float | None = Field(None, gt=0)
     weight: float = Field(1.0, gt=0)
     asked: dict[ProfileName, float] = {}
+    margin: dict[ProfileName, Annotated[float, Field(gt=0)]] = {}
 
     @model_validator(mode="after")
     def _near_what(self) -> Self:

@@ -167,7 +167,7 @@ def images(artefacts: Artefacts, context: Context) -> Measured:
     for step, weights in snapshots.items():
         pixels = _sample(context, weights, count)
         features, probabilities = network.outputs(pixels)
-        curve[step] = _finite_fid(features, real)
+        curve[step] = _finite_fid(features, real) if len(snapshots) > 1 else float("nan")
     assert features is not None and probabilities is not None and pixels is not None
     splits = 10 if count >= 1000 else 4
     return Measured(
@@ -186,24 +186,30 @@ def images(artefacts: Artefacts, context: Context) -> Measured:
         ),
         (
             *_curves(artefacts, "metric of the two players"),
-            Drawing(
-                "fid",
-                "FID over the training",
-                pictures.curve(
-                    {"step": np.array(list(curve)), "FID": np.array(list(curve.values()))},
-                    x="step",
-                    ys=["FID"],
-                    title=f"FID, features of {network.name}",
-                    ylabel="FID",
-                ),
-                "FID of the averaged generator at several steps of the training",
-            ),
+            *(_progress(curve, network.name) if len(curve) > 1 else ()),
             Drawing(
                 "samples",
                 "Samples of the averaged generator",
                 pictures.image_grid(pixels[:50].float().numpy() / 255, columns=10, title=""),
                 "fifty images of the generator at the end of its training",
             ),
+        ),
+    )
+
+
+def _progress(fids: dict[int, float], features: str) -> tuple[Drawing, ...]:
+    return (
+        Drawing(
+            "fid",
+            "FID over the training",
+            pictures.curve(
+                {"step": np.array(list(fids)), "FID": np.array(list(fids.values()))},
+                x="step",
+                ys=["FID"],
+                title=f"FID, features of {features}",
+                ylabel="FID",
+            ),
+            "FID of the averaged generator at several steps of the training",
         ),
     )
 
@@ -248,7 +254,7 @@ def _sample(context: Context, weights: Any, count: int) -> Tensor:
             module.momentum = None  # the plain mean over all batches
     with torch.inference_mode():
         generator.train()
-        for _ in range(50):
+        for _ in range(max(8, count // 100)):
             generator(torch.randn(64, dimz, generator=noise))
         generator.eval()
         parts = [

@@ -31,6 +31,7 @@ from grader.suite.hints import Misconceptions
 from grader.suite.local import ReferenceFailed
 from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
+from grader.wall.behind import kernel
 from grader.wall.errors import WallError
 from grader.wall.warm import Warm
 
@@ -199,6 +200,7 @@ def run_slot(connection: Connection, task: Task) -> None:
     # An exception, so that folders are removed and the warm process ends on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     torch.set_num_threads(1)
+    kernel.keep_freed_memory()
     limit_memory()
     try:
         assignment = task.load()

@@ -39,8 +39,10 @@ def threshold_of(measure: Measure, calibrated: Calibrated) -> float:
 
     The prediction bound of one more draw from a normal distribution of which n were seen:
     mean -+ t(n - 1) sd sqrt(1 + 1/n). Source: Hahn and Meeker, "Statistical Intervals", ch. 4.
+    To it comes the margin of the assignment, if it has one for this profile.
     """
     margin = max(_luck(calibrated), ROUNDING * abs(calibrated.mean))
+    margin += measure.margin.get(calibrated.profile, 0.0)
     return calibrated.mean + (-margin if measure.better == "higher" else margin)
 
 

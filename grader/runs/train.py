@@ -86,7 +86,7 @@ def train(
     """
     size = run.profiles[profile]
     limits = _limits(assignment.about.limits, run, size.seconds)
-    remote = Remote(warm, assignment, files, limits)
+    remote = Remote(warm, assignment, files, limits, run.modules)
     started = time.monotonic()
     step, seconds = 0, 0.0
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 import contextlib
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ OTHER_ERRORS = frozenset(
 )
 # A function that hung once is asked again, for no other mark may suffer, but not for as long.
 SECOND_HANG_SHARE = 0.2
+# And not asked any more after so many times.
+MAX_HANGS = 3
 MIN_SECONDS = 1.0
 # Of packages that are not installed; a list without end would fill the report.
 MAX_STOOD_IN = 20
@@ -49,6 +52,7 @@ class Remote:
         assignment: what is graded.
         files: the submission's files, by relative path.
         limits: what its cells may use; by default what the assignment says.
+        modules: names of the files to import; None: all. What these import comes with them.
     """
 
     def __init__(
@@ -57,19 +61,22 @@ class Remote:
         assignment: Assignment,
         files: Mapping[str, bytes],
         limits: Limits | None = None,
+        modules: Collection[str] | None = None,
     ) -> None:
         self._warm = warm
         self._assignment = assignment
         self._limits = limits or assignment.about.limits
         self._files = dict(files)
-        self._modules = {f.name: f.path for f in assignment.about.files}
+        self._modules = {
+            f.name: f.path for f in assignment.about.files if modules is None or f.name in modules
+        }
         self._sources = {
             name: path.read_text(encoding="utf-8")
             for name, path in (("probes", assignment.probes), ("adapters", assignment.adapters))
             if path.exists()
         }
         given = [name.removesuffix(".py") for name in assignment.about.given]
-        self._own_names = [*self._modules, *given]
+        self._own_names = [*(f.name for f in assignment.about.files), *given]
         self.stood_in: list[str] = []
         self._cell: CellHandle | None = None
         self._broken: dict[str, tuple[str, str, str, Ending]] = {
@@ -82,7 +89,7 @@ class Remote:
             for name, path in self._modules.items()
             if path not in self._files
         }
-        self._hung: set[str] = set()
+        self._hung: Counter[str] = Counter()
         self._faults = 0
         self._deadline = time.monotonic() + self._limits.submission_seconds
         self._printed = bytearray()
@@ -122,18 +129,24 @@ class Remote:
                 "was used up before this check",
                 "Something earlier took very long; see the checks that ran out of time.",
             )
+        outline = call.outline() if operation == "call" else target.replace("_", " ")
+        if self._hung[target] >= MAX_HANGS:
+            raise SubmissionFailed(
+                f"{outline} was not tried: {MAX_HANGS} times before it gave no answer in time",
+                "Is there a loop that never ends, or one over every element?",
+                ending="hung",
+            )
         if operation == "call":
             self.require(target.split(".")[0])
         seconds = self._limits.call_seconds
-        if target in self._hung:
+        if self._hung[target]:
             seconds = max(MIN_SECONDS, SECOND_HANG_SHARE * seconds)
         seconds = max(MIN_SECONDS, min(seconds, self._deadline - time.monotonic()))
-        outline = call.outline() if operation == "call" else target.replace("_", " ")
         try:
             return self.exchange(call.request(), seconds, outline)
         except SubmissionFailed as failure:
             if failure.ending == "hung":
-                self._hung.add(target)
+                self._hung[target] += 1
             raise
 
     def require(self, module: str) -> None:

@@ -305,3 +305,16 @@ def test_a_question_on_two_runs_waits_for_both(toy_with_run: Assignment) -> None
     # What cannot be handed in is not waited for.
     submitted = first.model_copy(update={"origin": "submitted"})
     assert question(toy_with_run, [submitted], KNOWN).awarded == 2.0
+
+
+@pytest.mark.parametrize(("better", "sign"), [("higher", -1), ("lower", 1)])
+def test_a_margin_is_added_to_the_luck_in_its_own_profile_alone(
+    toy_with_run: Assignment, better: str, sign: int
+) -> None:
+    (measure,) = [m for m in toy_with_run.about.measures if m.name == "score"]
+    plain = measure.model_copy(update={"better": better})
+    generous = plain.model_copy(update={"margin": {"smoke": 7.0}})
+    smoke, full = calibrated(profile="smoke"), calibrated(profile="full")
+    gained = threshold_of(generous, smoke) - threshold_of(plain, smoke)
+    assert gained == pytest.approx(sign * 7.0)
+    assert threshold_of(generous, full) == threshold_of(plain, full)

@@ -132,6 +132,21 @@ def test_sleeping_does_not_go_on_for_ever(
     assert "stopped at step" in problem(fit(toy_with_run, warm, PAUSES, seconds=50.0))
 
 
+def test_a_file_that_the_run_does_not_need_is_not_imported(
+    toy_with_run: Assignment, warm: Warm
+) -> None:
+    whole = fit(toy_with_run, warm)
+    hanging = fit(toy_with_run, warm, files={"total.py": "while True:\n    pass\n"})
+    np.testing.assert_array_equal(weights(whole), weights(hanging))
+
+
+def test_a_file_that_a_needed_one_imports_comes_with_it(
+    toy_with_run: Assignment, warm: Warm
+) -> None:
+    through = "import total\n\ndef mean(x):\n    return x.mean(dim=1) + total.total(x) * 0\n"
+    assert np.abs(weights(fit(toy_with_run, warm, through))).max() < 0.5
+
+
 def test_a_step_that_hangs_is_stopped(
     toy_with_run: Assignment, warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

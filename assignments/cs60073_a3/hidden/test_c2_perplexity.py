@@ -31,30 +31,33 @@ def odd(logits, targets):
     return 1 + torch.sin(logits.double().gather(1, targets[:, None])[:, 0]) / 2
 
 
-def scores_of(model, tokens, context, score, shared=True):
-    """The score of each predicted token, block after block.
+# How many tokens a block of inputs and targets has beyond the context, and how far it is from the
+# beginning of one block to that of the next, beyond the context. The first is the contract's: the
+# last target of a block is the first input of the next. In the others blocks share nothing.
+READINGS = ((1, 0), (0, 0), (1, 1))
+
+
+def scores_of(model, tokens, context, score, reading):
+    """The score of each predicted token, block after block, and which blocks are whole.
 
     Args:
         score: of logits and targets.
-        shared: whether the last target of a block is the first input of the next; else a block of
-            `context` tokens holds inputs and targets, and predicts one token less.
+        reading: one of `READINGS`.
     """
+    more, further = reading
     found, whole = [], []
-    step = context
-    for start in range(0, len(tokens) - 1, step):
-        block = tokens[start : start + context + (1 if shared else 0)]
-        if len(block) < 2:
-            continue
+    for start in range(0, len(tokens) - 1, context + further):
+        block = tokens[start : start + context + more]
         found.append(score(model(block[None, :-1])[0], block[1:]))
-        whole.append(len(block) == context + (1 if shared else 0))
+        whole.append(len(block) == context + more)
     return found, whole
 
 
 def perplexities(model, tokens, context, score=nats):
     """What each reading of the contract gives, that of the contract first."""
     found = []
-    for shared in (True, False):
-        scores, whole = scores_of(model, tokens, context, score, shared)
+    for reading in READINGS:
+        scores, whole = scores_of(model, tokens, context, score, reading)
         found.append(torch.cat(scores))
         found.append(torch.cat([n for n, w in zip(scores, whole, strict=True) if w]))
     return [math.exp(float(values.mean())) for values in found if len(values)]

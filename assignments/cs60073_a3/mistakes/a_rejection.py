@@ -114,6 +114,15 @@ def rejection_without_q(log_p, log_q, draw_q, c, n, rng):
 
 @mistake(
     "sampling.rejection_sampling",
+    fails=["test_accepted_points_follow_the_target", "test_acceptance_rate_is_the_right_one"],
+    hint="The ratio is p over the largest p; neither q nor c is in it.",
+)
+def rejection_by_the_largest_density(log_p, log_q, draw_q, c, n, rng):
+    return collect(lambda x: np.exp(log_p(x) - log_p(x).max()), draw_q, n, rng)
+
+
+@mistake(
+    "sampling.rejection_sampling",
     fails=["test_accepted_points_follow_the_target"],
     hint="log u is compared with the ratio itself, not with its logarithm: nearly everything is "
     "accepted, and what comes out is the proposal.",

@@ -17,6 +17,18 @@ def gibbs_in_the_other_order(correlation, x0, n, rng):
     return np.array(rows)
 
 
+@variant("sampling.gibbs_sampling", because="rows in a list")
+def gibbs_in_a_list(correlation, x0, n, rng):
+    a, b = map(float, x0)
+    sd = (1 - correlation**2) ** 0.5
+    rows = []
+    for _ in range(n):
+        a = rng.normal(correlation * b, sd)
+        b = rng.normal(correlation * a, sd)
+        rows.append((a, b))
+    return rows
+
+
 @variant("sampling.gibbs_sampling", because="the start is the first row")
 def gibbs_with_its_start(correlation, x0, n, rng):
     chain = np.zeros((n, 2))

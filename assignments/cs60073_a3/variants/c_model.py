@@ -218,6 +218,21 @@ def model_with_a_table_of_positions(self, vocab_size):
     self.apply(lambda module: initialise(module) if isinstance(module, nn.Linear) else None)
 
 
+@variant("language_model.TinyTransformer.__init__", because="The positions are a frozen parameter.")
+def model_with_frozen_positions(self, vocab_size):
+    nn.Module.__init__(self)
+    table = sinusoidal_positions(CONTEXT, D_MODEL)
+    self.positions = nn.Parameter(table.unsqueeze(0), requires_grad=False)
+    self.embedding = nn.Embedding(vocab_size, D_MODEL)
+    self.blocks = nn.ModuleList([Block() for _ in range(2)])
+    self.final_norm = nn.LayerNorm(D_MODEL)
+    self.head = nn.Linear(D_MODEL, vocab_size)
+    for module in self.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+
+
 @variant("language_model.TinyTransformer.forward", because="The embedding is scaled by sqrt(d).")
 def model_with_a_scaled_embedding(self, tokens):
     length = tokens.size(1)

@@ -52,6 +52,22 @@ def perplexity_within_blocks(model, tokens, context=128):
     return np.exp(torch.cat(nats).mean().item())
 
 
+@variant(
+    "language_model.perplexity",
+    because="Blocks share nothing; the device is that of the model's first parameter.",
+)
+def perplexity_of_blocks_apart(model, tokens, context=128):
+    device = next(model.parameters()).device
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for start in range(0, len(tokens) - 1, context + 1):
+            block = tokens[start : start + context + 1].to(device)
+            logits = model(block[None, :-1])
+            total += F.cross_entropy(logits[0], block[1:], reduction="sum").item()
+            count += len(block) - 1
+    return math.exp(total / count)
+
+
 @variant("language_model.ngram_probabilities", because="A loop and a Counter.")
 def ngram_by_counter(train, history, n, vocab_size, alpha=0.1):
     text = train.tolist()

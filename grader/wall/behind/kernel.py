@@ -31,6 +31,10 @@ PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
+# Of malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES, MAPPED_BYTES = 2**28, 2**25
+
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 CAP_SYS_ADMIN = 21
@@ -44,6 +48,19 @@ def _check(result: int, what: str) -> int:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
     return result
+
+
+def keep_freed_memory() -> None:
+    """Have this process and its forks use freed memory again instead of giving it back.
+
+    glibc maps each block of more than 128 KiB anew and unmaps it when it is freed; training frees
+    and takes the same blocks in every step, and the kernel clears each page every time: a third of
+    the time of a small network's step. See mallopt(3); other C libraries have no such call.
+    """
+    mallopt = getattr(_libc, "mallopt", None)
+    if mallopt is not None:
+        mallopt(ctypes.c_int(M_MMAP_THRESHOLD), ctypes.c_int(MAPPED_BYTES))
+        mallopt(ctypes.c_int(M_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES))
 
 
 def unshare(flags: int) -> None:

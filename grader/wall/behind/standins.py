@@ -10,9 +10,15 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import sys
+import sysconfig
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+LIBRARIES = tuple(
+    {sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+IMPORTERS = ("<frozen importlib", sysconfig.get_path("stdlib") + "/importlib/")
 
 
 class Nothing:
@@ -77,6 +83,8 @@ class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         if parent is not None and not isinstance(parent, StandInModule):
             return None  # a part that a real package does not have
+        if _asked_by_a_library():
+            return None  # it knows how to do without; a stand-in would have it take another way
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
@@ -86,3 +94,14 @@ class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: types.ModuleType) -> None:
         """There is nothing to execute."""
+
+
+def _asked_by_a_library() -> bool:
+    """Whether the import under way stands in an installed package, not in a student's file."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file != __file__ and not file.startswith(IMPORTERS):
+            return file.startswith(LIBRARIES)
+        frame = frame.f_back
+    return False

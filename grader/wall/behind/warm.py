@@ -39,6 +39,7 @@ LARGE_MODULES = (
 
 def main(control: int, settings: dict[str, Any]) -> None:
     """Serve forks until the control socket closes."""
+    kernel.keep_freed_memory()
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     connection = socket.socket(fileno=control)

@@ -102,7 +102,7 @@ def rejections(
         points, rate = impl.sampling.rejection_sampling(
             p.log_density, q.log_density, draw_q, c, n, rng
         )
-        calls.append({"points": points, "rate": rate, "drawn": np.concatenate(drawn)})
+        calls.append({"points": _rows(points), "rate": rate, "drawn": np.concatenate(drawn)})
     return calls
 
 
@@ -165,7 +165,7 @@ def gibbs_chain(impl: Any, *, seed: int, correlation: float, x0: Array, n: int) 
     """What `gibbs_sampling` gives, and its start as it is afterwards."""
     start = np.array(x0, dtype=np.float64)
     chain = impl.sampling.gibbs_sampling(correlation, start, n, _generator(seed))
-    return {"chain": chain, "start": start}
+    return {"chain": _rows(chain), "start": start}
 
 
 def arguments_after(impl: Any, *, function: str, args: list[Any]) -> list[Any]:
@@ -173,6 +173,16 @@ def arguments_after(impl: Any, *, function: str, args: list[Any]) -> list[Any]:
     args = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
     getattr(impl.sampling, function)(*args)
     return args
+
+
+def _rows(points: Any) -> Any:
+    """Points as an array where they come as a list of rows, which is as right."""
+    if not isinstance(points, (list, tuple)):
+        return points
+    try:
+        return np.asarray(points, dtype=np.float64).reshape(len(points), 2)
+    except (TypeError, ValueError):
+        return points
 
 
 def _generator(seed: int) -> np.random.Generator:
@@ -689,6 +699,7 @@ class OddModel(nn.Module):
     """A language model that can be computed by hand, and remembers what it was shown.
 
     The logits (B, T, V) at place t depend on the token there, on t, and on all tokens up to there.
+    What it is made of are parameters, since `next(model.parameters()).device` is a common line.
 
     Args:
         table: (V, V), a row for each token.
@@ -698,9 +709,9 @@ class OddModel(nn.Module):
 
     def __init__(self, table: Tensor, places: Tensor, past: Tensor) -> None:
         super().__init__()
-        self.table = table
-        self.places = places
-        self.past = past
+        self.table = nn.Parameter(table, requires_grad=False)
+        self.places = nn.Parameter(places, requires_grad=False)
+        self.past = nn.Parameter(past, requires_grad=False)
         self.shown: list[int] = []
         self.batches: list[int] = []
 
@@ -718,7 +729,7 @@ class SteadyModel(nn.Module):
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__()
-        self.logits = logits
+        self.logits = nn.Parameter(logits, requires_grad=False)
         self.shown: list[int] = []
         self.batches: list[int] = []
 
