@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.ticker import MaxNLocator
 
 from grader.runs.canvas import (
     INK,
@@ -84,6 +85,7 @@ def curve(
         axes.grid(axis="y", color=RULE, linewidth=0.7)
         axes.set(xlabel=xlabel or x.replace("_", " "), ylabel=ylabel)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 2.5, 5, 10], integer=_whole(across)))
         for number, (name, values) in enumerate(lines.items()):
             _line(axes, name, across, values, number)
         for name, level in levels.items():
@@ -95,6 +97,12 @@ def curve(
         if len(lines) > 1:
             axes.legend(loc="best")
         return png(figure)
+
+
+def _whole(across: Array) -> bool:
+    """Whether these are steps or epochs, between which there is nothing."""
+    finite = across[np.isfinite(across)]
+    return bool((finite == np.round(finite)).all())
 
 
 def _line(axes: Axes, name: str, across: Array, values: Array, number: int) -> None:

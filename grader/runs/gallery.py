@@ -57,6 +57,7 @@ def write_gallery(
             done.add(result.run)
             lines += _heading(assignment, result, profile)
         lines += _case(result, pictures, beside)
+    lines += _side_by_side(assignment, sorted(results, key=lambda r: order[r.run, r.case]))
     page = folder / f"{assignment.name}.md"
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return page
@@ -66,7 +67,8 @@ def _heading(assignment: Assignment, result: RunResult, profile: ProfileName) ->
     run = assignment.run(result.run)
     size = run.profiles[profile]
     about = [run.about, f"Smaller than asked: {size.note}." if size.note else ""]
-    return [f"## {run.title}", "", " ".join(text for text in about if text), ""]
+    text = " ".join(text for text in about if text)
+    return [f"## {run.title}", "", *([text, ""] if text else [])]
 
 
 def _case(result: RunResult, pictures: Path, beside: Path) -> list[str]:
@@ -87,7 +89,29 @@ def _case(result: RunResult, pictures: Path, beside: Path) -> list[str]:
 
 
 def _row(figure: Figure) -> str:
+    value = f"{_value(figure)} {figure.unit}"
+    return f"| {figure.title} | {value} | {figure.note} |".replace("  ", " ")
+
+
+def _value(figure: Figure) -> str:
     value = "" if figure.value is None else f"{figure.value:.4g}"
-    if figure.standard_error:
-        value += f" ± {figure.standard_error:.2g}"
-    return f"| {figure.title} | {value} {figure.unit} | {figure.note} |".replace("  ", " ")
+    return value + (f" ± {figure.standard_error:.2g}" if figure.standard_error else "")
+
+
+def _side_by_side(assignment: Assignment, results: Sequence[RunResult]) -> list[str]:
+    """The figures that several runs have in common, a column for each of these runs."""
+    found: dict[str, dict[str, Figure]] = {}
+    for result in results:
+        if not result.case:
+            for figure in result.figures:
+                found.setdefault(figure.title, {})[result.run] = figure
+    common = {title: figures for title, figures in found.items() if len(figures) > 1}
+    if not common:
+        return []
+    runs = list(dict.fromkeys(run for figures in common.values() for run in figures))
+    head = " | ".join(assignment.run(run).title for run in runs)
+    lines = ["## Side by side", "", f"| figure | {head} |", "| --- |" + " ---: |" * len(runs)]
+    for title, figures in common.items():
+        values = (_value(figures[run]) if run in figures else "" for run in runs)
+        lines.append(f"| {title} | {' | '.join(values)} |")
+    return [*lines, ""]

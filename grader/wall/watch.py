@@ -23,8 +23,6 @@ WATCH_SECONDS = 0.25
 PATIENCE = 5.0
 # What a scratch folder may hold; a file system of its own has as many inodes.
 MAX_FILES = 16384
-# No limit of an assignment is below this many bytes.
-ALWAYS_ALLOWED = 64 * MIB
 
 
 class Deadline:
@@ -95,7 +93,7 @@ class Watch:
 
     def _too_much(self) -> str:
         limits = self._limits
-        if held(self._warm.family(), self._warm.resident) > self._allowed:
+        if exceeds(self._warm.family(), self._warm.resident, self._allowed):
             return f"it used more than the {limits.memory_mib} MiB of memory allowed"
         if self._warm.scratch is not None:
             most = limits.scratch_mib * MIB
@@ -122,22 +120,23 @@ def resident(family: Sequence[psutil.Process]) -> Resident:
     return Resident(max(map(_resident_size, family)), _exact(family))
 
 
-def held(family: Sequence[psutil.Process], before: Resident) -> int:
-    """Memory in bytes that a family of processes holds beyond what it did as `before`.
+def exceeds(family: Sequence[psutil.Process], before: Resident, allowed: float) -> bool:
+    """Whether a family of processes holds more bytes than allowed beyond what it did as `before`.
 
-    Resident sizes count shared pages many times, but they are cheap: only when their sum is large
-    is the exact figure worth reading. Where it may not be read (it takes root, or one's own
-    namespace), each process counts for what it has grown beyond the process that it was forked
-    from, which is too little rather than too much.
+    Resident sizes count shared pages many times, but they are cheap: only when even their sum is
+    too large is the exact figure worth reading, for which the kernel walks through all pages.
+    Where it may not be read (it takes root, or one's own namespace), each process counts for what
+    it has grown beyond the process that it was forked from, which is too little rather than too
+    much.
     """
     sizes = [_resident_size(process) for process in family]
-    grown = sum(max(0, size - before.largest) for size in sizes)
-    if before.exact is None:
-        return grown
-    if sum(sizes) - before.exact <= ALWAYS_ALLOWED:
-        return 0
-    exact = _exact(family)
-    return grown if exact is None else exact - before.exact
+    if before.exact is not None:
+        if sum(sizes) - before.exact <= allowed:
+            return False
+        exact = _exact(family)
+        if exact is not None:
+            return exact - before.exact > allowed
+    return sum(max(0, size - before.largest) for size in sizes) > allowed
 
 
 def _exact(family: Sequence[psutil.Process]) -> int | None:

@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import sys
 import tomllib
 import types
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def load(path: Path, name: str, text: str | None = None) -> types.ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for the names in annotations
     spec.loader.exec_module(module)
     return module
 
