@@ -167,7 +167,7 @@ def images(artefacts: Artefacts, context: Context) -> Measured:
     for step, weights in snapshots.items():
         pixels = _sample(context, weights, count)
         features, probabilities = network.outputs(pixels)
-        curve[step] = _finite_fid(features, real) if len(snapshots) > 1 else float("nan")
+        curve[step] = _finite_fid(features, real)
     assert features is not None and probabilities is not None and pixels is not None
     splits = 10 if count >= 1000 else 4
     return Measured(

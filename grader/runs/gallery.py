@@ -89,13 +89,8 @@ def _case(result: RunResult, pictures: Path, beside: Path) -> list[str]:
 
 
 def _row(figure: Figure) -> str:
-    value = f"{_value(figure)} {figure.unit}"
+    value = f"{display.measured(figure.value, figure.standard_error)} {figure.unit}"
     return f"| {figure.title} | {value} | {figure.note} |".replace("  ", " ")
-
-
-def _value(figure: Figure) -> str:
-    value = "" if figure.value is None else f"{figure.value:.4g}"
-    return value + (f" ± {figure.standard_error:.2g}" if figure.standard_error else "")
 
 
 def _side_by_side(assignment: Assignment, results: Sequence[RunResult]) -> list[str]:
@@ -112,6 +107,11 @@ def _side_by_side(assignment: Assignment, results: Sequence[RunResult]) -> list[
     head = " | ".join(assignment.run(run).title for run in runs)
     lines = ["## Side by side", "", f"| figure | {head} |", "| --- |" + " ---: |" * len(runs)]
     for title, figures in common.items():
-        values = (_value(figures[run]) if run in figures else "" for run in runs)
+        values = (
+            display.measured(figures[run].value, figures[run].standard_error)
+            if run in figures
+            else ""
+            for run in runs
+        )
         lines.append(f"| {title} | {' | '.join(values)} |")
     return [*lines, ""]

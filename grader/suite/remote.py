@@ -28,6 +28,7 @@ SECOND_HANG_SHARE = 0.2
 # And not asked any more after so many times.
 MAX_HANGS = 3
 MIN_SECONDS = 1.0
+HANG_HELP = "Is there a loop that never ends, or one over every element?"
 # Of packages that are not installed; a list without end would fill the report.
 MAX_STOOD_IN = 20
 # After so many cells in a row that could not be started, the rest is not graded either.
@@ -133,7 +134,7 @@ class Remote:
         if self._hung[target] >= MAX_HANGS:
             raise SubmissionFailed(
                 f"{outline} was not tried: {MAX_HANGS} times before it gave no answer in time",
-                "Is there a loop that never ends, or one over every element?",
+                HANG_HELP,
                 ending="hung",
             )
         if operation == "call":
@@ -177,7 +178,7 @@ class Remote:
             self._drop_cell()
             raise SubmissionFailed(
                 f"{outline} gave no answer within {seconds:g} s and was stopped",
-                "Is there a loop that never ends, or one over every element?",
+                HANG_HELP,
                 ending="hung",
             ) from None
         except BadReply as bad:

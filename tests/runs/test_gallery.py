@@ -32,7 +32,7 @@ def test_figures_that_runs_have_in_common_stand_side_by_side(tmp_path: Path) -> 
     )
     table = page[page.index("## Side by side") :].splitlines()
     assert table[2] == "| figure | VAE on MNIST | GAN on MNIST |"
-    assert table[4:] == ["| The fid | 14 ± 0.25 | 34.5 ± 0.25 |"]
+    assert table[4:] == ["| The fid | 14.00 ± 0.25 | 34.50 ± 0.25 |"]
 
 
 def test_without_such_figures_there_is_no_table(tmp_path: Path) -> None:
