@@ -162,6 +162,7 @@ class _ClusterBatch:
         self._since: dict[Job | RunJob, float] = {}
         self._attempts: dict[Job | RunJob, int] = {}
         self._avoid: dict[Job | RunJob, str] = {}
+        self._bound: dict[Future[Any], set[str]] = {}
 
     def run(self) -> None:
         """Keep every thread of the cluster at work, and no more than that waiting.
@@ -182,6 +183,7 @@ class _ClusterBatch:
             room = sum(threads.values())
             room = min(room, self._jobs) if self._jobs else room
             self._room = max(1, room)
+            self._free(threads)
             while self._queue and len(self._out) < room:
                 self._submit(self._queue.popleft(), threads)
             self._hear()
@@ -202,16 +204,31 @@ class _ClusterBatch:
             return
         self._since[job] = time.monotonic()
         where: dict[str, Any] = {}
-        if elsewhere := sorted(set(threads) - {self._avoid.get(job, "")}):
-            where = {"workers": elsewhere, "allow_other_workers": True}
+        elsewhere = set(threads) - {self._avoid[job]} if job in self._avoid else set()
+        if elsewhere:
+            where = {"workers": sorted(elsewhere), "allow_other_workers": True}
         future = self._client.submit(
             do, self._shipment.batch, Delivery(job, submission), pure=False, **where
         )
         self._out[future] = job
+        if elsewhere:
+            self._bound[future] = elsewhere
         self._report()
 
+    def _free(self, threads: dict[str, int]) -> None:
+        """Submit anew what waits for workers that are gone.
+
+        While no worker is left, Dask's scheduler puts a job aside, and then gives it to none but
+        the workers that it was submitted for, `allow_other_workers` or not.
+        """
+        for future in [f for f in self._out if f in self._bound]:
+            if self._bound[future].isdisjoint(threads) and not future.done():
+                del self._bound[future]
+                self._queue.appendleft(self._out.pop(future))
+                future.cancel()
+
     def _hear(self) -> None:
-        from distributed import wait
+        from distributed import KilledWorker, wait
 
         if not self._out:
             time.sleep(TURN_SECONDS if self._queue else 0.0)
@@ -221,12 +238,15 @@ class _ClusterBatch:
         except TimeoutError:
             return
         for future in [f for f in self._out if f.done()]:
-            job = self._out.pop(future)
-            if future.status == "finished":
-                self._receive(job, future.result())
-            elif future.status == "error":
-                self._receive_error(job, future.exception())
-            else:
+            status = future.status
+            if status == "finished":
+                # Its worker can die with the result; then the scheduler has it done again.
+                with contextlib.suppress(TimeoutError, KilledWorker):
+                    reply = future.result(timeout=CONNECT_SECONDS)
+                    self._receive(self._out.pop(future), reply)
+            elif status == "error":
+                self._receive_error(self._out.pop(future), future.exception())
+            elif status == "cancelled":
                 raise BatchError(
                     "the scheduler dropped what it was to do, or is gone; "
                     "give the same command again and it goes on where it was"

@@ -151,31 +151,59 @@ def test_the_wall_stands_on_every_worker(tmp_path: Path, three: Cluster) -> None
     assert {r.awarded for r in read_results(course.out)[1]} == {4.0}  # so it does find them
 
 
-def test_a_submission_whose_workers_die_is_given_up(tmp_path: Path) -> None:
+@pytest.fixture
+def visits(tmp_path: Path) -> Path:
+    """Gets a line for each time that a submission goes wrong in a worker."""
+    path = tmp_path / "visits"
+    path.touch()
+    return path
+
+
+def bad(visits: Path, ways: str) -> dict[str, str]:
+    """The environment of workers in which one submission goes wrong."""
+    return {"BAD_FOR": "e_raises", "BAD_WAYS": ways, "VISITS": str(visits)}
+
+
+def test_a_submission_whose_workers_die_is_given_up(tmp_path: Path, visits: Path) -> None:
     course = Course.make(tmp_path)
-    deaths = tmp_path / "deaths"
-    deaths.touch()
-    environment = {
-        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
-        "DYING_OF": "e_raises",
-        "DEATHS": str(deaths),
-    }
+    environment = bad(visits, "die") | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     with cluster(tmp_path / "cluster", 2, ("--preload", str(DYING)), **environment) as found:
         status, said = course.grade(*on(found))
         results = {r.submission: r for r in read_results(course.out)[1]}
         assert status == 3, said + found.logs()
-        assert len(deaths.read_text().split()) == 2  # one more than is allowed
+        assert len(visits.read_text().split()) == 2  # one more than is allowed
         assert results["e_raises"].status == "not_graded"
         assert "one worker after another died" in results["e_raises"].problem
         assert results["e_raises"].awarded == 0 and results["e_raises"].decided_marks == 0
         assert [r.submission for r in results.values() if r.status == "not_graded"] == ["e_raises"]
         assert set(results) == set(CLASS)
-        deaths.unlink()
+        visits.unlink()
         wait_for(found, 2)
         status, said = course.grade(*on(found))
         assert status == 0, said
     after = {r.submission: r for r in read_results(course.out)[1]}
     assert after["e_raises"].status == "graded"
+
+
+def test_new_workers_take_over_when_all_have_died(
+    tmp_path: Path, visits: Path, here: dict[str, dict[str, object]]
+) -> None:
+    course = Course.make(tmp_path)
+    options = ("--no-nanny", "--preload", str(DYING))
+    with cluster(tmp_path / "cluster", 2, options, **bad(visits, "lose hang")) as found:
+        process = course.start(*on(found))
+        # Lost by one worker, it is given to the other one, and to that one alone.
+        while len(set(visits.read_text().split())) < 2 and process.poll() is None:
+            time.sleep(0.05)
+        assert process.poll() is None, process.communicate()[1]
+        for worker in found.workers:
+            found.kill(worker)
+        visits.unlink()
+        time.sleep(2)  # until the scheduler has noticed
+        found.start_worker("--no-nanny")
+        _, said = process.communicate()
+        assert process.returncode == 0, said + found.logs()
+    assert course.results() == here
 
 
 def test_a_slot_that_dies_costs_nothing(
