@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import stat
 import time
+import types
+import weakref
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from grader.batch import engine
 from grader.batch.task import Job, Task
 from grader.intake import find_submissions
 from grader.results import Result
-from grader.suite.local import ReferenceFailed, SharedAnswers
+from grader.suite.local import Local, ReferenceFailed, SharedAnswers
 from grader.wall import isolation
 from tests.conftest import RIGHT, write_tree
 
@@ -69,6 +72,27 @@ def test_an_answer_that_could_not_be_computed_is_not_kept(tmp_path: Path) -> Non
         answers.get(KEYS[0], interrupted)
     assert answers.get(KEYS[0], lambda: b"") == b""
     assert answers.get(KEYS[0], lambda: b"other") == b""  # an empty answer is one
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_remembered_failure_holds_nothing_of_who_asked(tmp_path: Path, shared: bool) -> None:
+    module = types.ModuleType("mean")
+    exec("def mean(x):\n    raise ValueError(x)\n", module.__dict__)
+    answers = SharedAnswers(tmp_path / "a") if shared else None
+    local = Local(lambda: {"mean": module}, types.ModuleType("no_probes"), answers)
+
+    class Answer:
+        pass
+
+    def ask() -> weakref.ref[Answer]:
+        answer = Answer()
+        with pytest.raises(ReferenceFailed, match="ValueError: 3"):
+            local.ask("call", "mean.mean", {"args": [3], "kwargs": {}})
+        return weakref.ref(answer)
+
+    held = [ask() for _ in range(3)]
+    gc.collect()
+    assert [reference() for reference in held] == [None] * 3
 
 
 def test_answers_are_nobody_elses(tmp_path: Path) -> None:
