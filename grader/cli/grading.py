@@ -95,7 +95,7 @@ def grade(
     if (engine == "dask") != (scheduler is not None):
         stop("--engine dask and --scheduler ADDRESS belong together; give both or neither")
     try:
-        candidates, notes = find_submissions(paths, assignment, layout)
+        candidates, notes = find_submissions(paths, assignment, layout, out)
     except IntakeError as error:
         stop(str(error))
     for note in notes:

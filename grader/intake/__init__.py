@@ -2,7 +2,8 @@
 
 A submission flows through: `discover` (which paths are whose), `folders` and `unpack` (entries,
 read in memory under limits), `tree` (the files of one submission), `locate` (which file is which
-of the assignment's) and `submission` (what goes behind the wall).
+of the assignment's) and `submission` (what goes behind the wall). A notebook becomes a module on
+the way: `cells`, `statements` (of which `kinds`, with which `needs`), `rewriting`, `notebook`.
 """
 
 from grader.intake.discover import find_submissions

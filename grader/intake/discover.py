@@ -29,7 +29,10 @@ MANY = 10
 
 
 def find_submissions(
-    paths: Sequence[Path], assignment: Assignment, layout: Layout = "auto"
+    paths: Sequence[Path],
+    assignment: Assignment,
+    layout: Layout = "auto",
+    out: Path | None = None,
 ) -> tuple[list[Candidate], list[str]]:
     """Find the submissions in what was given on the command line.
 
@@ -53,6 +56,7 @@ def find_submissions(
         paths: files and folders.
         assignment: whose files are looked for.
         layout: "single" or "class" to say what every folder and archive is.
+        out: where results go; what a class's folder holds there is nobody's submission.
 
     Returns:
         The candidates, in the order of `paths` and by name within a class, with unique ids; and
@@ -66,6 +70,9 @@ def find_submissions(
     for path in paths:
         for who, place, members in _in_path(path, assignment.about, layout, notes):
             key = (place.resolve(), members)
+            if out is not None and place != path and place.resolve() == out.resolve():
+                notes.add(f"{shown(str(place))}: results go there; passed over")
+                continue
             if key in found:
                 notes.add(f"{shown(str(place))}: was given twice; it counts once")
             found.setdefault(key, (who, place, members))

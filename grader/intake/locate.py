@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.assignment import Description, SourceFile
+from grader.intake.cells import exported_cells
 from grader.intake.limits import MAX_PARSED_TOTAL, Notes, UnreadableEntryError, shown
 from grader.intake.names import is_set_aside, is_source, renamed_from
 from grader.intake.notebook import definitions
@@ -81,9 +82,10 @@ class _Files:
 
     def module(self, path: str) -> bytes | None:
         """The source text; a notebook's definitions, or None if it cannot be read."""
-        if path not in self.notebooks:
-            return self._files[path]
         if path not in self._modules:
+            if path not in self.notebooks and not exported_cells(self._files[path]):
+                self._modules[path] = self._files[path]
+                return self._files[path]
             try:
                 self._modules[path] = definitions(
                     self._files[path], path, self._notes, self._wanted
@@ -92,6 +94,10 @@ class _Files:
                 self._notes.add(f"{shown(path)}: {error}; left out")
                 self._modules[path] = None
         return self._modules[path]
+
+    def source(self, path: str) -> bytes:
+        """The file as it was handed in."""
+        return self._files[path]
 
     def outline(self, path: str) -> Outline | None:
         """What the file defines; None if it cannot be told."""
@@ -116,10 +122,28 @@ def locate(files: Mapping[str, bytes], description: Description, notes: Notes) -
     """
     contracts = {c for source in description.files for c in contracts_in(source, description)}
     known = _Files(files, notes, contracts)
-    return [
+    choices = [
         _choose(source, contracts_in(source, description), known, notes)
         for source in description.files
     ]
+    if not all(choice.path for choice in choices):
+        _note_strangers(known, choices, notes)
+    return choices
+
+
+def _note_strangers(known: _Files, choices: Sequence[Choice], notes: Notes) -> None:
+    """Tell of notebooks, or where nothing was taken of any files, that define other names."""
+    taken = {path for choice in choices for path in (choice.path, *choice.others)}
+    for path in known.sources:
+        found = known.outline(path)
+        if path in taken or found is None or (any(taken - {None}) and path not in known.notebooks):
+            continue
+        names = sorted(name for name in found.defined if "." not in name)
+        some = ", ".join(shown(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
+        notes.add(
+            f"{shown(path)}: defines {some or 'no function or class'}"
+            + ("" if not names else ", and none of the names that are asked for")
+        )
 
 
 def _choose(source: SourceFile, wanted: frozenset[str], known: _Files, notes: Notes) -> Choice:
@@ -170,6 +194,11 @@ def _choose(source: SourceFile, wanted: frozenset[str], known: _Files, notes: No
         notes.add(f"{source.path}: {shown(best)} was taken for it")
     if best in known.notebooks:
         notes.add(f"{shown(best)}: a notebook; its definitions were taken, nothing else is run")
+    elif known.module(best) is not known.source(best):
+        notes.add(
+            f"{shown(best)}: a notebook that was exported to Python; its definitions were taken, "
+            "nothing else is run"
+        )
     if others:
         notes.add(
             f"{source.path}: {shown(best)} was taken, not {', '.join(shown(o) for o in others[:5])}"

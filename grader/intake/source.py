@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import io
 import tokenize
 import warnings
@@ -14,6 +15,8 @@ from grader.intake.limits import MAX_PARSED
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Function | ast.ClassDef
+# Python reads it, in time that is quadratic in the length: two megabytes take minutes.
+_TOO_SLOW = "punycode"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Outline:
 
 def parse(text: str | bytes) -> ast.Module | None:
     """The syntax tree, or None if Python cannot parse the text or it is too long to try."""
-    if len(text) > MAX_PARSED:
+    if len(text) > MAX_PARSED or (isinstance(text, bytes) and _declared(text) == _TOO_SLOW):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of invalid escapes in students' strings
@@ -60,6 +63,10 @@ def encoding_problem(content: bytes) -> str | None:
         return "is saved as UTF-16, which Python does not read; it has to be saved as UTF-8"
     if b"\x00" in content:
         return "contains NUL bytes, which Python does not read"
+    if _declared(content) == _TOO_SLOW:
+        return (
+            f"is declared to be in {_TOO_SLOW}, which takes too long; it has to be saved as UTF-8"
+        )
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         content.decode(encoding)
@@ -73,6 +80,14 @@ def encoding_problem(content: bytes) -> str | None:
     return None
 
 
+def _declared(content: bytes) -> str:
+    """The encoding that the first lines declare, by its usual name; empty if there is none."""
+    try:
+        return codecs.lookup(tokenize.detect_encoding(io.BytesIO(content).readline)[0]).name
+    except (SyntaxError, LookupError, ValueError):
+        return ""
+
+
 def _scopes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Scope]]:
     """Functions and classes with their qualified names, those inside functions left out."""
     for node in body:
@@ -81,6 +96,8 @@ def _scopes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Scope]]:
         elif isinstance(node, ast.ClassDef):
             yield prefix + node.name, node
             yield from _scopes(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, (ast.If, ast.Try)):
+            yield from _scopes([*node.body, *node.orelse], prefix)
 
 
 def _is_function(node: ast.AST) -> TypeGuard[Function]:

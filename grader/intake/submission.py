@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.assignment import Assignment
+from grader.intake.cells import read_cells
 from grader.intake.limits import MAX_COMPANIONS, MAX_FILES, MIB, IntakeError, Notes, shown
 from grader.intake.locate import Choice, locate
-from grader.intake.notebook import read_cells
 from grader.intake.rules import Notebook, rule_findings
 from grader.intake.source import encoding_problem
 from grader.intake.tree import Candidate, Tree, read_tree
@@ -101,8 +101,9 @@ def _nothing_found(candidate: Candidate, assignment: Assignment, tree: Tree, not
     more = f" and {len(there) - 8} more" if len(there) > 8 else ""
     about = "".join(f"; {text}" for text in notes.texts[:5])
     return (
-        f"{shown(str(candidate.path))}: holds none of {wanted}, but {holds}{more}{about}. "
-        "If the student's files have other names, rename them; else ask for the files again"
+        f"{shown(candidate.path.name)}: holds none of {wanted}, but {holds}{more}{about}. "
+        "If the student's files or functions have other names, rename them; else ask for the files "
+        "again"
     )
 
 

@@ -157,7 +157,8 @@ def _take(tree: Tree, entry: Entry, notes: Notes, nested: bool) -> None:
         return
     try:
         if entry.size > limit:
-            raise UnreadableEntryError(f"is larger than {limit // MIB} MiB")
+            clear = ", but its outputs can be cleared" if path.lower().endswith(".ipynb") else ""
+            raise UnreadableEntryError(f"is larger than {limit // MIB} MiB{clear}")
         content = entry.read(limit)
     except UnreadableEntryError as error:
         notes.add(f"{shown(path)}: {error}; left out")

@@ -23,7 +23,17 @@ BASE_REQUIREMENTS = {"numpy": "numpy>=2.0", "pytest": "pytest>=8.3", "torch": "t
 # What reads notebooks for the tests.
 NOTEBOOK_REQUIREMENTS = {"nbformat": "nbformat>=5.10"}
 # The rooms that take definitions out of a notebook, published so that the tests take the same.
-_NOTEBOOK_READER = ("limits.py", "source.py", "notebook.py")
+_NOTEBOOK_READER = (
+    "cells.py",
+    "compiled.py",
+    "kinds.py",
+    "limits.py",
+    "needs.py",
+    "notebook.py",
+    "rewriting.py",
+    "source.py",
+    "statements.py",
+)
 # Where the package to install has another name than the module.
 _PACKAGES = {
     "PIL": "pillow",

@@ -163,6 +163,15 @@ def test_a_path_given_twice_counts_once(put: Put, assignment: Assignment) -> Non
     assert any("given twice" in note for note in notes)
 
 
+def test_results_among_the_submissions_are_nobodys(put: Put, assignment: Assignment) -> None:
+    folder = put(
+        {"ann/gan.py": GAN, "bob/gan.py": GAN, "graded/grades.sqlite": b"results"}, "class"
+    )
+    found, notes = find_submissions([folder], assignment, out=folder / "graded")
+    assert [c.id for c in found] == ["ann", "bob"]
+    assert any("graded: results go there; passed over" in note for note in notes)
+
+
 def test_the_folder_one_stands_in_has_a_name(
     put: Put, ids, monkeypatch: pytest.MonkeyPatch
 ) -> None:

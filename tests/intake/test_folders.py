@@ -83,6 +83,16 @@ def test_a_sparse_file_without_end_costs_nothing(
     assert list(submission.files) == ["q1_solution.py"]
 
 
+def test_a_large_notebook_is_told_how_to_become_smaller(
+    put: Put, read: Callable[[Path], Submission]
+) -> None:
+    root = put({"q1_solution.py": b"def log_mean_exp(y): return y"})
+    with (root / "gan.ipynb").open("wb") as file:
+        file.truncate(1 << 30)
+    note = "gan.ipynb: is larger than 16 MiB, but its outputs can be cleared; left out"
+    assert note in read(root).notes
+
+
 def test_what_may_not_be_read_is_left_out(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     root = put({"a.py": b"", "b/c.py": b""})
     scandir = os.scandir

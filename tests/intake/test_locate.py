@@ -89,8 +89,37 @@ def test_a_notebook_that_only_trains_is_not_taken(gan_of) -> None:
 def test_a_broken_notebook_is_noted(gan_of) -> None:
     taken, _, notes = gan_of({"gan.ipynb": b"{"})
     assert taken is None
-    assert notes == ["gan.ipynb: is not a notebook that can be read (NotJSONError); left out"]
+    assert notes == ["gan.ipynb: is not a notebook that can be read (JSONDecodeError); left out"]
 
 
 def test_nothing_is_nothing(gan_of) -> None:
     assert gan_of({"report.txt": b"jsd"}) == (None, [], [])
+
+
+def test_a_notebook_with_other_names_is_told_of(gan_of) -> None:
+    """Whoever reads it can see that the names are at fault, and not the file."""
+    taken, _, notes = gan_of({"final.ipynb": notebook("def my_jsd(p, q): return p")})
+    assert taken is None
+    assert notes == ["final.ipynb: defines my_jsd, and none of the names that are asked for"]
+
+
+def test_an_empty_notebook_is_told_of(gan_of) -> None:
+    taken, _, notes = gan_of({"final.ipynb": notebook("")})
+    assert taken is None
+    assert notes == ["final.ipynb: defines no function or class"]
+
+
+def test_an_exported_notebook_gives_its_definitions_under_its_name(gan_of) -> None:
+    """What trains at its top level would keep it from being imported."""
+    exported = b"# In[1]:\n\n" + GAN + b"\n\n# In[2]:\n\ntrain()\n"
+    taken, _, notes = gan_of({"gan.py": exported})
+    assert taken == "gan.py"
+    assert notes == [
+        "gan.py: a notebook that was exported to Python; its definitions were taken, nothing else "
+        "is run"
+    ]
+
+
+def test_functions_inside_of_if_and_try_count(gan_of) -> None:
+    inner = "\n".join("    " + line for line in GAN.decode().splitlines())
+    assert gan_of({"mine.py": f"try:\n{inner}\nexcept ValueError:\n    pass\n".encode()})[0]

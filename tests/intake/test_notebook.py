@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grader.intake.cells import exported_cells
 from grader.intake.limits import Notes, UnreadableEntryError
 from grader.intake.notebook import definitions
 
@@ -190,3 +191,134 @@ def test_a_definition_that_needs_what_is_executed_is_kept() -> None:
     loss = there["loss"]
     assert callable(loss) and loss(4) == 8
     assert len(told) == 1 and "executed" in told[0]
+
+
+def test_a_future_import_in_a_later_cell_goes_to_the_top() -> None:
+    """In a module it may stand nowhere else; in a notebook it may."""
+    text, _ = kept("import math", "from __future__ import annotations", "N = 1")
+    assert text == "from __future__ import annotations\nimport math\nN = 1"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["def f(x, x): return x", "def f():\n    nonlocal y\n    y = 1", "class A:\n    return 1"],
+)
+def test_what_parses_and_does_not_compile_costs_no_more_than_itself(cell: str) -> None:
+    """One such function would keep the whole module from being imported."""
+    text, notes = kept("N = 1", cell, "M = 2")
+    assert text == "N = 1\nM = 2"
+    assert len(notes) == 1
+    assert notes[0].startswith("hw.ipynb: code cell 2: line 1 is left out: is not valid Python")
+
+
+def test_shell_commands_may_be_continued() -> None:
+    cell = "!wget -q \\\n  https://example.org \\\n  -O input.txt\nN = 1"
+    assert kept(cell) == ("N = 1", [])
+
+
+def test_an_indented_cell_is_read_as_notebooks_read_it() -> None:
+    assert kept("    N = 1\n    M = 2") == ("N = 1\nM = 2", [])
+
+
+def test_a_default_from_a_file_does_not_cost_the_function() -> None:
+    """The file is not there; callers that give the argument do not need it."""
+    there, told = for_contracts(
+        {"embed", "Model"},
+        "with open('input.txt') as f:\n    text = f.read()\nchars = sorted(set(text))",
+        "V = len(chars)",
+        "def embed(x, size=len(chars), *, more=V):\n    return (x, size, more)",
+        "class Model:\n    width = 2 * V\n    def size(self, size=V):\n        return size",
+    )
+    embed, model = there["embed"], there["Model"]
+    assert callable(embed) and embed(1, 2) == (1, 2, None)
+    assert callable(model) and model().size(3) == 3
+    assert len(told) == 3
+
+
+def test_a_default_that_nothing_here_defines_is_none() -> None:
+    there, told = for_contracts({"f"}, "data = load()\ndef f(x, d=data): return x")
+    f = there["f"]
+    assert callable(f) and f(2) == 2
+    assert told == [
+        "hw.ipynb: code cell 1: line 2 needs data, which is not a definition; as a default it is "
+        "None"
+    ]
+
+
+def test_an_annotation_that_cannot_be_evaluated_goes() -> None:
+    there, _ = for_contracts({"f"}, "def f(x: Array) -> Array:\n    return x")
+    f = there["f"]
+    assert callable(f) and f(2) == 2
+
+
+def test_functions_and_imports_inside_of_if_and_try_are_found() -> None:
+    there, _ = for_contracts(
+        {"f", "g"},
+        "try:\n    import math as m\nexcept ImportError as error:\n    print(error)",
+        "if m:\n    def f(x):\n        return m.floor(x)\nelse:\n    def f(x):\n        return x",
+        "def g(x):\n    return m.ceil(x)",
+    )
+    f, g = there["f"], there["g"]
+    assert callable(f) and callable(g) and (f(1.5), g(1.5)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "def forward(self, x):\n    return x + 1\nA.forward = forward",
+        "A.forward = lambda self, x: x + 1",
+        "def later(self, x):\n    return x + 1\nsetattr(A, 'forward', later)",
+    ],
+)
+def test_a_method_that_is_added_later_is_kept(patch: str) -> None:
+    there, _ = for_contracts({"A"}, "class A:\n    pass", patch)
+    made = there["A"]
+    assert isinstance(made, type) and made().forward(1) == 2
+
+
+def test_a_module_that_a_cell_writes_is_part_of_the_notebook() -> None:
+    there, _ = for_contracts(
+        {"f"},
+        "%%writefile -a src/tools.py\ndef f():\n    return 1",
+        "from tools import f",
+    )
+    f = there["f"]
+    assert callable(f) and f() == 1
+
+
+def test_a_definition_keeps_the_constant_above_it_where_another_stands_below() -> None:
+    """Each was used in its own part, before the next part set the constant anew."""
+    there, told = for_contracts(
+        {"encoder", "Generator"},
+        "latent = 16\nunits = 8",
+        "def encoder():\n    inner = lambda: latent\n    return inner(), units",
+        "latent = 64\nunits = 8",
+        "class Generator:\n    def size(self, units=1):\n        return latent, units",
+    )
+    encoder, generator = there["encoder"], there["Generator"]
+    assert callable(encoder) and encoder() == (16, 8)
+    assert callable(generator) and generator().size() == (64, 1)
+    assert there["latent"] == 64
+    assert told == [
+        "hw.ipynb: code cell 2: line 1 keeps the value of latent that stands above it; another "
+        "one stands below"
+    ]
+
+
+@pytest.mark.parametrize(
+    "exported",
+    [
+        "#!/usr/bin/env python\n# coding: utf-8\n\n# In[1]:\n\n\n"
+        "get_ipython().run_line_magic('x', '')\nN = 1\n\n\n# In[ ]:\n\n\ntrain()\n",
+        '"""A3.ipynb\n\nAutomatically generated by Colab.\n"""\n\n# !pip install x\nN = 1\ntrain()',
+    ],
+    ids=["nbconvert", "colab"],
+)
+def test_an_exported_notebook_gives_its_definitions(exported: str) -> None:
+    text = definitions(exported.encode(), "hw.py", Notes()).decode()
+    assert text == "# code cell 1\nN = 1\n"
+
+
+def test_other_python_files_are_no_exported_notebooks() -> None:
+    assert exported_cells(b"# In the first part\nN = 1\n") == []
+    assert exported_cells(b"\xff\xfe") == []
