@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import tempfile
@@ -136,9 +137,15 @@ class _Batch:
         while self._queue or any(s.job for s in self._slots):
             while len(self._slots) < min(self._jobs, len(self._queue) + self._busy()):
                 self._slots.append(self._start())
+            for slot in list(self._slots):
+                # One that had nothing more to do, when another was lost with its job.
+                if slot.ready and slot.job is None and self._queue:
+                    self._feed(slot)
+            if not self._slots:
+                continue
             waiting = [s.connection for s in self._slots]
-            timeout = max(0.0, min(s.deadline for s in self._slots) - time.monotonic())
-            ready = wait(waiting, timeout)
+            end = min(s.deadline for s in self._slots)
+            ready = wait(waiting, None if end == math.inf else max(0.0, end - time.monotonic()))
             for slot in list(self._slots):
                 if slot.connection in ready:
                     self._hear(slot)
@@ -197,7 +204,7 @@ class _Batch:
 
     def _feed(self, slot: _Slot) -> None:
         if not self._queue:
-            slot.deadline = float("inf")
+            slot.deadline = math.inf
             return
         slot.job = self._queue.popleft()
         slot.says = ""

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -38,6 +38,8 @@ from grader.wall.warm import Warm
 # What a slot may take of the machine's memory: half, but enough for torch and a reference.
 OWN_SHARE = 0.5
 MIN_OWN_BYTES = 4 * 2**30
+# Modules of an assignment's behind the wall, and the ways from a function to its callers.
+REACHING = ("grader_probes", "grader_adapters", "grader_runs", "_getframe", "gc.get_objects")
 
 
 class Slot:
@@ -136,6 +138,7 @@ class Slot:
         self._misconceptions.explain(expected, observed)
         printed = remote.printed
         notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
+        notes += _reaching(submission.files)
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
         result = blank(task, self._assignment, job.candidate)
@@ -160,6 +163,20 @@ def _not_installed(name: str) -> str:
         f"imports {name}, which is not installed where grading runs and was not handed in; "
         "an empty stand-in took its place"
     )
+
+
+def _reaching(files: Mapping[str, bytes]) -> list[str]:
+    """Notes on code that names what it takes to reach what drives it, as no exercise asks for.
+
+    Nothing hangs on it: names can be put together, so that none is found.
+    """
+    return [
+        f"{name}: names {', '.join(found)}, through which code can forge what probes report of it; "
+        "somebody should read it"
+        for name, content in files.items()
+        if name.endswith(".py")
+        and (found := [word for word in REACHING if word.encode() in content])
+    ]
 
 
 def given_folder(assignment: Assignment, parent: Path) -> Path:

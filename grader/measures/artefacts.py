@@ -81,7 +81,13 @@ def read_array(data: bytes, max_mib: float = 256) -> NDArray[Any]:
             f"{rest}; {remedy}"
         )
     values = np.frombuffer(data, dtype, offset=stream.tell())
-    ordered = values.reshape(shape, order="F" if fortran_order else "C")
+    try:
+        # An empty array may claim axes, and as many of them, as no array can have.
+        ordered = values.reshape(shape, order="F" if fortran_order else "C")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ArtefactError(
+            f"no array has the shape {str(shape)[:80]} ({error}); {remedy}"
+        ) from None
     return ordered.astype(dtype.newbyteorder("="))
 
 
@@ -98,11 +104,12 @@ def parse_json(data: bytes, what: str) -> Any:
     """JSON whose objects have no name twice; `what` names it in the plural for the message."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ArtefactError(f"{what} have the name `{twice[:80]}` twice; give it once")
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            # Asked of each as it comes: a search at the end is quadratic in what strangers send.
+            if name in found:
+                raise ArtefactError(f"{what} have the name `{name[:80]}` twice; give it once")
+            found[name] = value
         return found
 
     try:

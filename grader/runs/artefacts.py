@@ -30,6 +30,10 @@ Array = npt.NDArray[Any]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 TENSOR_NAME = re.compile(r"[\w.\-]{1,200}")
 MAX_ENTRIES = 4096
+# Artefacts of a kind, each of which is a file or a network to be measured; columns of a curve.
+MAX_NAMED = 64
+# Numbers in a curve, which is kept as text and drawn; honest ones hold some hundreds.
+MAX_VALUES = 500_000
 FILES = "files.json"
 
 
@@ -146,6 +150,8 @@ def _mapping(value: Any, what: str) -> dict[str, Any]:
 def _named(value: Any, what: str) -> list[tuple[str, Any]]:
     """Entries whose names are fit to be names of files."""
     entries = list(_mapping(value, what).items())
+    if len(entries) > MAX_NAMED:
+        raise ArtefactError(f"{what} have {len(entries)} names; at most {MAX_NAMED} are kept")
     for name, _ in entries:
         if not NAME.fullmatch(name):
             raise ArtefactError(f"{what} have a name that cannot be that of a file: {name[:80]!r}")
@@ -182,7 +188,13 @@ def _number(value: Any, what: str) -> float:
 
 def _curve(value: Any, what: str) -> dict[str, Array]:
     columns: dict[str, Array] = {}
+    left = MAX_VALUES
     for name, column in _named(value, what):
+        # Asked first: a byte of the answer would become a number of eight, and a line of text.
+        held = column if isinstance(column, list) else _array(column, f"{what}.{name}").reshape(-1)
+        left -= len(held)
+        if left < 0:
+            raise ArtefactError(f"{what} holds more than {MAX_VALUES} numbers")
         if isinstance(column, list):
             column = np.array([_number(entry, f"{what}.{name}") for entry in column])
         columns[name] = _array(column, f"{what}.{name}").astype(np.float64)

@@ -18,9 +18,11 @@ from grader.measures.artefacts import ArtefactError
 from grader.runs.artefacts import Artefacts
 from grader.suite.remote import Remote, SubmissionFailed
 from grader.wall.warm import Warm
-from grader.wall.watch import PATIENCE
+from grader.wall.watch import PATIENCE, Idleness
 
 SLICE_SECONDS = 1.0
+# Of its seconds a run may spend this share doing nothing; a disk may be slow.
+MOST_IDLE = 0.5
 # Making ready, which loads data, may take this long.
 START_SECONDS = 60.0
 # Digits in the name of a submission that are taken for the student's number.
@@ -101,6 +103,7 @@ def train(
         }
         start = {"op": "start", "target": run.id, "source": source, "kwargs": arguments}
         remote.exchange({**start, "seed": seed}, START_SECONDS, run.title)
+        idleness = Idleness(warm)
         while True:
             patience = SLICE_SECONDS + size.step_seconds
             advance = {"op": "advance", "seconds": SLICE_SECONDS}
@@ -112,7 +115,8 @@ def train(
             step = min(max(step, value), size.steps)
             tell(step, size.steps)
             waited = time.monotonic() - started
-            if seconds > size.seconds or waited > PATIENCE * size.seconds:
+            idle = idleness.seconds() > MOST_IDLE * size.seconds
+            if seconds > size.seconds or idle or waited > PATIENCE * size.seconds:
                 return Trained(
                     None,
                     step,
@@ -120,6 +124,7 @@ def train(
                     f"stopped at step {step} of {size.steps}, after {seconds:.0f} s of processor "
                     f"time and {waited:.0f} s in all; {size.seconds:g} s of processor time are "
                     "allowed: these functions take much longer than they should",
+                    hung=idle,
                 )
     except SubmissionFailed as failure:
         hung = failure.ending == "hung"

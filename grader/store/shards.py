@@ -130,8 +130,8 @@ def settled(out: Path) -> str | None:
     """The secret that shards have agreed on in an output folder; None if there is none."""
     try:
         return (out / SECRET_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # the latter is the store's to complain of
 
 
 def _of_store(out: Path) -> str | None:

@@ -26,7 +26,7 @@ from grader.wall.cell import CellHandle
 from grader.wall.clearing import clear_away
 from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
-from grader.wall.watch import Resident, resident
+from grader.wall.watch import Resident, delay_of, resident
 
 START_SECONDS = 120.0
 SETUP_SECONDS = 30.0
@@ -106,6 +106,19 @@ class Warm:
                 used += times.user + times.system + times.children_user + times.children_system
                 wants |= process.status() == psutil.STATUS_RUNNING
         return used, wants
+
+    def cell_delay(self) -> float | None:
+        """Seconds for which the cell was ready and others had the processor; None: not known."""
+        delay = 0.0
+        for process in self._cell_family():
+            try:
+                for task in Path(f"/proc/{process.pid}/task").iterdir():
+                    delay += delay_of(task)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended since
+            except (OSError, ValueError, IndexError):
+                return None
+        return delay
 
     def _cell_family(self) -> list[psutil.Process]:
         # Twice, since psutil takes a child for a stranger if the clock is set while it looks.

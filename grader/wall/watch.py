@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -59,6 +61,44 @@ class Deadline:
         return self._end - now
 
 
+class Idleness:
+    """How long a cell has done nothing of its own accord.
+
+    That is wall time less what it computed, what others kept it from computing, and what it waited
+    for us. Where the kernel does not tell, it is nothing: nobody is blamed for a busy machine.
+
+    Args:
+        warm: whose cell; it is counted from now on.
+    """
+
+    def __init__(self, warm: Warm) -> None:
+        self._warm = warm
+        self._start = time.monotonic()
+        self._used = self._kept = 0.0
+        self._ours = self._from_outside()
+
+    def seconds(self) -> float:
+        """Seconds so far."""
+        now = self._from_outside()
+        delay = self._warm.cell_delay()
+        if now is None or self._ours is None or delay is None:
+            return 0.0
+        # What processes that have ended had is not lost.
+        self._used = max(self._used, self._warm.cell_usage()[0])
+        self._kept = max(self._kept, delay)
+        waited = time.monotonic() - self._start
+        return max(0.0, waited - self._used - self._kept - (now - self._ours))
+
+    def _from_outside(self) -> float | None:
+        """Seconds in which this thread was kept waiting, or another machine had the processor."""
+        try:
+            stolen = int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8])
+            ticks = os.sysconf("SC_CLK_TCK")
+            return delay_of(Path("/proc/thread-self")) + stolen / ticks
+        except (OSError, ValueError, IndexError):
+            return None
+
+
 class Watch:
     """Ends a cell whose processes together hold too much memory, or whose files are too large.
 
@@ -105,6 +145,11 @@ class Watch:
                     "scratch folder"
                 )
         return ""
+
+
+def delay_of(task: Path) -> float:
+    """Seconds for which a task was ready to run and did not, by its folder in /proc."""
+    return int((task / "schedstat").read_text().split()[1]) / 1e9
 
 
 @dataclass(frozen=True)

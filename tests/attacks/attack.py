@@ -90,6 +90,8 @@ class Attack:
         says: a regular expression that the report must match.
         status: what the result must say.
         walls: behind which it is tried.
+        runs: "smoke" or "submitted" for what attacks with a training run; `says` is then looked for
+            in what each case of the run says.
         needs_other_user: stopped only where cells run as users of their own, which takes root.
     """
 
@@ -103,6 +105,7 @@ class Attack:
     status: str = "graded"
     walls: tuple[WallKind, ...] = ("bubblewrap", "landlock")
     not_stopped: str = ""
+    runs: Literal["", "smoke", "submitted"] = ""
 
     def stops(self, wall: Both) -> str:
         """What stops it behind this wall, in the words of the documentation."""

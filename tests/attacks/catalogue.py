@@ -8,6 +8,7 @@ from tests.attacks.interpreter import INTERPRETER
 from tests.attacks.packing import PACKING
 from tests.attacks.processes import PROCESSES
 from tests.attacks.reading import READING
+from tests.attacks.running import RUNNING
 from tests.attacks.talking import TALKING
 
 GROUPS: dict[str, list[Attack]] = {
@@ -17,5 +18,6 @@ GROUPS: dict[str, list[Attack]] = {
     "Forged frames": FRAMES,
     "Talking to others": TALKING,
     "What is handed in": PACKING,
+    "Training runs": RUNNING,
 }
 ATTACKS: dict[str, Attack] = {attack.name: attack for group in GROUPS.values() for attack in group}

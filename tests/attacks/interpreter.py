@@ -384,7 +384,7 @@ INTERPRETER: list[Attack] = [
     Attack(
         "forge_the_probe",
         "replace the probe, which runs beside it, by one that hides what the contract forbids",
-        "not stopped: what a probe observes behind the wall can be forged; values cannot",
+        "not stopped: what a probe reports can be forged; values of the reference's cannot",
         {
             "mean.py": """
             import sys
@@ -397,6 +397,51 @@ INTERPRETER: list[Attack] = [
             """
         },
         marks=(1, 3),
-        not_stopped="the check that the input is left alone passes though it is overwritten",
+        says="names grader_probes",
+        not_stopped="the check that the input is left alone passes though it is overwritten; "
+        "the report tells of the name",
+    ),
+    in_total(
+        "answers_outside_memory",
+        "answer with tensors that point outside their memory: strides, sparse indices, fakes",
+        "it costs the call that did it",
+        """
+        import torch
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        def total(x):
+            if len(x) == 1:
+                return FakeTensorMode().from_tensor(x.sum())
+            there = torch.tensor([2**40])
+            return torch.sparse_csr_tensor(
+                torch.tensor([0, 2**40]), there, torch.ones(1), (1, 1), check_invariants=False
+            )
+        """,
+    ),
+    in_total(
+        "shared_with_the_warm_process",
+        "write into memory and change files that it shares with the process it was forked from",
+        "nothing is shared that can be changed",
+        """
+        import fcntl
+
+        @once
+        def total(x):
+            try:
+                with open("/proc/self/maps") as file:
+                    shared = [line for line in file if line.split()[1] in ("rw-s", "rwxs")]
+            except OSError:
+                shared = []
+            if shared:
+                breach(shared[0])
+            for descriptor in range(256):
+                try:
+                    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+                    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_NONBLOCK | os.O_ASYNC)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.lseek(descriptor, 0, os.SEEK_SET)
+                except OSError:
+                    continue
+        """,
     ),
 ]

@@ -278,6 +278,29 @@ def nested_notebook() -> bytes:
     )
 
 
+def costly_notebook() -> bytes:
+    """Cells over which a reader takes hours: each statement's line, each way out, each output."""
+    line = "a = 1; " * 20_000
+    ways_out, indent = "def unwind():\n", " "
+    for _ in range(18):
+        ways_out += f"{indent}try:\n{indent} return\n{indent}finally:\n"
+        indent += " "
+    content = json.loads(notebook(HONEST["mean.py"], line, ways_out + indent + "pass\n"))
+    content["cells"][0]["outputs"] = [{"output_type": "none"}] * 50_000
+    content["cells"][0]["metadata"] = {"tags": [1] * 50_000}
+    text = json.dumps(content).encode()
+    members: list[Member] = [("mean.ipynb", text), ("total.py", HONEST["total.py"].encode())]
+    return zip_bytes(members, zipfile.ZIP_STORED)  # else it is taken for a bomb
+
+
+def slow_encoding() -> bytes:
+    text = b"# coding: punycode\n" + b"a" * 10 + b"-" + b"a" * 200_000
+    copies: list[Member] = [(f"mean ({n}).py", text) for n in range(1, 21)]
+    return zip_bytes(
+        [*honest_members(), *copies], zipfile.ZIP_STORED
+    )  # else it is taken for a bomb
+
+
 def heavy_sources() -> bytes:
     text = b"x = [" + b"[],-1," * 40_000 + b"]\n"
     return zip_bytes([*honest_members(), *((f"v{n}/mean.py", text) for n in range(300))])
@@ -419,6 +442,18 @@ PACKING: list[Attack] = [
         "notebook_nested", "notebooks of a hundred thousand nested lists", LIMITS, nested_notebook
     ),
     packed("sources_that_cost", "hundreds of files that take long to parse", LIMITS, heavy_sources),
+    packed(
+        "notebook_that_costs",
+        "notebooks with thousands of statements on a line, nested ways out and odd outputs",
+        LIMITS,
+        costly_notebook,
+    ),
+    packed(
+        "encoding_that_costs",
+        "sources in an encoding that takes minutes to decode",
+        LIMITS,
+        slow_encoding,
+    ),
     Attack(
         "not_utf8",
         "names that are not UTF-8, which nothing can write down",

@@ -461,4 +461,122 @@ PROCESSES: list[Attack] = [
             attempt("open tree attr", system_call, 467, -100, b"/", 1, None, 0)
         """,
     ),
+    in_total(
+        "signal_by_descriptor",
+        "have the kernel send SIGKILL to others, as owners of a pipe that becomes readable",
+        NAMESPACE,
+        """
+        import fcntl
+        import signal
+        import time
+
+        SET_SIGNAL = 10
+
+        @once
+        def total(x):
+            for owner in (@PID@, os.getppid(), 1):
+                if owner in (0, os.getpid()):
+                    continue
+                read, write = os.pipe()
+                try:
+                    fcntl.fcntl(read, fcntl.F_SETOWN, owner)
+                    fcntl.fcntl(read, SET_SIGNAL, signal.SIGKILL)
+                    fcntl.fcntl(read, fcntl.F_SETFL, os.O_ASYNC)
+                except OSError as error:
+                    print("refused:", owner, error)
+                os.write(write, b"now")
+            time.sleep(0.1)
+        """,
+    ),
+    in_total(
+        "leave_what_is_stopped",
+        "leave processes that are stopped, have no parent and outlive who started them",
+        {"bubblewrap": "they end with their namespace", "landlock": "hunted and killed"},
+        """
+        import signal
+
+        NO_DEATH_SIGNAL, ADOPT_ORPHANS, TRACEABLE = (1, 0), (36, 1), (4, 1)
+
+        def total(x):
+            for option, value in (NO_DEATH_SIGNAL, ADOPT_ORPHANS, TRACEABLE):
+                libc.prctl(option, value, 0, 0, 0)
+            for _ in range(2):
+                if os.fork() == 0:
+                    libc.prctl(1, 0, 0, 0, 0)
+                    os.setsid()
+                    child = os.fork()
+                    if child == 0:
+                        os.execv("/bin/sleep", ["sleep", MARKER])
+                    os.kill(child, signal.SIGSTOP)
+                    os.execv("/bin/sleep", ["sleep", MARKER])
+            return x.sum()
+        """,
+        marks=(4, 3),
+    ),
+    in_total(
+        "fill_sockets",
+        "keep gigabytes in the buffers of sockets, which are memory of no process",
+        "seccomp",
+        """
+        import socket
+
+        @once
+        def total(x):
+            attempt("a pair", socket.socketpair)
+            attempt("a pair that keeps messages", socket.socketpair, type=socket.SOCK_SEQPACKET)
+            for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_NETLINK, socket.AF_ALG):
+                attempt(f"a socket of family {family}", socket.socket, family, socket.SOCK_DGRAM)
+        """,
+    ),
+    in_total(
+        "turn_the_machine",
+        "set the clock, the host's name and the swap; reboot; reach ports, logs and modules",
+        "no capabilities",
+        """
+        import time
+
+        @once
+        def total(x):
+            attempt("the clock", time.clock_settime, time.CLOCK_REALTIME, time.time() + 100)
+            attempt("the host's name", system_call, 170, b"evil", 4)
+            attempt("the domain's name", system_call, 171, b"evil", 4)
+            attempt("another clock", system_call, 305, 0, bytes(208))
+            attempt("the time", system_call, 164, bytes(16), 0)
+            attempt("reboot", system_call, 169, 0xFEE1DEAD, 672274793, 0x1234567, 0)
+            attempt("hang up", system_call, 153)
+            attempt("ports", system_call, 173, 0x80, 1, 1)
+            attempt("all ports", system_call, 172, 3)
+            attempt("the log", system_call, 103, 3, bytes(64), 64)
+            attempt("accounts", system_call, 163, b"/scratch/account")
+            attempt("swap", system_call, 168, b"/swap")
+            attempt("modules", system_call, 176, b"loop", 0)
+        """,
+    ),
+    in_total(
+        "open_devices",
+        "open devices of the machine, make some, and write to what steers the kernel",
+        {"bubblewrap": "not mounted; no capabilities", "landlock": "may not be read"},
+        """
+        NAMES = "mem kmem port kmsg fuse kvm nvidia0 nvidiactl dri/card0 dri/renderD128 net/tun"
+        NAMES += " loop-control loop0 vda sda nvme0n1 uinput rtc0 watchdog vsock userfaultfd"
+        FILES = "sysrq-trigger sys/kernel/core_pattern sys/vm/drop_caches 1/oom_score_adj"
+        FILES += " sys/fs/binfmt_misc/register self/uid_map kcore kmsg sys/kernel/hostname"
+
+        @once
+        def total(x):
+            for name in NAMES.split():
+                attempt(name, os.open, "/dev/" + name, os.O_RDONLY)
+                attempt(name, os.open, "/dev/" + name, os.O_WRONLY)
+            for name in FILES.split():
+                attempt(name, os.open, "/proc/" + name, os.O_WRONLY)
+            for kind, number in ((0o060600, (8, 0)), (0o020600, (1, 1))):
+                attempt("a device of its own", os.mknod, "node", kind, os.makedev(*number))
+            try:
+                with open("/proc/self/oom_score_adj", "w") as file:
+                    file.write("-1000")
+                breach("others are killed for want of memory")
+            except OSError:
+                pass
+        """,
+    ),
 ]

@@ -115,6 +115,12 @@ def test_a_curve_that_was_never_drawn_is_kept(tmp_path: Path) -> None:
         ({"arrays": {"a": [1.0, 2.0]}}, "array a is no array"),
         ({"arrays": {"a": np.zeros(1, dtype=complex)}}, "array a is no array of numbers"),
         ({"arrays": dict.fromkeys(map(str, range(MAX_ENTRIES + 1)), 0)}, "arrays is no table"),
+        ({"arrays": {f"a{n}": np.zeros(1) for n in range(65)}}, "arrays have 65 names; at most 64"),
+        (
+            {"curves": {"c": {"x": np.zeros(500_001, bool)}}},
+            "curve c holds more than 500000 numbers",
+        ),
+        ({"curves": {"c": {"x": [1.0] * 250_001, "y": [1] * 250_001}}}, "c holds more than 500000"),
         ({"curves": {"c": [1.0]}}, "curve c is no table"),
         ({"curves": {"c": {}}}, "curve c has no columns"),
         ({"curves": {"c": {"x": [1.0], "y": [1.0, 2.0]}}}, "curve c: its columns must be of one"),

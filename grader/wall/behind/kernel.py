@@ -164,9 +164,6 @@ _LD, _JEQ, _JSET, _JGE, _RET = 0x20, 0x15, 0x45, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS = 1, 38
 _X32_BIT = 0x40000000
-_AF_UNIX = 1
-# Bit of SOCK_DGRAM and SOCK_RAW that neither SOCK_STREAM nor SOCK_SEQPACKET has.
-_DATAGRAM_BIT = 2
 
 _Instruction = tuple[int, int, int, int]
 
@@ -177,13 +174,12 @@ def seccomp_available() -> bool:
 
 
 def refuse_dangerous_calls(*, same_file_system: bool) -> None:
-    """Install the filter: tracing, mounting, namespaces, keyrings, io_uring and networks are out.
+    """Install the filter: tracing, mounting, namespaces, keyrings, io_uring and sockets are out.
 
     Args:
         same_file_system: files and services of others can be named here (no mount namespace), so
             that what Landlock does not look at has to be refused as well: changing modes, owners,
-            times and attributes, watching files, other processes' limits and priorities, and
-            sockets with names. Connected pairs of sockets remain, which Python's pipes are.
+            times and attributes, watching files, other processes' limits and priorities.
     """
     program = _filter(_MACHINES[platform.machine()], same_file_system)
     code = b"".join(struct.pack("<HBBI", op, yes, no, k) for op, yes, no, k in program)
@@ -202,18 +198,15 @@ def refuse_dangerous_calls(*, same_file_system: bool) -> None:
 
 
 def _filter(machine: dict[str, Any], same_file_system: bool) -> list[_Instruction]:
-    refused = [*machine["refused"]]
+    # What is sent over a socket and not read is memory of no process: gigabytes of it.
+    refused = [*machine["refused"], machine["socket"], machine["socketpair"]]
     conditional = [
         # glibc falls back from clone3 to clone, whose flags can be looked at.
         *_refuse_if(machine["clone"], 0, (_JSET, CLONE_NEW_ANY), wanted=True),
         *_refuse_if(machine["prlimit"], 0, (_JEQ, 0), wanted=False),  # of other processes
     ]
     if same_file_system:
-        refused += [*machine["unwatched"], machine["socket"]]
-        # A pair of datagram sockets can still send to any address.
-        conditional += _refuse_if(machine["socketpair"], 1, (_JSET, _DATAGRAM_BIT), wanted=True)
-    else:
-        conditional += _refuse_if(machine["socket"], 0, (_JEQ, _AF_UNIX), wanted=False)
+        refused += machine["unwatched"]
     return [
         (_LD, 0, 0, _LOAD_ARCH),
         (_JEQ, 1, 0, machine["arch"]),
