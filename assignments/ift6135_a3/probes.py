@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -214,19 +215,35 @@ def penalty(
         other_values: hand over a plain function instead of a module, and as `cp` the values of
             another function of `p` (the sum of each sample).
     """
-    _seed(seed)
     function = getattr(impl.gan, name)
     module = _critic(critic)
-    p = p.clone().requires_grad_()
-    q = q.clone()
-    values = []
-    for _ in range(repeats):
-        if other_values:
-            cp, cq = p.reshape(p.shape[0], -1).sum(1), q.reshape(q.shape[0], -1).sum(1)
-            values.append(_plain(function(p, cp, q, cq, lambda x: module(x))))
-        else:
-            values.append(_plain(function(p, module(p), q, module(q), module)))
-    return {"value": values[0], "values": values, "p": _plain(p), "q": _plain(q)}
+
+    def call_on(p: Tensor) -> dict[str, Any]:
+        _seed(seed)
+        fake = q.clone()
+        values = []
+        for _ in range(repeats):
+            if other_values:
+                cp, cq = p.reshape(p.shape[0], -1).sum(1), fake.reshape(fake.shape[0], -1).sum(1)
+                values.append(_plain(function(p, cp, fake, cq, lambda x: module(x))))
+            else:
+                values.append(_plain(function(p, module(p), fake, module(fake), module)))
+        return {"value": values[0], "values": values, "p": _plain(p), "q": _plain(fake)}
+
+    return _on_real_samples(call_on, p)
+
+
+def _on_real_samples(call_on: Callable[[Tensor], Any], p: Tensor) -> Any:
+    """`call_on` samples that require a gradient; where that does not work, on plain ones.
+
+    A penalty that cannot take the former is told so by `penalty_without_gradients`.
+    """
+    try:
+        return call_on(p.clone().requires_grad_())
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            return call_on(p.clone())
+        raise error
 
 
 def penalty_without_gradients(
@@ -237,7 +254,8 @@ def penalty_without_gradients(
     Returns:
         `usual`, on samples that do require one; `alone`, on samples that do not; `in_loss`, what
         it adds to `critic_loss` for such samples. Each is None where it does not work. `losses`
-        says whether `make_losses` works without a regulariser.
+        says whether `make_losses` works without a regulariser. A penalty that works on neither
+        kind of samples is called once more, so that what it raises is seen.
     """
     gan = impl.gan
     module = _critic(critic)
@@ -246,6 +264,9 @@ def penalty_without_gradients(
         _seed(seed)
         args = [real, module(real), q.clone(), module(q), module]
         values[key] = _part(getattr(gan, name, None), args)
+    if values["usual"] is None and values["alone"] is None:
+        real = p.clone().requires_grad_()
+        values["usual"] = _plain(getattr(gan, name)(real, module(real), q, module(q), module))
     regularizer = next(k for k, v in REGULARIZER_PARTS.items() if v == name)
 
     def in_loss(reg_type: str | None) -> Any:
@@ -277,10 +298,12 @@ def penalty_slopes(
     function = getattr(impl.gan, name)
 
     def value_at(module: nn.Module) -> Tensor:
-        _seed(seed)
-        real = p.clone().requires_grad_()
-        fake = q.clone()
-        return _tensor(function(real, module(real), fake, module(fake), module), name).sum()
+        def call_on(real: Tensor) -> Tensor:
+            _seed(seed)
+            fake = q.clone()
+            return _tensor(function(real, module(real), fake, module(fake), module), name).sum()
+
+        return _on_real_samples(call_on, p)
 
     return _parameter_slopes(value_at, lambda: _critic(critic), directions, step)
 
@@ -471,6 +494,7 @@ def moving_average(
     return {
         "target": [_plain(t) for t in after],
         "source": [_plain(t) for t in source_model.parameters()],
+        "source_learns": all(t.requires_grad for t in source_model.parameters()),
         "same_tensors": len(before) == len(after)
         and all(a is b for a, b in zip(before, after, strict=True)),
         "leaves": all(t.is_leaf for t in after),
@@ -535,6 +559,7 @@ def training(
     critic_inner_iters: int,
     steps: int,
     alpha_ema: float | None,
+    losses: tuple[Any, ...] = ("W1", None, 1.0),
 ) -> list[dict[str, Any]]:
     """Run `train_step` a few times and report everything that it does, in order.
 
@@ -542,12 +567,17 @@ def training(
     is seen is the training step alone. The n-th batch of real samples is the n-th of `real`, the
     n-th call of the generator takes the n-th of `noise`.
 
+    Args:
+        losses: `loss_type`, `reg_type` and `reg_cf`.
+
     Returns:
         A list of events, each a dictionary whose `event` is one of: `next` and `generate` (with
-        `index`); `critic step` and `generator step` (the flat parameters of both as they are
-        before the step, and the flat gradient, all as tensors); `average` (`source`, `target`,
-        `alpha`); `return` at the end of each training step (`value`, `is_tensor`, and the flat
-        parameters of all three models).
+        `index`); `metric` and `critic loss` at each call of what `make_losses` gave (with its
+        `arguments` in order, the submission's defaults filled in, or None if they do not fit);
+        `critic step` and `generator step` (the flat parameters of both as they are before the
+        step, and the flat gradient, all as tensors); `average` (`source`, `target`, `alpha`);
+        `return` at the end of each training step (`value`, `is_tensor`, and the flat parameters
+        of all three models).
     """
     _seed(seed)
     gan = impl.gan
@@ -596,13 +626,36 @@ def training(
 
     critic_optim = RecordingSGD(models["critic"], lr, report("critic"))
     generator_optim = RecordingSGD(models["generator"], lr, report("generator"))
+    signature = _signature(getattr(gan, "make_losses", None))
+
+    def stand_in_losses(*args: Any, **kwargs: Any) -> tuple[Callable[..., Tensor], ...]:
+        asked = None
+        with contextlib.suppress(AttributeError, TypeError):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            asked = [_plain(value) for value in bound.arguments.values()]
+
+        def reported(event: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+            def call(p: Tensor, q: Tensor, critic: Any) -> Tensor:
+                events.append({"event": event, "arguments": asked})
+                return function(p, q, critic)
+
+            return call
+
+        return (
+            reported("metric", stand_in_metric),
+            reported("critic loss", stand_in_critic_loss),
+        )
+
     stand_ins = {
-        "make_losses": lambda *args, **kwargs: (stand_in_metric, stand_in_critic_loss),
+        "make_losses": stand_in_losses,
         "apply_exponential_moving_average": stand_in_average,
     }
+    if losses[1] is not None:  # for who writes the losses out: one's own penalty may not work
+        stand_ins.update(PART_STAND_INS)
     with _in_place_of(gan, stand_ins):
         # By position: a name is the first thing that people change.
-        train_step = gan.make_train_step("W1", critic_inner_iters, None, 1.0, alpha_ema)
+        train_step = gan.make_train_step(losses[0], critic_inner_iters, *losses[1:], alpha_ema)
         for _ in range(steps):
             value = train_step(
                 real_iter,
@@ -668,14 +721,23 @@ def planar_slopes(
     step: float,
     stand_in_forward: bool = False,
 ) -> dict[str, Any]:
-    """Slopes of the sum of `forward` or `get_logdet` along directions in u, w and b."""
+    """Slopes of the sum of the squares of `forward` or `get_logdet`, in u, w, b and x (`points`).
+
+    In a flow the points come from the layers before, which learn through them.
+    """
+
+    def build() -> nn.Module:
+        layer = _planar(impl, u, w, b)
+        layer.points = nn.Parameter(x.clone())
+        return layer
 
     def value_at(layer: nn.Module) -> Tensor:
-        result = layer(x.clone()) if method == "forward" else layer.get_logdet(x.clone())
+        points = layer.points * 1.0
+        result = layer(points) if method == "forward" else layer.get_logdet(points)
         return (_tensor(result, method) ** 2).sum()
 
     with _forward_of(impl, stand_in_forward):
-        return _parameter_slopes(value_at, lambda: _planar(impl, u, w, b), directions, step)
+        return _parameter_slopes(value_at, build, directions, step)
 
 
 def stand_in_forward(self: Any, x: Tensor) -> Tensor:
@@ -825,6 +887,13 @@ def _tensor(value: Any, what: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise TypeError(f"{what} returned {type(value).__name__}, not a tensor")
     return value
+
+
+def _signature(function: Any) -> Any:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
 
 
 def _copy(value: Any) -> Any:

@@ -82,6 +82,26 @@ def test_bernoulli_takes_images_as_well_as_rows(submission, reference, expect, d
     )
 
 
+@pytest.mark.question("q1.1", weight=0.75)
+def test_bernoulli_log_likelihood_is_right_for_confident_probabilities(
+    submission, reference, expect, draw
+):
+    """A trained decoder is sure of most pixels: probabilities of 0.001 and 0.999 are usual. What
+    keeps the logarithm away from zero must be far smaller than they are."""
+    for _ in range(2):
+        rare = 10 ** draw.uniform(4, 12, low=-3.0, high=-2.0)
+        mu = torch.where(draw.bernoulli(4, 12) > 0, rare, 1 - rare)
+        target = draw.bernoulli(4, 12)
+        expect.close(
+            submission.q1_solution.log_likelihood_bernoulli(mu, target),
+            reference.q1_solution.log_likelihood_bernoulli(mu, target),
+            what="log_likelihood_bernoulli of confident probabilities",
+            help="Constants of up to 1e-5 are fine; where mu is clamped, clamp it later than that.",
+            terms=12,
+            slack=0.011 * 12,
+        )
+
+
 @pytest.mark.question("q1.1", weight=1)
 def test_bernoulli_log_likelihood_has_the_gradient_of_its_value(submission, probes, expect, draw):
     """The decoder learns through this function: autograd must find the slope that the values
@@ -141,8 +161,10 @@ def test_bernoulli_keeps_a_batch_of_one(submission, expect, draw):
 
 @pytest.mark.question("q1.1", weight=0.25)
 def test_bernoulli_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
-    """The caller still needs mu and target after the call."""
+    """The caller still needs mu and target after the call. Pixels that are all but certain to be
+    zero are among them, which a clamp in place would move."""
     given, other = list(pixels(draw, 3, 5)), list(pixels(draw, 3, 5))
+    given[0][:, 0], given[1][:, 0] = 1e-30, 0.0
     what = "log_likelihood_bernoulli"
     keeps_its_arguments(submission, expect, probes, what, BERNOULLI, given, other)
 

@@ -83,9 +83,14 @@ def test_target_keeps_its_parameters(submission, probes, expect, draw):
 
 @pytest.mark.question("q2.4", weight=1)
 def test_source_stays_as_it_is(submission, probes, expect, draw):
-    """The source is the model in training; averaging must not touch it."""
+    """The source is the model in training; averaging must not touch it, nor stop its training."""
     source, target = parameters(draw), parameters(draw)
     result = submission(probes.moving_average, source=source, target=target, alphas=[0.5])
     has_moved(expect, result, target)
     for after, before in zip(result["source"], source, strict=True):
         expect.unchanged(after, before, what="a parameter of the source")
+    expect.true(
+        result["source_learns"],
+        "the source's parameters no longer require a gradient",
+        "torch.no_grad() around the update is enough: requires_grad belongs to the caller.",
+    )

@@ -119,7 +119,7 @@ def holds(submission, reference, probes, expect, made, what, help, key, expected
     expect.true(False, f"{what} is not what its parts make", help, detail)
 
 
-@pytest.mark.question("q2.3", weight=2)
+@pytest.mark.question("q2.3", weight=2.5)
 def test_metric_is_the_named_distance(submission, reference, probes, expect, draw):
     """The metric is the distance that `loss_type` names, of the critic's values of the real
     samples first and of the generated ones second. Wrong parts are followed through."""
@@ -137,7 +137,7 @@ def test_metric_is_the_named_distance(submission, reference, probes, expect, dra
         )
 
 
-@pytest.mark.question("q2.3", weight=2)
+@pytest.mark.question("q2.3", weight=2.5)
 def test_metric_carries_no_regulariser(submission, reference, probes, expect, draw):
     """The generator minimises the distance alone, and it is what is plotted: the regulariser
     belongs to the critic's loss."""
@@ -154,7 +154,7 @@ def test_metric_carries_no_regulariser(submission, reference, probes, expect, dr
     )
 
 
-@pytest.mark.question("q2.3", weight=3)
+@pytest.mark.question("q2.3", weight=3.5)
 def test_critic_wants_the_largest_distance(submission, reference, probes, expect, draw):
     """The critic minimises its loss and wants the distance large: without a regulariser its loss
     is minus the metric. Wrong parts are followed through."""
@@ -255,7 +255,7 @@ def test_critic_loss_takes_real_samples_from_a_data_set(
         check(distance=True)  # w1 may be a constant
 
 
-@pytest.mark.question("q2.3", weight=1)
+@pytest.mark.question("q2.3", weight=2)
 @pytest.mark.parametrize("which", ["metric", "critic_loss"])
 def test_players_learn_through_their_losses(submission, probes, expect, draw, which):
     """The generator learns through the metric of its samples, the critic through its loss with

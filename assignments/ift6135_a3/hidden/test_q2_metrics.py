@@ -1,7 +1,7 @@
 """Question 2.1: the two estimates of a distance from critic values, `jsd` and `w1`.
 
-Critic values are within -3 and 3 where values are compared, so that a constant up to 1e-6 inside
-a logarithm changes nothing that is looked at.
+Critic values are within -3 and 3 where values are compared closely, so that a constant up to 1e-6
+inside a logarithm changes nothing that is looked at; a confident critic is compared with room.
 """
 
 import math
@@ -30,10 +30,11 @@ def above_zero_level(expect, jsd, cases):
     return [number(expect, jsd(cp, cq), "jsd(cp, cq)") - zero for cp, cq in cases]
 
 
-@pytest.mark.question("q2.1", weight=4)
+@pytest.mark.question("q2.1", weight=6)
 def test_jsd_rewards_a_critic_that_tells_real_from_generated(submission, reference, expect, draw):
     """The estimate adds the mean of log sigmoid(C) over real values and the mean of
-    log sigmoid(-C) over generated ones. Looked at up to a constant and a common factor."""
+    log sigmoid(-C) over generated ones, also where the critic is sure and wrong. Looked at up to
+    a constant and a common factor."""
     cases = [critic_values(draw, draw.integer(4, 9)) for _ in range(4)]
     got = above_zero_level(expect, submission.gan.jsd, cases)
     wanted = above_zero_level(expect, reference.gan.jsd, cases)
@@ -47,9 +48,18 @@ def test_jsd_rewards_a_critic_that_tells_real_from_generated(submission, referen
         "Critic values are logits: they go through a log-sigmoid once.",
         f"above its value at zero: {got}, expected {wanted} up to a positive factor",
     )
+    wrong = [(draw.uniform(5, low=-7, high=-5), draw.uniform(5, low=5, high=7))]
+    got = above_zero_level(expect, submission.gan.jsd, wrong)
+    wanted = above_zero_level(expect, reference.gan.jsd, wrong)
+    expect.true(
+        abs(got[0] / factor - wanted[0]) <= 3e-2,
+        "jsd does not change as the divergence does where the critic is sure and wrong",
+        "A logit may be any number: is something clamped on the way?",
+        f"above its value at zero: {got}, expected {wanted} times a common factor of {factor:.6g}",
+    )
 
 
-@pytest.mark.question("q2.1", weight=3.25)
+@pytest.mark.question("q2.1", weight=3.75)
 def test_jsd_has_the_right_scale(submission, reference, expect, draw):
     """The Jensen-Shannon divergence is half the sum of two Kullback-Leibler divergences. Looked
     at as the change from one set of critic values to another, without the constant."""
@@ -65,7 +75,7 @@ def test_jsd_has_the_right_scale(submission, reference, expect, draw):
     )
 
 
-@pytest.mark.question("q2.1", weight=3.25)
+@pytest.mark.question("q2.1", weight=3.75)
 def test_jsd_is_zero_where_the_critic_knows_nothing(submission, expect, draw):
     """With all critic values zero, real and generated are indistinguishable and the divergence
     is zero; a constant that is missing shifts the plots, though not the gradients."""
@@ -106,7 +116,7 @@ def test_jsd_stays_finite_for_confident_critics(submission, expect, draw):
     )
 
 
-@pytest.mark.question("q2.1", weight=2)
+@pytest.mark.question("q2.1", weight=2.5)
 @pytest.mark.parametrize("better", ["real", "generated"])
 def test_w1_is_the_difference_of_the_means(submission, reference, expect, draw, better):
     """Mean over the real values minus mean over the generated ones: negative where the critic

@@ -43,7 +43,7 @@ def w1(p, q, critic):
 class Run:
     """One run of the probe: its inputs, its events, and what the gradients should be."""
 
-    def __init__(self, submission, probes, draw, *, inner, steps, alpha=None):
+    def __init__(self, submission, probes, draw, *, inner, steps, alpha=None, **more):
         self.real = draw.normal(TABLE, BATCH, SAMPLES, mean=0.7)
         self.noise = draw.normal(TABLE, BATCH, NOISE)
         self.inner, self.steps, self.alpha = inner, steps, alpha
@@ -74,6 +74,7 @@ class Run:
             critic_inner_iters=inner,
             steps=steps,
             alpha_ema=alpha,
+            **more,
         )
         self._annotate()
 
@@ -127,6 +128,17 @@ def agrees(found, wanted):
     return bool(((found - wanted).abs() <= 1e-4 * scale).all())
 
 
+def alike(found, wanted):
+    """Whether the arguments are those, a number up to rounding."""
+    try:
+        return len(found) == len(wanted) and all(
+            abs(float(f) - w) <= 1e-6 if isinstance(w, float) else f == w
+            for f, w in zip(found, wanted, strict=True)
+        )
+    except (TypeError, ValueError):
+        return False
+
+
 def signed(losses):
     """Each loss, and its negative."""
     return [
@@ -149,7 +161,7 @@ def trains(expect, run, *names):
 # --- the checks -------------------------------------------------------------------------------
 
 
-@pytest.mark.question("q2.5", weight=1)
+@pytest.mark.question("q2.5", weight=1.25)
 @pytest.mark.parametrize("inner", [1, 3])
 def test_critic_takes_its_inner_steps(submission, probes, expect, draw, inner):
     """For each step of the generator the critic takes `critic_inner_iters`, at every call."""
@@ -163,7 +175,7 @@ def test_critic_takes_its_inner_steps(submission, probes, expect, draw, inner):
     )
 
 
-@pytest.mark.question("q2.5", weight=3)
+@pytest.mark.question("q2.5", weight=3.5)
 def test_generator_takes_one_step(submission, probes, expect, draw):
     """The inner loop is the critic's alone: the generator takes one step per call, after it, with
     a critic that has just adapted to it."""
@@ -186,7 +198,7 @@ def test_generator_takes_one_step(submission, probes, expect, draw):
         )
 
 
-@pytest.mark.question("q2.5", weight=2.75)
+@pytest.mark.question("q2.5", weight=5)
 def test_critic_descends_its_own_loss(submission, probes, expect, draw):
     """The critic's step uses the gradient of `critic_loss`, regulariser and all, in the critic's
     parameters, for a batch of real and a batch of generated samples. The first step is looked
@@ -202,7 +214,7 @@ def test_critic_descends_its_own_loss(submission, probes, expect, draw):
     )
 
 
-@pytest.mark.question("q2.5", weight=2.75)
+@pytest.mark.question("q2.5", weight=5)
 def test_generator_descends_the_metric(submission, probes, expect, draw):
     """The generator's step uses the gradient of the metric, at the critic as it is after its own
     steps, and with a batch from the present generator. The first step is looked at; gradients
@@ -225,7 +237,7 @@ def test_generator_descends_the_metric(submission, probes, expect, draw):
     )
 
 
-@pytest.mark.question("q2.5", weight=3.5)
+@pytest.mark.question("q2.5", weight=4)
 @pytest.mark.parametrize("who", ["critic", "generator"])
 def test_no_gradient_is_left_over(submission, probes, expect, draw, who):
     """Both losses reach both models, and gradients add up until they are cleared: each step must
@@ -244,7 +256,7 @@ def test_no_gradient_is_left_over(submission, probes, expect, draw, who):
         )
 
 
-@pytest.mark.question("q2.5", weight=1.5)
+@pytest.mark.question("q2.5", weight=2.5)
 def test_each_critic_step_has_new_samples(submission, probes, expect, draw):
     """Several critic steps are taken to see more data: each draws its own batch of real samples
     and its own batch from the generator."""
@@ -256,7 +268,7 @@ def test_each_critic_step_has_new_samples(submission, probes, expect, draw):
             drawn = sum(e["step"] == step for e in run.named(source))
             expect.true(
                 drawn >= run.inner,
-                f"{run.inner} steps of the critic, but only {drawn} batches of {samples} samples",
+                f"{run.inner} steps of the critic, but batches of {samples} samples: {drawn}",
                 "next(train_data_iter) and generator() stand inside the critic's loop.",
             )
     used = [run.draws_behind(e, "critic", losses) for e in run.named("critic step")]
@@ -269,7 +281,7 @@ def test_each_critic_step_has_new_samples(submission, probes, expect, draw):
         )
 
 
-@pytest.mark.question("q2.5", weight=1.5)
+@pytest.mark.question("q2.5", weight=2.5)
 def test_metric_of_the_generators_step_is_returned(submission, probes, expect, draw):
     """What is plotted is the metric that the generator's step minimised: on that batch, with the
     critic after its own steps and the generator before its step."""
@@ -300,7 +312,7 @@ def test_metric_of_the_generators_step_is_returned(submission, probes, expect, d
         )
 
 
-@pytest.mark.question("q2.5", weight=0.25)
+@pytest.mark.question("q2.5", weight=0.75)
 def test_result_is_a_scalar_tensor(submission, probes, expect, draw):
     """The caller clones and detaches what it gets: a tensor of shape ()."""
     run = Run(submission, probes, draw, inner=1, steps=1)
@@ -314,7 +326,7 @@ def test_result_is_a_scalar_tensor(submission, probes, expect, draw):
     expect.shape(returned["value"], (), what="the result of train_step")
 
 
-@pytest.mark.question("q2.5", weight=0.5)
+@pytest.mark.question("q2.5", weight=1)
 def test_models_move_by_their_optimisers_alone(submission, probes, expect, draw):
     """Between the steps of its optimiser nothing touches a model: no clipped weights, no second
     update by hand."""
@@ -334,7 +346,7 @@ def test_models_move_by_their_optimisers_alone(submission, probes, expect, draw)
                 now[who] = event[who] - run.lr * event["gradient"]
 
 
-@pytest.mark.question("q2.5", weight=1.5)
+@pytest.mark.question("q2.5", weight=3)
 def test_average_follows_the_generators_step(submission, probes, expect, draw):
     """With `alpha_ema`, the average moves towards the generator after the generator's step: the
     generator is the source, the test generator the target, once per call."""
@@ -378,7 +390,7 @@ def test_average_follows_the_generators_step(submission, probes, expect, draw):
         before = event["test_generator"]
 
 
-@pytest.mark.question("q2.5", weight=0.25)
+@pytest.mark.question("q2.5", weight=0.5)
 def test_no_average_without_alpha(submission, probes, expect, draw):
     """Without `alpha_ema` the test generator is not touched."""
     run = Run(submission, probes, draw, inner=1, steps=2)
@@ -390,6 +402,25 @@ def test_no_average_without_alpha(submission, probes, expect, draw):
     )
     for event in run.named("return"):
         expect.unchanged(event["test_generator"], run.test_generator, what="the test generator")
+
+
+@pytest.mark.question("q2.5", weight=1.5)
+def test_losses_are_those_that_were_asked_for(submission, probes, draw, expect):
+    """`loss_type`, `reg_type` and `reg_cf` reach `make_losses` as they came in: all three for the
+    critic's loss; the metric has no regulariser. Seen where `make_losses` is used."""
+    for loss_type, reg_type in (("JSD", "R1"), ("W1", "GP")):
+        asked = [loss_type, reg_type, draw.number(0.2, 0.8)]
+        run = Run(submission, probes, draw, inner=2, steps=1, losses=asked)
+        trains(expect, run, "critic", "generator")
+        for event in run.named("critic loss", "metric"):
+            found = event["arguments"]
+            count = 3 if event["event"] == "critic loss" else 1
+            expect.true(
+                found is None or alike(found[:count], asked[:count]),
+                "make_train_step does not train with the losses that it was asked for",
+                "The line at its head is given: make_losses(loss_type, reg_type, reg_cf).",
+                f"make_losses was called with {found}, expected {asked}",
+            )
 
 
 @pytest.mark.question("q2.5", weight=0.25)

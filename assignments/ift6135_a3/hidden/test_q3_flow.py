@@ -82,7 +82,7 @@ def flow_holds(submission, reference, probes, expect, draw, which, what, help):
         )
 
 
-@pytest.mark.question("q3.6", weight=1.5)
+@pytest.mark.question("q3.6", weight=2.5)
 def test_flow_applies_its_layers_in_order(submission, reference, probes, expect, draw):
     """The output of each layer goes into the next. Wrong layers are followed through."""
     flow_holds(
@@ -97,7 +97,7 @@ def test_flow_applies_its_layers_in_order(submission, reference, probes, expect,
     )
 
 
-@pytest.mark.question("q3.6", weight=2.5)
+@pytest.mark.question("q3.6", weight=4)
 def test_flow_adds_log_determinants_at_each_layers_input(
     submission, reference, probes, expect, draw
 ):
@@ -115,30 +115,37 @@ def test_flow_adds_log_determinants_at_each_layers_input(
     )
 
 
-def a_flow(submission, probes, x, draw):
-    """The results of a flow, with stand-ins for its layers if it runs with them."""
-    run = submission(probes.flow, x=x, layers=stand_in_layers(draw, 2, 3), stand_ins=True)
-    if run["error"] is not None:
-        run = submission(probes.flow, x=x, layers=planar_layers(draw, 2, 3), stand_ins=False)
-    return run
+def has_points_and_one_column(run, expect, x):
+    expect.true(run["error"] is None, "the flow does not run", "", str(run["error"]))
+    expect.finite(run["z"], what="the output of the flow")
+    expect.finite(run["logdet"], what="the log-determinant of the flow")
+    expect.true(
+        not torch.equal(run["z"], x) and bool(torch.as_tensor(run["logdet"]).any()),
+        "the flow gives back its input, or a log-determinant of zero",
+        "Is the function finished?",
+    )
+    expect.unchanged(run["x"], x, what="x")
+    expect.shape(run["z"], tuple(x.shape), what="the output of the flow")
+    expect.shape(run["logdet"], (len(x), 1), what="the log-determinant of the flow")
 
 
 @pytest.mark.question("q3.6", weight=1.5)
 def test_flow_gives_points_and_one_column(submission, probes, expect, draw):
-    """(B, dim) and (B, 1), also for one point, and the points that go in stay."""
-    for batch in (5, 1):
-        x = draw.normal(batch, 2)
-        run = a_flow(submission, probes, x, draw)
-        expect.finite(run["z"], what="the output of the flow")
-        expect.finite(run["logdet"], what="the log-determinant of the flow")
-        expect.true(
-            not torch.equal(run["z"], x) and bool(torch.as_tensor(run["logdet"]).any()),
-            "the flow gives back its input, or a log-determinant of zero",
-            "Is the function finished?",
-        )
-        expect.unchanged(run["x"], x, what="x")
-        expect.shape(run["z"], (batch, 2), what="the output of the flow")
-        expect.shape(run["logdet"], (batch, 1), what="the log-determinant of the flow")
+    """(B, dim) and (B, 1), also for one point and in space, and the points that go in stay. A
+    flow that makes this of its own layers' wrong shapes is followed through."""
+    for batch, dim in ((5, 2), (1, 3)):
+        x = draw.normal(batch, dim)
+        stand_ins, planar = stand_in_layers(draw, dim, 3), planar_layers(draw, dim, 3)
+        run = submission(probes.flow, x=x, layers=stand_ins, stand_ins=True)
+        try:
+            has_points_and_one_column(run, expect, x)
+        except AssertionError as error:
+            try:
+                own = submission(probes.flow, x=x, layers=planar, stand_ins=False)
+                has_points_and_one_column(own, expect, x)
+            except AssertionError as other:
+                # With stand-ins it may not run at all, and then its own layers say more.
+                raise (error if run["error"] is None else other) from None
 
 
 def layer_directions(draw, shapes, std):
@@ -156,9 +163,15 @@ def layer_directions(draw, shapes, std):
     ]
 
 
-@pytest.mark.question("q3.6", weight=1.75)
+@pytest.mark.question("q3.6", weight=2)
 def test_all_layers_can_be_trained(submission, probes, expect, draw):
     """Every layer's parameters learn through both results of the flow."""
+    # In one flow in a hundred, what a cut takes away is too small to be seen.
+    for _ in range(3):
+        layers_can_be_trained(submission, probes, expect, draw)
+
+
+def layers_can_be_trained(submission, probes, expect, draw):
     keywords = {"x": draw.normal(4, 2), "step": 0.01}
     try:
         slopes = submission(
@@ -263,9 +276,7 @@ def constant_is_included(submission, reference, expect, name, extra, draw):
     )
 
 
-def has_one_column(submission, expect, name, first, second, batch):
-    function = getattr(submission.solution, name)
-    result, other = function(*first), function(*second)
+def responds(expect, name, result, other):
     expect.finite(result, what=name)
     expect.finite(other, what=name)
     expect.true(
@@ -273,6 +284,12 @@ def has_one_column(submission, expect, name, first, second, batch):
         f"{name} is the same for different inputs",
         "Is the function finished?",
     )
+
+
+def has_one_column(submission, expect, name, first, second, batch):
+    function = getattr(submission.solution, name)
+    result, other = function(*first), function(*second)
+    responds(expect, name, result, other)
     expect.shape(
         result,
         (batch, 1),
@@ -307,10 +324,19 @@ def can_be_trained(submission, probes, expect, draw, name, args, varied, argumen
     )
 
 
+def leaves_its_arguments(submission, probes, expect, name, given, other):
+    after, again = (
+        submission(probes.call, function=f"solution.{name}", args=args) for args in (given, other)
+    )
+    responds(expect, name, after["result"], again["result"])
+    for number, (left, was) in enumerate(zip(after["args"], given, strict=True), start=1):
+        expect.unchanged(left, was, what=f"argument {number} of {name}")
+
+
 # --- 3.6 loss1 --------------------------------------------------------------------------------
 
 
-@pytest.mark.question("q3.6", weight=1.5)
+@pytest.mark.question("q3.6", weight=3)
 def test_loss1_grows_away_from_the_origin(submission, reference, expect, draw):
     """The flow carries data to the base distribution N(0, I): a point far from the origin there
     is an unlikely one, and its negative log-likelihood is higher by half the squared distance."""
@@ -327,7 +353,7 @@ def test_loss1_grows_away_from_the_origin(submission, reference, expect, draw):
     )
 
 
-@pytest.mark.question("q3.6", weight=1.5)
+@pytest.mark.question("q3.6", weight=3)
 def test_loss1_falls_with_the_log_determinant(submission, reference, expect, draw):
     """log p(x) = log N(g(x); 0, I) + log |det dg/dx|, and the loss is its negative."""
     (z0, first), (_, second) = flow_results(draw, 5), flow_results(draw, 5)
@@ -349,7 +375,7 @@ def test_loss1_includes_the_constant(submission, reference, expect, draw):
     constant_is_included(submission, reference, expect, "loss1", [], draw)
 
 
-@pytest.mark.question("q3.6", weight=2.5)
+@pytest.mark.question("q3.6", weight=2)
 def test_loss1_has_one_column(submission, expect, draw):
     """The result has shape (B, 1). (B, B) has the right mean by luck; plots need one value per
     point."""
@@ -365,6 +391,13 @@ def test_loss1_can_be_trained(submission, probes, expect, draw):
         args = list(flow_results(draw, 4))
         name = ("z0", "logdet")[varied]
         can_be_trained(submission, probes, expect, draw, "loss1", args, varied, name)
+
+
+@pytest.mark.question("q3.6", weight=0.5)
+def test_loss1_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
+    """The plots use the points and the log-determinants again after the call."""
+    given, other = list(flow_results(draw, 4)), list(flow_results(draw, 4))
+    leaves_its_arguments(submission, probes, expect, "loss1", given, other)
 
 
 # --- 3.8 loss2 --------------------------------------------------------------------------------
@@ -428,7 +461,7 @@ MEANING = {
 }
 
 
-@pytest.mark.question("q3.8", weight=1.5)
+@pytest.mark.question("q3.8", weight=2)
 @pytest.mark.parametrize("argument", list(PLACES))
 def test_loss2_is_the_divergence_from_the_target(
     submission, reference, probes, expect, draw, argument
@@ -481,3 +514,14 @@ def test_loss2_can_be_trained(submission, reference, probes, expect, draw):
             can_be_trained(loss2, probes, expect, draw, "loss2", args, place, argument)
 
         with_any_loss1(submission, probes, reference, check)
+
+
+@pytest.mark.question("q3.8", weight=0.25)
+def test_loss2_leaves_its_arguments_as_they_are(submission, reference, probes, expect, draw):
+    """The energies are shown during training, and the samples are plotted: they are used again."""
+    given, other = sampling_results(draw, 4), sampling_results(draw, 4)
+
+    def check(loss2, wanted):
+        leaves_its_arguments(loss2, probes, expect, "loss2", given, other)
+
+    with_any_loss1(submission, probes, reference, check)

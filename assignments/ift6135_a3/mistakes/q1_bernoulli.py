@@ -193,3 +193,27 @@ def bernoulli_adds_its_epsilon_in_place(mu, target):
     mu, target = mu.view(mu.size(0), -1), target.view(mu.size(0), -1)
     mu += 1e-6
     return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=1)
+
+
+@mistake(
+    "q1_solution.log_likelihood_bernoulli",
+    fails=["test_bernoulli_log_likelihood_is_right_for_confident_probabilities"],
+    hint="Probabilities below 0.01 and above 0.99 are cut off. A decoder gives them to most pixels "
+    "of an image; what keeps the logarithm finite has to be far smaller.",
+)
+def bernoulli_clamped_to_a_hundredth(mu, target):
+    mu, target = rows(mu, target)
+    mu = mu.clamp(0.01, 0.99)
+    return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=1)
+
+
+@mistake(
+    "q1_solution.log_likelihood_bernoulli",
+    fails=["test_bernoulli_leaves_its_arguments_as_they_are"],
+    hint="clamp_ works in place: it moves the caller's probabilities. clamp, without the "
+    "underscore, gives new ones.",
+)
+def bernoulli_clamps_in_place(mu, target):
+    mu, target = rows(mu, target)
+    mu.clamp_(1e-6, 1 - 1e-6)
+    return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=1)

@@ -341,3 +341,15 @@ def mc_adds_the_noise_in_place(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
     z = mu_q
     z += torch.exp(logvar_q / 2) * torch.randn_like(mu_q)
     return (log_density(mean, logvar_q, z) - log_density(mu_p, logvar_p, z)).mean(dim=1)
+
+
+@mistake(
+    "q1_solution.kl_gaussian_gaussian_mc",
+    fails=["test_the_default_is_one_sample"],
+    hint="The default of num_samples was changed: without that argument the estimate takes one "
+    "sample.",
+)
+def mc_with_a_default_of_ten(mu_q, logvar_q, mu_p, logvar_p, num_samples=10):
+    mu_q, logvar_q, mu_p, logvar_p = expanded(num_samples, mu_q, logvar_q, mu_p, logvar_p)
+    z = mu_q + torch.exp(logvar_q / 2) * torch.randn_like(mu_q)
+    return (log_density(mu_q, logvar_q, z) - log_density(mu_p, logvar_p, z)).mean(dim=1)

@@ -212,3 +212,15 @@ def average_with_another_default(source, target, alpha=0.9):
     with torch.no_grad():
         for t, s in pairs(source, target):
             t.copy_(alpha * t + (1 - alpha) * s)
+
+
+@mistake(
+    "gan.apply_exponential_moving_average",
+    fails=["test_source_stays_as_it_is"],
+    hint="The gradient is switched off in the source's parameters, and stays off: the generator "
+    "learns nothing from the second step on. torch.no_grad() ends with its block.",
+)
+def average_freezes_the_source(source, target, alpha=0.998):
+    for t, s in pairs(source, target):
+        s.requires_grad_(False)
+        t.data.copy_(alpha * t.data + (1 - alpha) * s)

@@ -231,6 +231,17 @@ def jsd_takes_the_logarithm_of_one_minus_the_sigmoid(cp, cq):
     return 0.5 * (F.logsigmoid(cp).mean() + (1 - torch.sigmoid(cq)).log().mean() + math.log(4))
 
 
+@mistake(
+    "gan.jsd",
+    fails=["test_jsd_rewards_a_critic_that_tells_real_from_generated"],
+    hint="The logits are clamped. The log-sigmoid of a large negative value is about that value: "
+    "it stays finite by itself, and behind a clamp a critic that is far off learns nothing.",
+)
+def jsd_clamps_its_logits(cp, cq):
+    cp, cq = cp.clamp(-3, 3), cq.clamp(-3, 3)
+    return 0.5 * (F.logsigmoid(cp).mean() + F.logsigmoid(-cq).mean() + math.log(4))
+
+
 # --- jsd: what comes out ----------------------------------------------------------------------
 
 

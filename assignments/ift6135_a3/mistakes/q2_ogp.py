@@ -299,3 +299,28 @@ def ogp_needs_samples_with_gradients(p, cp, q, cq, critic):
     x = between(p, q)
     (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return (grad.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()
+
+
+@mistake(
+    "gan.ogp",
+    fails=["test_penalty_takes_real_samples_from_a_data_set"],
+    hint="requires_grad is assigned to a tensor that was computed from the samples. Where these "
+    "require a gradient so does it, and it is no leaf: assigning raises an error. Detach it first.",
+)
+def ogp_assigns_the_gradient(p, cp, q, cq, critic):
+    x = between(p, q)
+    x.requires_grad = True
+    (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return (grad.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()
+
+
+@mistake(
+    "gan.ogp",
+    fails=["test_penalty_follows_the_norm_of_the_gradient"],
+    hint="The gradient is taken with respect to the real samples, at the mixed ones: by the chain "
+    "rule that is eps times the critic's gradient there.",
+)
+def ogp_differentiates_by_the_real_samples(p, cp, q, cq, critic):
+    p = p.detach().requires_grad_()
+    (grad,) = torch.autograd.grad(critic(between(p, q)).sum(), p, create_graph=True)
+    return (grad.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()

@@ -277,3 +277,64 @@ def training_with_any_settings(loss_type, inner=1, reg_type=None, reg_cf=1.0, al
         return value
 
     return train_step
+
+
+@mistake(
+    "gan.make_train_step",
+    fails=["test_losses_are_those_that_were_asked_for"],
+    hint="Only the name of the loss reaches make_losses, so nothing is ever regularised, whatever "
+    "was asked for.",
+)
+def training_without_any_regulariser(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+    metric, critic_loss = make_losses(loss_type)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@mistake(
+    "gan.make_train_step",
+    fails=["test_losses_are_those_that_were_asked_for"],
+    hint="reg_cf does not reach make_losses: the regulariser always counts fully, and the runs "
+    "with several coefficients are all the same.",
+)
+def training_with_the_default_coefficient(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+    metric, critic_loss = make_losses(loss_type, reg_type)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@mistake(
+    "gan.make_train_step",
+    fails=["test_losses_are_those_that_were_asked_for"],
+    hint="The name of the loss is written into the call of make_losses, and loss_type is not used.",
+)
+def training_always_on_w1(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+    metric, critic_loss = make_losses("W1", reg_type, reg_cf)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step

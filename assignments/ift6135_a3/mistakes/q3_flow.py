@@ -225,3 +225,32 @@ def flow_writes_into_its_argument(self, x):
         logdet = logdet + layer.get_logdet(x)
         x[:] = layer(x).detach()
     return x, logdet
+
+
+@mistake(
+    "solution.Flow.forward",
+    fails=["test_all_layers_can_be_trained"],
+    hint="Each layer transforms detached points, so the layers before it do not learn from where "
+    "their points end up.",
+)
+def flow_transforms_detached_points(self, x):
+    logdet = 0
+    for layer in self.layers:
+        logdet = logdet + layer.get_logdet(x)
+        x = layer(x.detach())
+    return x, logdet
+
+
+@mistake(
+    "solution.Flow.forward",
+    fails=["test_flow_gives_points_and_one_column"],
+    hint="Rows of two coordinates are made of whatever comes in. A flow takes points with any "
+    "number of coordinates, and has no need to reshape them.",
+)
+def flow_for_the_plane_only(self, x):
+    x = x.reshape(-1, 2)
+    logdet = 0
+    for layer in self.layers:
+        logdet = logdet + layer.get_logdet(x)
+        x = layer(x)
+    return x, logdet

@@ -259,3 +259,16 @@ def logdet_without_create_graph(self, x, eps=1e-8):
     a = x @ self.w.T + self.b
     (h,) = torch.autograd.grad(torch.tanh(a).sum(), a)
     return torch.log(eps + (1 + h * (self.w @ self.u.T)).abs())
+
+
+@mistake(
+    "solution.PlanarTransformation.get_logdet",
+    fails=["test_logdet_can_be_trained"],
+    hint="The points are detached. In a flow they come from the layers before, which have to learn "
+    "where this one stretches the space.",
+)
+def logdet_of_detached_points(self, x, eps=1e-8):
+    if self.w @ self.u.T < -1:
+        self.adjust_u()
+    h = 1 - torch.tanh(x.detach() @ self.w.T + self.b) ** 2
+    return torch.log(eps + (1 + h * (self.w @ self.u.T)).abs())

@@ -162,6 +162,17 @@ def loss1_with_a_detached_point(z0, logdet):
     return -(log_base(z0.detach()) + logdet)
 
 
+@mistake(
+    "solution.loss1",
+    fails=["test_loss1_leaves_its_arguments_as_they_are"],
+    hint="The log-density is added to logdet in place, and the caller's log-determinants are "
+    "changed.",
+)
+def loss1_adds_in_place(z0, logdet):
+    logdet += log_base(z0)
+    return -logdet
+
+
 # --- 3.8 loss2 --------------------------------------------------------------------------------
 
 
@@ -302,3 +313,14 @@ def loss2_as_a_flat_vector(target_density, z0, logdet):
 )
 def loss2_with_a_detached_energy(target_density, z0, logdet):
     return log_base(z0) - logdet + target_density.detach().view(-1, 1)
+
+
+@mistake(
+    "solution.loss2",
+    fails=["test_loss2_leaves_its_arguments_as_they_are"],
+    hint="The log-determinants are subtracted from the energies in place, and the caller's "
+    "energies are changed.",
+)
+def loss2_subtracts_in_place(target_density, z0, logdet):
+    target_density -= logdet.view(-1)
+    return log_base(z0) + target_density.view(-1, 1)

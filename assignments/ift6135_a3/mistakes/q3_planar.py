@@ -180,3 +180,15 @@ def planar_squeezed(self, x):
     if self.w @ self.u.T < -1:
         self.adjust_u()
     return (x + self.u * torch.tanh(x @ self.w.T + self.b)).squeeze()
+
+
+@mistake(
+    "solution.PlanarTransformation.forward",
+    fails=["test_planar_transformation_can_be_trained"],
+    hint="The points are detached inside the tanh. In a flow they come from the layers before, "
+    "which do not learn how this one bends what they give.",
+)
+def planar_of_points_detached_inside(self, x):
+    if self.w @ self.u.T < -1:
+        self.adjust_u()
+    return x + self.u * torch.tanh(x.detach() @ self.w.T + self.b)

@@ -220,3 +220,17 @@ def mc_wholly_in_numpy(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
     log_q = -((z - mu_q) ** 2) / (2 * np.exp(logvar_q)) - logvar_q / 2
     log_p = -((z - mu_p) ** 2) / (2 * np.exp(logvar_p)) - logvar_p / 2
     return torch.from_numpy((log_q - log_p).sum(axis=2).mean(axis=1)).float()
+
+
+@variant(
+    "q1_solution.kl_gaussian_gaussian_mc",
+    because="One example after the other, each with its own multivariate normals.",
+)
+def mc_example_by_example(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
+    found = []
+    for m_q, v_q, m_p, v_p in zip(*rows(mu_q, logvar_q, mu_p, logvar_p), strict=True):
+        q = MultivariateNormal(m_q, torch.diag(v_q.exp()))
+        p = MultivariateNormal(m_p, torch.diag(v_p.exp()))
+        z = q.sample((num_samples,))
+        found.append((q.log_prob(z) - p.log_prob(z)).mean())
+    return torch.stack(found)

@@ -137,3 +137,34 @@ def ogp_with_the_square_multiplied_out(p, cp, q, cq, critic):
     gradient = torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
     square = torch.einsum("nd,nd->n", *[gradient.reshape(x.shape[0], -1)] * 2)
     return square.mean() - 2 * (square + 1e-16).sqrt().mean() + 1
+
+
+@variant("gan.ogp", because="noise with a gradient of its own, so that the points have one too")
+def ogp_with_noise_that_requires_a_gradient(p, cp, q, cq, critic):
+    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1), requires_grad=True)
+    x = eps * p + (1 - eps) * q
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return (gradient.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()
+
+
+@variant("gan.ogp", because="a column of noise, expanded to the entries of each sample")
+def ogp_with_noise_expanded_over_the_entries(p, cp, q, cq, critic):
+    eps = torch.rand(p.shape[0], 1).expand(p.shape[0], p.nelement() // p.shape[0])
+    eps = eps.contiguous().view(p.size())
+    return penalty_at(critic, eps * p + (1 - eps) * q)
+
+
+@variant("gan.ogp", because="made of new leaves from the data, as older code has it")
+def ogp_of_variables(p, cp, q, cq, critic):
+    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
+    x = torch.autograd.Variable(eps * p.data + (1 - eps) * q.data, requires_grad=True)
+    values = critic(x)
+    gradient = torch.autograd.grad(
+        outputs=values,
+        inputs=x,
+        grad_outputs=torch.ones(values.size()),
+        create_graph=True,
+        retain_graph=True,
+        only_inputs=True,
+    )[0]
+    return ((gradient.view(gradient.size(0), -1).norm(2, dim=1) - 1) ** 2).mean()

@@ -234,3 +234,46 @@ def training_recomputes_the_metric_before_the_step(
         return value
 
     return train_step
+
+
+@variant("gan.make_train_step", because="the last generated samples and fresh real ones")
+def training_reuses_the_last_generated_batch(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            q = generator()
+            critic_optim.zero_grad()
+            critic_loss(next(data), q.detach(), critic).backward()
+            critic_optim.step()
+        generator_optim.zero_grad()
+        loss = metric(next(data), q, critic)
+        loss.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss.detach()
+
+    return train_step
+
+
+@variant("gan.make_train_step", because="the metric needs no regulariser, so it may be made apart")
+def training_makes_the_two_losses_apart(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+    metric, _ = make_losses(loss_type)
+    _, critic_loss = make_losses(loss_type, reg_type=reg_type, reg_cf=reg_cf)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+        generator_optim.zero_grad()
+        loss = metric(next(data), generator(), critic)
+        loss.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss.detach()
+
+    return train_step

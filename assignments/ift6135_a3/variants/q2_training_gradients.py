@@ -198,3 +198,28 @@ def training_with_closures(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=
         return value.detach()
 
     return train_step
+
+
+@variant("gan.make_train_step", because="the critic may stay frozen until its next turn")
+def training_thaws_the_critic_for_its_turn(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        critic.requires_grad_(True)
+        for _ in range(inner):
+            critic.zero_grad()
+            with torch.no_grad():
+                q = generator()
+            critic_loss(next(data), q, critic).backward()
+            critic_optim.step()
+        critic.requires_grad_(False)
+        generator.zero_grad()
+        loss = metric(next(data), generator(), critic)
+        loss.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss
+
+    return train_step
