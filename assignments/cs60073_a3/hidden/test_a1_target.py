@@ -93,6 +93,11 @@ def test_components_are_mixed_with_their_weights(submission, expect, draw):
             "Is the function finished?",
         )
     each = np.stack([values.reshape(-1) for values in own])
+    expect.true(
+        bool(np.abs(each[1:] - each[0]).max() > 1e-3),
+        "log p(x) of one component is the same for all components",
+        "Is the function finished?",
+    )
     wanted = np.logaddexp.reduce(np.log(weights)[:, None] + each, axis=0)
     close(
         expect,
@@ -125,22 +130,49 @@ def test_density_is_finite_far_away(submission, expect, draw):
     )
 
 
+def sensible(submission, expect, draw, x):
+    """log p(x) of a mixture whose components all have the mean zero. Whatever else is wrong with
+    it, it is finite, other at other points, and the same at x and at -x."""
+    weights, means, sigmas = mixture(draw)
+    found, mirrored, other = (
+        submission.sampling.mixture_log_density(points, weights, 0 * means, sigmas)
+        for points in (x, -x, 2 * x)
+    )
+    for value in (found, other):
+        expect.finite(value, what="log p(x)")
+    expect.true(
+        bool(np.any(np.asarray(found) != np.asarray(other))),
+        "log p(x) is the same at other points",
+        "Is the function finished?",
+    )
+    expect.close(
+        mirrored,
+        found,
+        what="log p(-x) of components whose means are all zero",
+        help="Points that lie opposite each other are equally likely.",
+        slack=1e-5 * (1 + float(np.abs(np.asarray(found)).max())),
+    )
+    return found
+
+
 @pytest.mark.question("a.1.1", weight=0.5)
 @pytest.mark.parametrize("count", [1, 7])
 def test_density_gives_one_number_per_point(submission, expect, draw, count):
     """The result has shape (N,), for one point as well."""
-    weights, means, sigmas = mixture(draw)
-    x = array(draw.normal(2, count, 2))
-    first, second = (
-        submission.sampling.mixture_log_density(part, weights, means, sigmas) for part in x
-    )
-    expect.finite(first, what="log p(x)")
-    expect.true(
-        bool(np.any(np.asarray(first) != np.asarray(second))),
-        "log p(x) is the same at other points",
-        "Is the function finished?",
-    )
-    expect.shape(first, (count,), what="log p(x)")
+    found = sensible(submission, expect, draw, array(draw.normal(count, 2)))
+    expect.shape(found, (count,), what="log p(x)")
+
+
+@pytest.mark.question("a.1.1", weight=0.25)
+def test_density_leaves_its_arguments_alone(submission, probes, expect, draw):
+    """The caller still needs the points and the means as they were: `x -= mean` changes them."""
+    args = [array(draw.normal(9, 2)), *mixture(draw)]
+    sensible(submission, expect, draw, args[0])
+    after = submission(probes.arguments_after, function="mixture_log_density", args=args)
+    for name, old, new in zip(("x", "weights", "means", "covariances"), args, after, strict=True):
+        expect.unchanged(
+            new, old, what=name, help="x - mean makes a new array, x -= mean does not."
+        )
 
 
 # --- a.1.2 the mesh ---------------------------------------------------------------------------

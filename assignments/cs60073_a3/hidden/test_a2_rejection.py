@@ -11,10 +11,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp, ndtr
 
 from grader.measures.plane import Square, largest_ratio, projected_cdf
 
-FALSE_FAIL = 1e-9  # per test; there are fourteen in this file
+FALSE_FAIL = 1e-9  # per test; there are sixteen in this file
 POINTS = 1000
 HALF_WIDTH = 25.0  # beyond it the logistic densities below are under exp(-25)
 # Three sides, so that a mixture in the middle of the proposal has a component off each of them.
@@ -128,6 +129,28 @@ def test_draws_follow_the_proposal(submission, probes, expect, stats, draw):
             "the variance of the draws is not that of the proposal",
             help,
         )
+    expect.plausible(
+        stats.uniform(ndtr(x.reshape(-1) / sigma), false_fail=FALSE_FAIL, effect=0.06),
+        "the draws are not normal",
+        help,
+    )
+
+
+@pytest.mark.question("a.2.1", weight=0.5)
+def test_draws_are_new_each_time(submission, probes, expect, draw):
+    """A function that sets a seed gives the same points whenever it is called, and whatever is
+    computed from two calls is no two experiments."""
+    n, sigma = 20, draw.number(0.5, 2.0)
+    calls = [submission(probes.proposal_draws, seed=draw.seed(), n=n, sigma=sigma) for _ in "12"]
+    for x in calls:
+        expect.finite(x, what="the draws")
+        expect.true(np.asarray(x).size >= n, "there are fewer draws than were asked for")
+    first, second = (set(np.asarray(x, dtype=np.float64).reshape(-1).tolist()) for x in calls)
+    expect.true(
+        len(first & second) < len(first) / 2,
+        "a second call gives the same draws again",
+        "Set the seed once, at the top of the notebook, and never in a function.",
+    )
 
 
 # --- a.2.2 rejection sampling -----------------------------------------------------------------
@@ -250,6 +273,83 @@ def test_acceptance_rate_counts_points_and_attempts_alike(
         "Either stop counting at the n-th acceptance, or divide all that was accepted by all that "
         "was drawn.",
         f"{behind} draws behind the last acceptances, chance {chance:.3g}",
+    )
+
+
+@pytest.mark.question("a.2.2", weight=1.5)
+def test_each_point_is_decided_for_by_itself(submission, probes, expect, stats, draw, problem):
+    """Each draw from q needs a uniform number of its own. Where one number decides for a whole
+    batch, the batch has far too many accepted points, or far too few.
+
+    Given the draws from q, the number accepted among the first of them is a sum of independent
+    trials, whose distribution is known exactly; its squared distance from the mean is looked at,
+    over its variance. Counting begins behind the first accepted point.
+    """
+    c, n = draw.number(0.08, 0.12) * problem["top"], 100
+    calls = submission(
+        probes.rejections,
+        seed=draw.seed(),
+        target=problem["target"],
+        proposal=problem["proposal"],
+        c=c,
+        n=n,
+        repeats=12,
+    )
+    squares, possible = [], []
+    for call in calls:
+        points, _ = points_of(expect, call, n)
+        drawn = np.asarray(call["drawn"], dtype=np.float64).reshape(-1, 2)
+        where = {tuple(x): i for i, x in enumerate(drawn)}
+        places = np.array([where.get(tuple(x), -1) for x in points])
+        expect.true(
+            bool((places >= 0).all()) and len(drawn) - places.min() >= n,
+            "some accepted points are no draws from q",
+            "Keep the accepted ones among the points that draw_q gives.",
+        )
+        looked_at = np.arange(places.min() + 1, places.min() + n)
+        x = drawn[looked_at]
+        chances = np.minimum(np.exp(problem["p"](x) - problem["q"](x)) / c, 1.0)
+        log_shares = np.zeros(1)  # of 0, 1, 2, ... accepted
+        with np.errstate(divide="ignore"):
+            for accept, reject in np.log([chances, 1 - chances]).T:
+                log_shares = np.logaddexp(
+                    np.append(log_shares + reject, -np.inf), np.append(-np.inf, log_shares + accept)
+                )
+        variance = (chances * (1 - chances)).sum()
+        off = (np.arange(n) - chances.sum()) ** 2 / variance - 1
+        possible.append((log_shares, off))
+        squares.append(off[np.isin(looked_at, places).sum()])
+    expect.plausible(
+        stats.chernoff_mean(
+            squares,
+            0.0,
+            lambda t: float(np.mean([logsumexp(log_p + t * off) for log_p, off in possible])),
+            (-2.0, 0.48),
+            false_fail=FALSE_FAIL,
+            effect=12.0,
+        ),
+        "how many points are accepted varies too much from batch to batch",
+        "Draw a uniform number for each point, not one for all: rng.random(len(x)).",
+    )
+
+
+@pytest.mark.question("a.2.2", weight=0.5)
+def test_second_call_accepts_other_points(submission, probes, expect, draw, problem):
+    """A function that sets a seed accepts the same points whenever it is called."""
+    calls = submission(
+        probes.rejections,
+        seed=draw.seed(),
+        target=problem["target"],
+        proposal=problem["proposal"],
+        c=0.5 * problem["top"],
+        n=20,
+        repeats=2,
+    )
+    first, second = (set(points_of(expect, call, 20)[0].reshape(-1).tolist()) for call in calls)
+    expect.true(
+        len(first & second) < len(first) / 2,
+        "a second call accepts the same points again",
+        "Set the seed once, at the top of the notebook, and never in a function.",
     )
 
 

@@ -52,12 +52,14 @@ def test_integrand_has_the_right_values(submission, expect, draw):
 @pytest.mark.parametrize("count", [1, 6])
 def test_integrand_gives_one_number_per_point(submission, expect, draw, count):
     """(N, 2) gives (N,)."""
-    x = array(draw.normal(2, count, 2))
-    first, second = (submission.sampling.integrand(part) for part in x)
-    expect.finite(first, what="f(x)")
+    x = array(draw.normal(count, 2))
+    first, again, twice = (submission.sampling.integrand(points) for points in (x, x, 2 * x))
+    for value in (first, twice):
+        expect.finite(value, what="f(x)")
+    expect.close(again, np.asarray(first), what="f(x) of the same points once more")
     expect.true(
-        bool(np.any(np.asarray(first) != np.asarray(second))),
-        "f(x) is the same at other points",
+        not any(np.allclose(np.asarray(twice), k * np.asarray(first)) for k in (1, 2)),
+        "f(x) is the same at other points, or in proportion to x",
         "Is the function finished?",
     )
     expect.shape(first, (count,), what="f(x)")
@@ -101,8 +103,15 @@ def test_mean_survives_extreme_weights(submission, expect, draw, shift):
 
 def own_scale(submission, expect, log_w, f):
     """The submission's own mean of usual weights; whether it is right is asked elsewhere."""
-    own = number(expect, submission.sampling.self_normalized_mean(log_w, f), "the weighted mean")
-    expect.true(own != 0, "the weighted mean is zero", "Is the function finished?")
+    own, other = (
+        number(expect, submission.sampling.self_normalized_mean(log_w, values), "the weighted mean")
+        for values in (f, 2 * f + 1)
+    )
+    expect.true(
+        own not in (0.0, other),
+        "the weighted mean does not depend on the values",
+        "Is the function finished?",
+    )
     return own
 
 
@@ -146,9 +155,14 @@ def test_variance_is_that_of_f(submission, expect, draw):
 def test_variance_survives_extreme_weights(submission, expect, draw, shift):
     """A common factor of the weights cancels here too."""
     log_w, f = weighted_values(draw)
-    usual, extreme = (
-        number(expect, submission.sampling.weighted_variance(w, f), "the weighted variance")
-        for w in (log_w, log_w + shift)
+    usual, extreme, other = (
+        number(expect, submission.sampling.weighted_variance(w, values), "the weighted variance")
+        for w, values in ((log_w, f), (log_w + shift, f), (log_w, 2 * f))
+    )
+    expect.true(
+        usual != other,
+        "the weighted variance does not depend on the values",
+        "Is the function finished?",
     )
     expect.true(
         usual != 0 and abs(extreme - usual) <= 1e-8 * abs(usual),
@@ -156,6 +170,28 @@ def test_variance_survives_extreme_weights(submission, expect, draw, shift):
         "Take the largest logarithm out before exp.",
         f"{usual}, {extreme}",
     )
+
+
+@pytest.mark.question("a.3.2", weight=0.25)
+@pytest.mark.parametrize("name", ["self_normalized_mean", "weighted_variance"])
+def test_arguments_keep_their_values(submission, probes, expect, draw, name):
+    """The caller still needs the weights as they were: `log_w -= log_w.max()` changes them."""
+    log_w, f = weighted_values(draw)
+    function = getattr(submission.sampling, name)
+    both = [(log_w, f), (log_w, f), (2 * log_w, f), (log_w, 2 * f), (2 * log_w, 2 * f)]
+    usual, again, weights, values, all_ = (
+        number(expect, function(*args), "the result") for args in both
+    )
+    # In a sum of something of the weights and something of the values this would be zero.
+    together = abs(usual - weights - values + all_)
+    expect.true(
+        usual == again and together > 1e-6 * max(map(abs, (usual, weights, values, all_))),
+        "the result does not depend on weights and values together",
+        "Is the function finished?",
+    )
+    after = submission(probes.arguments_after, function=name, args=[log_w, f])
+    for what, old, new in zip(("log_w", "f"), (log_w, f), after, strict=True):
+        expect.unchanged(new, old, what=what, help="log_w - log_w.max() is a new array.")
 
 
 # --- a.3.3 effective sample size --------------------------------------------------------------
@@ -201,13 +237,31 @@ def test_effective_sample_size_of_equal_and_of_single_weights(submission, expect
 def test_effective_sample_size_survives_extreme_weights(submission, expect, draw, shift):
     """A common factor of the weights cancels, also one that exp cannot represent."""
     log_w, _ = weighted_values(draw)
-    usual, extreme = (
+    usual, extreme, other = (
         number(expect, submission.sampling.effective_sample_size(w), "the effective sample size")
-        for w in (log_w, log_w + shift)
+        for w in (log_w, log_w + shift, 2 * log_w)
     )
+    expect.true(usual != other, "other weights give the same result", "Is the function finished?")
     expect.true(
         not math.isclose(usual, 0) and abs(extreme - usual) <= 1e-8 * abs(usual),
         "the effective sample size of extreme weights is another one than that of usual weights",
         "Take the largest logarithm out before exp.",
         f"{usual}, {extreme}",
     )
+
+
+@pytest.mark.question("a.3.3", weight=0.25)
+def test_weights_keep_their_values(submission, probes, expect, draw):
+    """The caller still needs the weights as they were: `log_w -= log_w.max()` changes them."""
+    log_w, _ = weighted_values(draw)
+    usual, again, other = (
+        number(expect, submission.sampling.effective_sample_size(w), "the effective sample size")
+        for w in (log_w, log_w, 2 * log_w)
+    )
+    expect.true(
+        usual == again and not any(math.isclose(other, k * usual) for k in (1, 2)),
+        "the effective sample size does not depend on the weights, or is in proportion to log_w",
+        "Is the function finished?",
+    )
+    (after,) = submission(probes.arguments_after, function="effective_sample_size", args=[log_w])
+    expect.unchanged(after, log_w, what="log_w", help="log_w - log_w.max() is a new array.")

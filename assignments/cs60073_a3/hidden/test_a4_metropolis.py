@@ -136,7 +136,7 @@ def test_walk_moves_to_where_it_should(submission, probes, expect, stats, draw, 
         )
 
 
-@pytest.mark.question("a.4.1", weight=2)
+@pytest.mark.question("a.4.1", weight=3)
 def test_walk_leaves_the_target_as_it_is(submission, probes, expect, stats, draw):
     """If a walk starts from a draw of p, then all its states have the distribution p. Hundreds of
     walks of 20 iterations each are started so."""
@@ -320,6 +320,20 @@ def test_one_row_in_several_is_kept(submission, probes, expect, draw):
         )
 
 
+@pytest.mark.question("a.4.2", weight=0.5)
+def test_every_row_after_the_burn_in_can_be_kept(submission, probes, expect, draw):
+    """`every` of 1 keeps all rows after the burn-in, and a burn-in of 0 takes none off."""
+    for burn_in in (0, draw.integer(5, 30)):
+        n = draw.integer(60, 90)
+        got = submission(probes.thinned_numbers, n=n, burn_in=burn_in, every=1)
+        first = np.asarray(got["first"], dtype=np.float64).reshape(-1)
+        expect.true(
+            first.size == n - burn_in and bool((first == np.arange(burn_in, n)).all()),
+            "with `every` of 1 some rows after the burn-in are missing, or some of it is left",
+            "chain[burn_in:] has all of them.",
+        )
+
+
 # --- a.4.3 autocorrelation --------------------------------------------------------------------
 
 
@@ -388,3 +402,22 @@ def test_autocorrelation_runs_from_lag_zero(submission, expect, draw):
             "the first value is not the one at lag zero",
             "A sequence correlates with itself perfectly.",
         )
+
+
+@pytest.mark.question("a.4.3", weight=0.25)
+def test_sequence_keeps_its_values(submission, probes, expect, draw):
+    """The caller still needs the chain as it was: `x -= x.mean()` moves it to the origin."""
+    x, other = (sequence(draw, 150, 0.5, 3.0) for _ in range(2))
+    first, again, second = (submission.sampling.autocorrelation(a, 5) for a in (x, x, other))
+    for value in (first, again, second):
+        expect.finite(value, what="the autocorrelation")
+    expect.true(
+        np.asarray(first).size > 1
+        and np.array_equal(first, again)
+        and not np.array_equal(first, second)
+        and not np.array_equal(np.float32(first), np.float32(x)),
+        "the autocorrelation does not depend on the sequence, or is the sequence itself",
+        "Is the function finished?",
+    )
+    after = submission(probes.arguments_after, function="autocorrelation", args=[x, 5])
+    expect.unchanged(after[0], x, what="x", help="x - x.mean() is a new array.")

@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
-FALSE_FAIL = 1e-9  # per test; there are thirteen in this file
+FALSE_FAIL = 1e-9  # per test; there are fifteen in this file
 ITERATIONS = 4000
 
 
@@ -68,8 +69,8 @@ def draws_of(chain, r):
 
 @pytest.mark.question("a.5.1", weight=2)
 def test_conditional_has_the_right_variance(submission, probes, expect, stats, draw):
-    """1 - r^2 is the variance of a conditional; its root is what a normal draw is multiplied by.
-    The autocorrelation cannot tell the two apart, the spread can."""
+    """1 - r^2 is the variance of a conditional, which is normal; its root is what a normal draw is
+    multiplied by. The autocorrelation cannot tell the two apart, the spread can."""
     for _ in range(2):
         r = correlation(draw)
         chain = chain_of(submission, probes, expect, draw, r, array(draw.normal(2)), ITERATIONS)
@@ -78,6 +79,11 @@ def test_conditional_has_the_right_variance(submission, probes, expect, stats, d
             stats.normal_variance(noise, 1 - r**2, false_fail=FALSE_FAIL, effect=1.35),
             "what is drawn for a coordinate, given the other, has not the variance 1 - r^2",
             "Is a variance handed over where a standard deviation is expected?",
+        )
+        expect.plausible(
+            stats.uniform(ndtr(noise / math.sqrt(1 - r**2)), false_fail=FALSE_FAIL, effect=0.09),
+            "what is drawn for a coordinate, given the other, is not normal",
+            "The conditionals are normal distributions.",
         )
 
 
@@ -172,3 +178,18 @@ def test_gibbs_gives_one_row_per_iteration(submission, probes, expect, draw):
         "Keep a copy of the state after each iteration.",
     )
     expect.unchanged(got["start"], x0, what="x0")
+
+
+@pytest.mark.question("a.5.1", weight=0.5)
+def test_second_chain_is_another_one(submission, probes, expect, draw):
+    """A function that sets a seed gives the same chain whenever it is called."""
+    r, x0 = correlation(draw), array(draw.normal(2))
+    first, second = (
+        set(chain_of(submission, probes, expect, draw, r, x0, 30)[2:].reshape(-1).tolist())
+        for _ in range(2)
+    )
+    expect.true(
+        len(first & second) < len(first) / 2,
+        "a second call gives the same chain again",
+        "Set the seed once, at the top of the notebook, and never in a function.",
+    )

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.special import ndtr
 
 FALSE_FAIL = 5e-9
 
@@ -177,6 +178,61 @@ def test_vae_goes_through_the_draw(submission, probes, expect, draw):
     )
 
 
+@pytest.mark.question("b.1.1", weight=2)
+def test_vae_does_not_decode_the_mean(submission, probes, expect, draw):
+    """A model that decodes the mean draws nothing: it is an autoencoder, whose codes have no
+    distribution to sample from. In training mode, and with a spread that can be seen."""
+    x, seed = draw.uniform(4, 784), draw.seed()
+    calls = [("encode", x), ("forward", x), ("forward", x)]
+    got = submission(probes.networks, name="VAE", seed=seed, calls=calls, training=True)
+    mu = torch.as_tensor(pair(expect, got["results"][0], 2, "encode")[0])
+    expect.finite(mu, what="the mean of encode(x)")
+    # The same parameters once more, for what the model itself decodes from the mean.
+    calls = [("decode", mu)]
+    decoded = submission(probes.networks, name="VAE", seed=seed, calls=calls, training=True)
+    for found in got["results"][1:]:
+        reconstruction = torch.as_tensor(pair(expect, found, 3, "the model called on x")[0])
+        expect.finite(reconstruction, what="the reconstruction that the model gives")
+        expect.true(
+            float((reconstruction - torch.as_tensor(decoded["results"][0])).abs().max()) > 1e-3,
+            "the model called on x decodes the mean",
+            "decode what reparameterise gives for the mean and the log-variance.",
+        )
+
+
+@pytest.mark.question("b.1.1", weight=0.5)
+def test_vae_is_the_same_in_training(submission, probes, expect, draw):
+    """The text's VAE has no dropout: but for the draw, it gives the same numbers in training and in
+    evaluation. Whether they are right is another check's."""
+    calls, seed = [("encode", draw.uniform(4, 784)), ("decode", draw.normal(4, 16))], draw.seed()
+    evaluated, trained, other = (
+        submission(probes.networks, name="VAE", seed=number, calls=calls, training=training)
+        for number, training in ((seed, False), (seed, True), (seed + 1, False))
+    )
+    expect.true(
+        not torch.equal(*(torch.as_tensor(got["results"][1]) for got in (evaluated, other))),
+        "decode gives the same whatever the parameters are",
+        "Is the network finished?",
+    )
+    results = zip(evaluated["results"], trained["results"], ("encode", "decode"), strict=True)
+    for one, other, what in results:
+        parts = [(one, other)] if what == "decode" else zip(one, other, strict=True)
+        for usual, found in parts:
+            usual = torch.as_tensor(usual)
+            expect.true(
+                bool((usual[0] != usual[1]).any()),
+                f"{what} gives the same for all images",
+                "Is the network finished?",
+            )
+            expect.close(
+                found,
+                usual,
+                what=f"{what} in training mode",
+                help="Linear layers, ReLU and a sigmoid; nothing that is different in training.",
+                slack=1e-4,
+            )
+
+
 # --- b.1.2 ------------------------------------------------------------------------------------
 
 
@@ -205,11 +261,17 @@ def test_draws_have_mean_and_standard_deviation(submission, probes, expect, draw
 @pytest.mark.parametrize("axis", ["calls", "images", "dimensions"])
 def test_draws_are_independent(submission, probes, expect, draw, stats, axis):
     """Every element of every call has a draw of its own: sums of n of them have variance n."""
-    mu, logvar = draw.normal(24, 24), draw.uniform(24, 24, low=-2.0, high=2.0)
+    mu, logvar = draw.normal(24, 24, std=5.0), draw.uniform(24, 24, low=-2.0, high=2.0)
     z = submission(
         probes.repeated, function="reparameterise", args=[mu, logvar], seed=draw.seed(), repeats=24
     )
     expect.shape(z, (24, 24, 24), what="draws")
+    middle = z.double().mean(0)
+    expect.true(
+        float(torch.corrcoef(torch.stack([middle.flatten(), mu.double().flatten()]))[0, 1]) > 0.4,
+        "the draws do not lie around mu",
+        "z = mu + sigma * eps with eps from N(0, I).",
+    )
     eps = ((z - mu) / torch.exp(logvar / 2)).double()
     # In units of their own spread, whatever that is: the spread is another check's.
     eps = eps / eps.std()
@@ -221,10 +283,16 @@ def test_draws_are_independent(submission, probes, expect, draw, stats, axis):
     )
 
 
-@pytest.mark.question("b.1.2", weight=1.5)
+@pytest.mark.question("b.1.2", weight=2.5)
 def test_gradients_pass_through_the_draw(submission, probes, expect, draw):
     """This is what the trick is for: z moves with mu and with logvar, and autograd knows."""
     mu, logvar = draw.normal(6, 5), draw.uniform(6, 5, low=-1.0, high=1.0)
+    got = submission(probes.call, function="reparameterise", args=[mu, logvar])
+    expect.true(
+        torch.as_tensor(got["result"][0]).numel() == mu.numel(),
+        "the draw has not as many numbers as mu",
+        "Each element of mu has a draw of its own.",
+    )
     for k, name in enumerate(("mu", "logvar")):
         directions = [
             [draw.normal(6, 5) if k == 0 else None, draw.normal(6, 5) if k == 1 else None]
@@ -359,10 +427,11 @@ def test_loss_survives_certain_pixels(submission, probes, expect, draw):
         )
 
 
-@pytest.mark.question("b.1.3", weight=1)
+@pytest.mark.question("b.1.3", weight=2)
 def test_loss_has_the_gradient_of_its_value(submission, probes, expect, draw):
     """The decoder learns through the cross-entropy and the encoder through both parts."""
     args = [draw.uniform(2, 8, low=0.3, high=0.7), draw.uniform(2, 8), *batch(draw, 2, 3)[2:]]
+    compares(submission, probes, expect, args)
     for k, name in ((0, "the reconstruction"), (2, "mu"), (3, "logvar")):
         directions = [
             [draw.normal(*a.shape) if i == k else None for i, a in enumerate(args)]
@@ -376,6 +445,22 @@ def test_loss_has_the_gradient_of_its_value(submission, probes, expect, draw):
             "vae_loss",
             name,
         )
+
+
+def compares(submission, probes, expect, args):
+    """Whatever the loss is, it compares two pictures: it is no sum of something of each."""
+    losses = []
+    for p, x in ((0.2, 0.3), (0.2, 0.8), (0.7, 0.3), (0.7, 0.8)):
+        pictures = [torch.full_like(args[0], value) for value in (p, x)]
+        got = submission(probes.call, function="vae_loss", args=[*pictures, *args[2:]])
+        losses.append(float(torch.as_tensor(got["result"][0]).double().sum()))
+    together = abs(losses[0] - losses[1] - losses[2] + losses[3])
+    expect.true(
+        together > 1e-4 * max(map(abs, losses)),
+        "vae_loss does not compare the reconstruction with x",
+        "Is the function finished?",
+        f"{losses}",
+    )
 
 
 @pytest.mark.question("b.1.3", weight=0.5)
@@ -514,7 +599,7 @@ def linear_vae(draw):
 @pytest.mark.question("b.2.1", weight=4)
 def test_reconstruction_is_decoded_from_the_code(submission, probes, expect, draw):
     """Encode, then decode the mean or a draw next to it."""
-    model, x = linear_vae(draw), draw.uniform(5, 784)
+    model, x = linear_vae(draw), draw.uniform(draw.integer(6, 9), 784)
     got = submission(probes.reconstructed, **model, x=x)
     wanted = torch.sigmoid(x @ model["code"] @ model["picture"])
     expect.close(
@@ -529,8 +614,9 @@ def test_reconstruction_is_decoded_from_the_code(submission, probes, expect, dra
 @pytest.mark.question("b.2.1", weight=0.5)
 def test_reconstruction_has_no_graph(submission, probes, expect, draw):
     """Pictures are for looking at: nothing of them is trained through."""
-    got = submission(probes.reconstructed, **linear_vae(draw), x=draw.uniform(5, 784))
-    expect.shape(got["result"], (5, 784), what="reconstruct(model, x)")
+    got = submission(probes.reconstructed, **linear_vae(draw), x=draw.uniform(7, 784))
+    expect.true(got["decoded"] > 0, "nothing is decoded", "Is the function finished?")
+    expect.shape(got["result"], (7, 784), what="reconstruct(model, x)")
     expect.true(
         not got["attached"], "the reconstruction still has its graph", "with torch.no_grad(): ..."
     )
@@ -558,6 +644,16 @@ def test_samples_are_decoded_draws_from_the_prior(submission, probes, expect, dr
         stats.normal_variance(z, 1.0, false_fail=FALSE_FAIL, effect=1.15),
         "what is decoded does not have variance one",
         "The prior is N(0, I): torch.randn, not torch.rand.",
+    )
+    expect.plausible(
+        stats.uniform(ndtr(z.double().reshape(-1)), false_fail=FALSE_FAIL, effect=0.05),
+        "what is decoded is not normal",
+        "The prior is N(0, I): torch.randn, not torch.rand.",
+    )
+    expect.plausible(
+        stats.normal_variance(z.sum(dim=1) / 4, 1.0, false_fail=FALSE_FAIL, effect=1.8),
+        "the 16 numbers of one z depend on each other",
+        "Each image needs 16 independent numbers.",
     )
 
 

@@ -31,19 +31,17 @@ def test_ranges_are_mapped(submission, expect, draw, name):
 @pytest.mark.parametrize("name", ["to_signed", "to_unit"])
 def test_ranges_leave_their_argument_alone(submission, probes, expect, draw, name):
     """The caller still needs the images as they were."""
-    x, other = draw.uniform(3, 5), draw.uniform(3, 5)
-    got = submission(probes.call, function=name, args=[x])
-    responds(expect, got["result"][0], submission(probes.call, function=name, args=[other]), name)
-    expect.unchanged(got["args"][0], x, what=f"the argument of {name}")
-
-
-def responds(expect, first, second, what):
-    """Other inputs give another result: the function is written."""
+    x, other = (draw.uniform(3, 5, low=-1.0 if name == "to_unit" else 0.0) for _ in range(2))
+    got, second = (submission(probes.call, function=name, args=[a]) for a in (x, other))
+    for result in (got["result"][0], second["result"][0]):
+        expect.close(result, torch.zeros(15), what=f"{name}(x)", slack=math.inf)  # numbers
+    found, changed = (torch.as_tensor(a["result"][0]).double() for a in (got, second))
     expect.true(
-        not torch.equal(torch.as_tensor(first), torch.as_tensor(second["result"][0])),
-        f"{what} is the same for different inputs",
+        not any(torch.equal(found.flatten(), a.flatten()) for a in (changed, x.double())),
+        f"{name} is the same for different inputs, or gives its argument back",
         "Is the function finished?",
     )
+    expect.unchanged(got["args"][0], x, what=f"the argument of {name}")
 
 
 # --- b.3.2 and b.3.3 --------------------------------------------------------------------------
@@ -98,6 +96,40 @@ def test_generator_computes_images(submission, probes, expect, draw):
         slack=1e-3,
     )
     expect.shape(got["results"][0], (5, 784), what="the generator's images")
+
+
+@pytest.mark.question("b.3.2", weight=0.5)
+def test_generator_is_the_same_in_training(submission, probes, expect, draw):
+    """The text's generator has no dropout: the same noise gives the same images in training and in
+    evaluation. Whether they are right is another check's."""
+    z, seed = draw.normal(5, 64), draw.seed()
+    evaluated, trained, other = (
+        submission(
+            probes.networks,
+            name="Generator",
+            seed=number,
+            calls=[("forward", z)],
+            training=training,
+        )["results"][0]
+        for number, training in ((seed, False), (seed, True), (seed + 1, False))
+    )
+    expect.true(
+        not torch.equal(torch.as_tensor(evaluated), torch.as_tensor(other)),
+        "the generator gives the same images whatever its parameters are",
+        "Is the network finished?",
+    )
+    expect.true(
+        bool((torch.as_tensor(evaluated)[0] != torch.as_tensor(evaluated)[1]).any()),
+        "the generator gives the same image for all noise",
+        "Is the network finished?",
+    )
+    expect.close(
+        trained,
+        torch.as_tensor(evaluated),
+        what="the generator's images in training mode",
+        help="Linear layers, LeakyReLU and tanh; nothing that is different in training.",
+        slack=1e-4,
+    )
 
 
 @pytest.mark.question("b.3.3", weight=1)
@@ -204,6 +236,32 @@ def test_generator_wants_to_be_called_real(submission, expect, draw):
         )
 
 
+def weighs_logits(submission, expect, which):
+    """Whatever the loss is, it is the same for the same logits, and no mere sum of them: it is
+    curved, or has real and generated images against each other."""
+    function = getattr(submission.image_models, which)
+    discriminates = which == "discriminator_loss"
+
+    def loss(*levels):
+        found = function(*(torch.full((6, 1), level) for level in levels))
+        return float(torch.as_tensor(found).double().sum())
+
+    start = [0.0, 0.0] if discriminates else [0.0]
+    own, again = loss(*start), loss(*start)
+    slopes, bends = [], []
+    for k in range(len(start)):
+        once, twice = (loss(*(x if i == k else 0.0 for i in range(len(start)))) for x in (2.0, 4.0))
+        slopes.append(once - own)
+        bends.append(abs(twice - 2 * once + own) / max(abs(twice), abs(once), abs(own), 1e-9))
+    apart = slopes[0] * slopes[1] < 0 if discriminates else slopes[0] < 0
+    expect.true(
+        own == again and any(slopes) and bool(apart or max(bends) > 1e-4),
+        f"{which} is not one of logits",
+        "Is the function finished?",
+        f"slopes {slopes}, bends {bends}",
+    )
+
+
 @pytest.mark.question("b.3.4", weight=0.75)
 @pytest.mark.parametrize("which", ["discriminator_loss", "generator_loss"])
 def test_losses_survive_sure_discriminators(submission, expect, draw, which):
@@ -219,6 +277,7 @@ def test_losses_survive_sure_discriminators(submission, expect, draw, which):
             else [(-large,), (large,)]
         )
     ]
+    weighs_logits(submission, expect, which)
     help = "A loss on logits does not form the sigmoid first: binary_cross_entropy_with_logits."
     for value in values:
         expect.finite(value, what=f"{which} of large logits", help=help)
@@ -235,16 +294,39 @@ def test_losses_survive_sure_discriminators(submission, expect, draw, which):
 def test_losses_of_the_players_are_scalars(submission, expect, draw, which):
     """`backward()` needs one number."""
     count = 2 if which == "discriminator_loss" else 1
-    first, second = (
-        getattr(submission.image_models, which)(*(draw.normal(5, 1) for _ in range(count)))
-        for _ in range(2)
+    found = getattr(submission.image_models, which)(*(draw.normal(5, 1) for _ in range(count)))
+    expect.finite(found, what=which)
+    weighs_logits(submission, expect, which)
+    expect.shape(found, (), what=which)
+
+
+@pytest.mark.question("b.3.4", weight=0.75)
+@pytest.mark.parametrize("which", ["discriminator_loss", "generator_loss"])
+def test_losses_are_trained_through(submission, probes, expect, draw, which):
+    """The networks learn through these losses: autograd's slope is that of the values, whatever
+    those are."""
+    count = 2 if which == "discriminator_loss" else 1
+    weighs_logits(submission, expect, which)
+    slopes = submission(
+        probes.slopes,
+        function=which,
+        args=[draw.normal(6, 1) for _ in range(count)],
+        directions=[[draw.normal(6, 1) for _ in range(count)] for _ in range(3)],
+        step=0.01,
     )
+    found, wanted = (torch.tensor(slopes[k]) for k in ("autograd", "differences"))
+    largest = float(wanted.abs().max())
     expect.true(
-        not torch.equal(torch.as_tensor(first), torch.as_tensor(second)),
-        f"{which} is the same for different inputs",
+        bool(wanted.isfinite().all()) and largest > 1e-3,
+        f"{which} does not depend on the logits",
         "Is the function finished?",
     )
-    expect.shape(first, (), what=which)
+    expect.true(
+        bool(((found - wanted).abs() <= 0.03 * largest + 1e-3).all()),
+        f"{which} is not differentiated as its values say",
+        "Look for .detach(), .item(), numpy or torch.no_grad() on the way.",
+        f"autograd {found}, differences {wanted}",
+    )
 
 
 # --- b.3.5: the step --------------------------------------------------------------------------
@@ -393,7 +475,7 @@ def test_generator_learns_to_be_called_real(submission, probes, expect, draw):
     )
 
 
-@pytest.mark.question("b.3.5", weight=1.5)
+@pytest.mark.question("b.3.5", weight=2.5)
 @pytest.mark.parametrize("who", ["discriminator", "generator"])
 def test_no_gradient_of_the_other_loss_is_used(submission, probes, expect, draw, who):
     """Both losses reach both networks, and gradients add up until they are cleared: each step must
@@ -433,6 +515,11 @@ def test_noise_is_normal_and_fresh(submission, probes, expect, draw, stats):
         stats.normal_variance(z, 1.0, false_fail=FALSE_FAIL, effect=1.15),
         "the noise does not have variance one",
         "z is from N(0, I): torch.randn, not torch.rand.",
+    )
+    expect.plausible(
+        stats.normal_variance(z.sum(dim=1) / 8, 1.0, false_fail=FALSE_FAIL, effect=3.0),
+        "the 64 numbers of one z depend on each other",
+        "Each image needs 64 independent numbers.",
     )
 
 

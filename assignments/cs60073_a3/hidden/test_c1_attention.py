@@ -53,7 +53,19 @@ def test_attention_never_looks_ahead(submission, expect, draw):
         t[:, :, place:] = draw.normal(2, 3, 12 - place, 8, std=3.0)
     before = submission.language_model.causal_attention(q, k, v)
     after = submission.language_model.causal_attention(*changed)
-    expect.shape(after, (2, 3, 12, 8), what="the attention")
+    for result in (before, after):
+        expect.shape(result, (2, 3, 12, 8), what="the attention")
+    # In another past, the last place has another result.
+    past = [t.clone() for t in (k, v)]
+    for t in past:
+        t[:, :, 0] = draw.normal(2, 3, 8, std=3.0)
+    other = submission.language_model.causal_attention(q, *past)
+    expect.finite(before[:, :, -1], what="the attention of the last place")
+    expect.true(
+        bool((other[:, :, -1] - before[:, :, -1]).abs().max() > 1e-5),
+        "the attention of the last place does not change with the first key and value",
+        "A place sees itself and all places before it.",
+    )
     expect.close(
         after[:, :, :place],
         before[:, :, :place],
@@ -110,8 +122,27 @@ def test_attention_survives_large_scores(submission, expect, draw):
 @pytest.mark.question("c.1.3", weight=0.5)
 def test_attention_leaves_its_arguments_alone(submission, probes, expect, draw):
     """Queries, keys and values keep their values."""
-    args = [draw.normal(2, 2, 5, 4) for _ in range(3)]
-    found = submission(probes.language_call, function="causal_attention", args=args)
+    args, others = ([draw.normal(2, 2, 5, 4) for _ in range(3)] for _ in range(2))
+    found, again, other = (
+        submission(probes.language_call, function="causal_attention", args=given)
+        for given in (args, args, others)
+    )
+    expect.true(
+        all(got["result"] is not None for got in (found, again, other)),
+        "nothing is returned",
+        "Is there a `return` on every path?",
+    )
+    values, same, changed = (
+        torch.as_tensor(got["result"]).double().flatten() for got in (found, again, other)
+    )
+    expect.true(
+        values.numel() == 80
+        and bool(torch.isfinite(values).any())
+        and torch.allclose(values, same, equal_nan=True)
+        and not any(torch.equal(values, a.double().flatten()) for a in (changed, *args)),
+        "the attention does not depend on its arguments, or is one of them",
+        "Is the function finished?",
+    )
     for after, before in zip(found["args"], args, strict=True):
         expect.unchanged(after, before, what="an argument")
 

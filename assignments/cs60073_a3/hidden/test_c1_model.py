@@ -79,6 +79,13 @@ def test_parameters_have_the_right_shapes(submission, probes, expect, draw):
         vectors <= shapes[(192,)] <= vectors + 2 + 8,
         "the number of vectors of 192 (biases and norms) is not what the parts make",
     )
+    for part in ("weight", "bias"):
+        norms = sum(name.endswith((f".norm1.{part}", f".norm2.{part}")) for name in found["names"])
+        expect.true(
+            norms == 4,
+            f"{norms} of the norms in the blocks have a {part}, not 4",
+            "nn.LayerNorm(192) has a weight and a bias that are trained.",
+        )
 
 
 @pytest.mark.question("c.1.4", weight=2)
@@ -131,7 +138,9 @@ def test_model_joins_its_parts(submission, probes, expect, draw, length):
     """Embedding plus position, both blocks in order, the norm if there is one, the head."""
     size = draw.integer(20, 40)
     batch = 1 if length == 1 else 2
-    tokens = torch.tensor([[draw.integer(0, size - 1) for _ in range(length)]] * batch)
+    tokens = torch.tensor(
+        [[draw.integer(0, size - 1) for _ in range(length)] for _ in range(batch)]
+    )
     weights = {
         "embedding.weight": draw.normal(size, 192),
         "head.weight": draw.normal(size, 192, std=0.1),
@@ -145,7 +154,7 @@ def test_model_joins_its_parts(submission, probes, expect, draw, length):
     def logits(scale, positions):
         x = weights["embedding.weight"][tokens] * scale + positions
         for row in numbers.tolist():
-            x = probes.OddPart(*row)(x)
+            x = probes.OddBlock(*row)(x)
         if found["final_norm"]:
             x = F.layer_norm(x, (192,), weights["final_norm.weight"], weights["final_norm.bias"])
         return x @ weights["head.weight"].T + weights["head.bias"]
@@ -183,7 +192,11 @@ def test_linear_layers_begin_with_xaviers_distribution(submission, probes, expec
     """Every linear layer is uniform on +-sqrt(6 / (inputs + outputs)) at the beginning."""
     size = draw.integer(30, 60)
     found = submission(probes.first_weights, vocab_size=size)
-    expect.true(len(found) in (9, 13), f"the model has {len(found)} linear layers, not 13")
+    others = [name for name in found if ".attention." not in name]
+    expect.true(
+        len(others) == 5,
+        f"the model has {len(others)} linear layers besides those of attention, not 5",
+    )
     for name, weight in found.items():
         # torch computes the fans from all rows, and a fused Q, K, V may be drawn in one piece.
         bounds = [math.sqrt(6 / sum(weight.shape))]
@@ -208,6 +221,24 @@ def _shown(name):
     return name[:40]
 
 
+@pytest.mark.question("c.1.4", weight=0.5)
+def test_initialise_draws_linear_layers_and_nothing_else(submission, probes, expect, stats, draw):
+    """Any model's linear layers, with a bias or without; norms stay, biases stay or become 0."""
+    sizes = [draw.integer(*bounds) for bounds in ((80, 90), (100, 120), (121, 150))]
+    found = submission(probes.initialised, sizes=sizes)
+    for name, before, after in zip(found["names"], found["before"], found["after"], strict=True):
+        if after.ndim == 2:
+            bound = math.sqrt(6 / sum(after.shape))
+            values = (after.flatten() / bound + 1) / 2
+            expect.plausible(
+                stats.uniform(values[:7000], false_fail=1e-9, effect=0.07),
+                "the weights of a linear layer are not drawn as Xavier's uniform distribution says",
+                "Every nn.Linear of the model, however deep it lies.",
+            )
+        elif not (name.endswith("bias") and bool((after == 0).all())):
+            expect.unchanged(after, before, what=f"what is no weight of a linear layer ({name})")
+
+
 @pytest.mark.question("c.1.3", weight=2)
 def test_the_whole_model_never_sees_its_future(submission, probes, expect, draw):
     """Other tokens from a place on change no logits before it, nor is there a slope."""
@@ -216,8 +247,20 @@ def test_the_whole_model_never_sees_its_future(submission, probes, expect, draw)
     other = tokens.clone()
     other[:, place + 1 :] = (other[:, place + 1 :] + draw.integer(1, 49)) % 50
     found = submission(probes.whole_model, vocab_size=50, tokens=tokens, other=other, place=place)
-    if found["before"].shape[:2] != tokens.shape:
+    before, after = found["before"], found["after"]
+    expect.finite(before, what="the logits")
+    expect.true(
+        before.is_floating_point()
+        and before.dim() > 1
+        and before.shape == after.shape
+        and bool((before != after).any()),
+        "the model gives no logits that depend on the text",
+        "Is the model finished?",
+    )
+    if before.shape[:2] != tokens.shape:
         return  # What comes back of which places is c.1.4's.
+    if found["apart"] is not None and float(found["apart"]) > 1e-5:
+        return  # It is not attention that looks ahead, or nothing comes back twice: c.1.4's too.
     expect.close(
         found["after"][:, : place + 1],
         found["before"][:, : place + 1],

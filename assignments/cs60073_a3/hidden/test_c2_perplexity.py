@@ -53,6 +53,21 @@ def scores_of(model, tokens, context, score, reading):
     return found, whole
 
 
+def of_odd_blocks(probes, model, tokens, context, score):
+    """With odd blocks in the place of those of `make_blocks`; with the rest of the text, or not."""
+    inputs, targets = probes.odd_blocks(tokens, context)
+    values = [score(model(x[None])[0], y) for x, y in zip(inputs, targets, strict=True)]
+    end = len(inputs) * context
+    rest = tokens[end:]
+    if len(rest) > 1:
+        values.append(score(model(rest[None, :-1])[0], rest[1:]))
+    return [
+        math.exp(float(torch.cat(some).mean()))
+        for some in (values, values[: len(inputs)])
+        if len(some)
+    ]
+
+
 def perplexities(model, tokens, context, score=nats):
     """What each reading of the contract gives, that of the contract first."""
     found = []
@@ -63,13 +78,13 @@ def perplexities(model, tokens, context, score=nats):
     return [math.exp(float(values.mean())) for values in found if len(values)]
 
 
-def right(expect, found, wanted, wanted_odd):
+def right(expect, found, wanted, **replaced):
     """One of the perplexities; computed in float32 they agree to a few units in the fifth place.
 
-    What is built on the submission's own loss is right if it is right with an odd loss in the place
-    of its own: a slip in the loss is charged in c.1.5.
+    What is built on the submission's own loss or blocks is right if it is right with odd ones in
+    their place: a slip in them is charged in c.1.5 and c.1.1.
     """
-    pairs = [(found["with_odd_loss"], value) for value in wanted_odd]
+    pairs = [(found[name], value) for name, values in replaced.items() for value in values]
     for actual, value in [*pairs, *((found["value"], value) for value in wanted[1:])]:
         try:
             expect.close(actual, torch.tensor(value), slack=3e-5 * value)
@@ -87,10 +102,19 @@ def right(expect, found, wanted, wanted_odd):
 
 def compare(expect, probes, found, tables, tokens, context):
     """The perplexity of an odd model."""
-    wanted, with_odd_loss = (
-        perplexities(probes.OddModel(**tables), tokens, context, score) for score in (nats, odd)
+    model = probes.OddModel(**tables)
+    wanted, with_odd_loss = (perplexities(model, tokens, context, score) for score in (nats, odd))
+    with_odd_blocks, with_both = (
+        of_odd_blocks(probes, model, tokens, context, score) for score in (nats, odd)
     )
-    right(expect, found, wanted, with_odd_loss)
+    right(
+        expect,
+        found,
+        wanted,
+        with_odd_loss=with_odd_loss,
+        with_odd_blocks=with_odd_blocks,
+        with_both=with_both,
+    )
 
 
 HELP = (
@@ -109,7 +133,7 @@ def test_perplexity_has_the_right_value(submission, probes, expect, draw, left_o
     found = submission(
         probes.perplexity_of_odd_model, tables=tables, tokens=tokens, context=context
     )
-    one = found["with_odd_loss"] if found["value"] is None else found["value"]
+    one = next(value for value in found.values() if value is not None)
     expect.shape(one, (), what="the perplexity")
     compare(expect, probes, found, tables, tokens, context)
 
@@ -123,7 +147,14 @@ def test_perplexity_of_even_odds_is_the_size_of_the_vocabulary(submission, probe
     found = submission(probes.perplexity_of_steady_model, logits=logits, tokens=tokens)
     # The odd loss of a logit that is always the same.
     with_odd_loss = math.exp(1 + math.sin(float(logits[0])) / 2)
-    right(expect, found, [float(size)], [with_odd_loss])
+    right(
+        expect,
+        found,
+        [float(size)],
+        with_odd_loss=[with_odd_loss],
+        with_odd_blocks=[float(size)],
+        with_both=[with_odd_loss],
+    )
 
 
 @pytest.mark.question("c.2.1")
@@ -155,14 +186,13 @@ def test_perplexity_of_a_text_of_many_batches(submission, probes, expect, draw):
 
 @pytest.mark.question("c.2.1", weight=0.5)
 def test_perplexity_of_a_short_text(submission, probes, expect, draw):
-    """Two tokens are one prediction."""
-    tables, tokens = tables_of(draw, 6), torch.tensor([draw.integer(0, 5), draw.integer(0, 5)])
-    found = submission(probes.perplexity_of_odd_model, tables=tables, tokens=tokens, context=8)
-    logits = probes.OddModel(**tables)(tokens[None, :1])[0]
-    wanted, with_odd_loss = (
-        [math.exp(float(score(logits, tokens[1:]).mean()))] for score in (nats, odd)
+    """One block, and nothing after it."""
+    context = draw.integer(2, 4)
+    tables, tokens = tables_of(draw, 6), text_of(draw, 6, context + 1)
+    found = submission(
+        probes.perplexity_of_odd_model, tables=tables, tokens=tokens, context=context
     )
-    right(expect, found, wanted, with_odd_loss)
+    compare(expect, probes, found, tables, tokens, context)
 
 
 # --- c.2.2 ------------------------------------------------------------------------------------
@@ -223,9 +253,10 @@ def test_ngram_at_the_end_of_the_text_counts_what_follows(submission, expect, dr
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_ngram_perplexity_follows_from_the_probabilities(submission, expect, draw, n):
     """exp of the mean of -log P over the tokens that have a whole history."""
-    size, alpha = 5, draw.number(0.2, 1.0)
+    # Two tokens of the vocabulary are in neither text.
+    size, alpha = 7, draw.number(0.2, 1.0)
     train, other = (
-        torch.tensor([draw.integer(0, size - 1) for _ in range(length)]) for length in (90, 25)
+        torch.tensor([draw.integer(0, size - 3) for _ in range(length)]) for length in (90, 25)
     )
     logs = [
         math.log(float(counted(train, other[:i], n, size, alpha)[other[i]]))

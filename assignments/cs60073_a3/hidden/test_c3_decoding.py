@@ -42,6 +42,28 @@ def top_p(logits, p, temperature=1.0, crossing=True):
     return result.reshape(logits.shape)
 
 
+def computes(expect, logits, found, again, other):
+    """Whatever the distribution is, it has a number for each logit, the same for the same logits
+    and others for others, and is not the logits themselves."""
+    expect.true(
+        all(got["result"] is not None for got in (found, again, other)),
+        "nothing is returned",
+        "Is there a `return` on every path?",
+    )
+    values, same, others = (
+        torch.as_tensor(got["result"]).double().flatten() for got in (found, again, other)
+    )
+    expect.true(
+        values.numel() == logits.numel()
+        and bool(torch.isfinite(values).any())
+        and torch.allclose(values, same, equal_nan=True)
+        and not torch.equal(values, others)
+        and not torch.equal(values, logits.double().flatten()),
+        "the probabilities do not depend on the logits, or are the logits",
+        "Is the function finished?",
+    )
+
+
 # --- c.3.1 ------------------------------------------------------------------------------------
 
 
@@ -52,6 +74,7 @@ def test_top_k_keeps_the_k_likeliest(submission, expect, draw, temperature):
     logits, k = logits_of(draw, 30), draw.integer(3, 12)
     found = submission.language_model.top_k_probabilities(logits, k, temperature)
     wanted = top_k(logits, k, temperature)
+    expect.shape(found, (30,), what="the probabilities")
     support = torch.as_tensor(found).reshape(-1) > 0
     expect.true(
         bool((support == (wanted > 0)).all()),
@@ -102,8 +125,9 @@ def test_top_k_with_ties_keeps_what_is_likelier(submission, expect, draw):
     high, tied, low = draw.number(2, 3), draw.number(0, 1), draw.number(-2, -1)
     order = torch.argsort(draw.uniform(9))
     logits = torch.tensor([high, high + 0.5, tied, tied, tied, low, low, low - 1, low - 2])[order]
-    found = torch.as_tensor(submission.language_model.top_k_probabilities(logits, 4)).double()
+    found = submission.language_model.top_k_probabilities(logits, 4)
     expect.shape(found, (9,), what="the probabilities")
+    found = torch.as_tensor(found).double()
     kept = found > 0
     above, level, below = logits > tied + 0.1, (logits - tied).abs() < 0.1, logits < tied - 0.1
     expect.true(bool(kept[above].all()), "a token among the k likeliest has probability 0")
@@ -116,8 +140,12 @@ def test_top_k_with_ties_keeps_what_is_likelier(submission, expect, draw):
 @pytest.mark.question("c.3.1", weight=0.5)
 def test_top_k_leaves_the_logits_alone(submission, probes, expect, draw):
     """The caller's logits keep their values."""
-    logits = logits_of(draw, 2, 11)
-    found = submission(probes.language_call, function="top_k_probabilities", args=[logits, 4, 0.7])
+    logits, other = logits_of(draw, 2, 11), logits_of(draw, 2, 11)
+    found, *more = (
+        submission(probes.language_call, function="top_k_probabilities", args=[given, 4, 0.7])
+        for given in (logits, logits, other)
+    )
+    computes(expect, logits, found, *more)
     expect.unchanged(found["args"][0], logits, what="the logits")
 
 
@@ -142,6 +170,7 @@ def test_top_p_keeps_the_nucleus(submission, expect, draw, temperature):
     """The fewest likeliest tokens that reach p together, each with its share of their sum."""
     logits, p = spread(14, draw), draw.number(0.55, 0.85)
     found = submission.language_model.top_p_probabilities(logits, p, temperature)
+    expect.shape(found, (14,), what="the probabilities")
     support = torch.as_tensor(found).reshape(-1) > 0
     allowed = [top_p(logits, p, temperature, crossing=c) > 0 for c in (True, False)]
     expect.true(
@@ -200,10 +229,12 @@ def test_top_p_of_everything_is_the_softmax(submission, expect, draw):
 @pytest.mark.question("c.3.2", weight=0.5)
 def test_top_p_leaves_the_logits_alone(submission, probes, expect, draw):
     """The caller's logits keep their values."""
-    logits = logits_of(draw, 2, 11)
-    found = submission(
-        probes.language_call, function="top_p_probabilities", args=[logits, 0.8, 0.7]
+    logits, other = logits_of(draw, 2, 11), logits_of(draw, 2, 11)
+    found, *more = (
+        submission(probes.language_call, function="top_p_probabilities", args=[given, 0.8, 0.7])
+        for given in (logits, logits, other)
     )
+    computes(expect, logits, found, *more)
     expect.unchanged(found["args"][0], logits, what="the logits")
 
 
@@ -326,6 +357,43 @@ def test_generation_begins_with_the_prompt(submission, probes, expect, draw, str
     )
 
 
+@pytest.mark.question("c.3.3", weight=0.5)
+def test_generation_gives_one_text_of_int64(submission, probes, expect, draw):
+    """One axis of tokens, as the prompt has, and no batch of one."""
+    found = submission(
+        probes.generated,
+        prompt=prompt_of(draw, 12, 5),
+        new_tokens=4,
+        strategy="greedy",
+        options={},
+        tables=tables_of(draw, 12),
+    )
+    expect.shape(found["tokens"], (9,), what="the generated text")
+    expect.true(
+        getattr(found["tokens"], "dtype", None) == torch.int64,
+        "the generated text is not int64",
+        "The prompt is int64, and so is what argmax and multinomial give.",
+    )
+
+
+@pytest.mark.question("c.3.3", weight=0.5)
+@pytest.mark.parametrize("strategy", ["beam", ""], ids=["another", "none"])
+def test_generation_refuses_other_strategies(submission, probes, expect, strategy):
+    """A strategy that does not exist is a ValueError, not a text of some other strategy."""
+    usual = (submission(probes.refused, strategy=s) for s in ("greedy", "top_k", "top_p"))
+    expect.true(
+        any(raised != "ValueError" for raised in usual),
+        "every strategy raises ValueError",
+        "Is the function finished?",
+    )
+    raised = submission(probes.refused, strategy=strategy)
+    expect.true(
+        raised == "ValueError",
+        f"a strategy that does not exist raises {raised or 'nothing'}, not ValueError",
+        "Raise it before anything is generated, or where no strategy fits.",
+    )
+
+
 @pytest.mark.question("c.3.3", weight=4)
 @pytest.mark.parametrize(
     ("strategy", "temperature"),
@@ -390,6 +458,13 @@ def test_draws_differ_from_call_to_call(submission, probes, expect, draw, strate
         "tables": {"logits": logits},
     }
     first, second = (submission(probes.generated, **asked)["tokens"] for _ in range(2))
+    for tokens in (torch.as_tensor(first).double(), torch.as_tensor(second).double()):
+        expect.true(
+            tokens.numel() >= 20
+            and bool(((tokens >= 0) & (tokens < 16) & (tokens == tokens.round())).all()),
+            "what is generated is no text of the vocabulary",
+            "Give the prompt back with the new tokens.",
+        )
     expect.true(
         not bool((torch.as_tensor(first) == torch.as_tensor(second)).all()),
         "two generations from one prompt are the same",

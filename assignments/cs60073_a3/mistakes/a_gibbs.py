@@ -173,3 +173,31 @@ def gibbs_that_keeps_one_array(correlation, x0, n, rng):
         x[1] = correlation * x[0] + sd * rng.standard_normal()
         rows.append(x)
     return np.array(rows)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_second_chain_is_another_one"],
+    hint="The function sets a seed, so that all its calls give the same chain.",
+)
+def gibbs_with_a_seed_inside(correlation, x0, n, rng):
+    rng = np.random.default_rng(1234)
+
+    def draw(other):
+        return rng.normal(correlation * other, np.sqrt(1 - correlation**2))
+
+    return sweeps(x0, n, draw, draw)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_conditional_has_the_right_variance"],
+    hint="The noise is uniform, with the right variance. The conditionals are normal.",
+)
+def gibbs_with_uniform_noise(correlation, x0, n, rng):
+    reach = np.sqrt(3 * (1 - correlation**2))
+
+    def draw(other):
+        return correlation * other + rng.uniform(-reach, reach)
+
+    return sweeps(x0, n, draw, draw)

@@ -192,3 +192,39 @@ def size_from_the_entropy(log_w):
 def size_that_overflows(log_w):
     w = np.exp(log_w)
     return float(w.sum() ** 2 / (w**2).sum())
+
+
+# --- arguments --------------------------------------------------------------------------------
+
+
+@mistake(
+    "sampling.self_normalized_mean",
+    fails=["test_arguments_keep_their_values"],
+    hint="The largest logarithm is subtracted in place: log_w of the caller is another one after.",
+)
+def mean_that_shifts_its_weights(log_w, f):
+    log_w -= log_w.max()
+    w = np.exp(log_w)
+    return float((w * f).sum() / w.sum())
+
+
+@mistake(
+    "sampling.weighted_variance",
+    fails=["test_arguments_keep_their_values"],
+    hint="The mean is subtracted in place: f of the caller is another one after.",
+)
+def variance_that_centres_its_values(log_w, f):
+    w = np.exp(log_w - log_w.max())
+    f -= (w * f).sum() / w.sum()
+    return float((w * f**2).sum() / w.sum())
+
+
+@mistake(
+    "sampling.effective_sample_size",
+    fails=["test_weights_keep_their_values"],
+    hint="The largest logarithm is subtracted in place: log_w of the caller is another one after.",
+)
+def size_that_shifts_its_weights(log_w):
+    log_w -= log_w.max()
+    w = np.exp(log_w)
+    return float(w.sum() ** 2 / (w**2).sum())

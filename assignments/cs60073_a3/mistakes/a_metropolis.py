@@ -352,3 +352,41 @@ def autocorrelation_one_lag_short(x, max_lag=50):
 def autocorrelation_without_its_sign(x, max_lag=50):
     d, n = x - x.mean(), len(x)
     return np.abs([(d[: n - k] * d[k:]).sum() for k in range(max_lag + 1)]) / (d**2).sum()
+
+
+# --- edges and arguments ----------------------------------------------------------------------
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_leaves_the_target_as_it_is"],
+    hint="One uniform number is drawn before the loop and decides for all proposals.",
+)
+def walk_with_one_uniform_number(log_p, x0, step, n, rng):
+    u = rng.random()
+    return walk(
+        x0,
+        n,
+        lambda x: x + step * rng.standard_normal(len(x)),
+        lambda new, old: u < np.exp(min(0.0, log_p(new) - log_p(old))),
+    )
+
+
+@mistake(
+    "sampling.thin",
+    fails=["test_every_row_after_the_burn_in_can_be_kept"],
+    hint="The first row after the burn-in never stays, not even where all are asked for.",
+)
+def thin_that_skips_one_row(chain, burn_in, every):
+    return chain[burn_in + 1 :: every]
+
+
+@mistake(
+    "sampling.autocorrelation",
+    fails=["test_sequence_keeps_its_values"],
+    hint="The mean is subtracted in place: the chain of the caller is moved to the origin.",
+)
+def autocorrelation_that_centres_its_sequence(x, max_lag=50):
+    x -= x.mean()
+    n = len(x)
+    return np.array([(x[: n - k] * x[k:]).sum() for k in range(max_lag + 1)]) / (x**2).sum()

@@ -326,3 +326,51 @@ def envelope_looked_at_in_the_middle(log_p, log_q, c, half_width=6.0):
 def envelope_from_below(log_p, log_q, c, half_width=6.0):
     x = mesh_points(half_width)
     return bool((log_p(x) >= np.log(c) + log_q(x)).any())
+
+
+# --- seeds ------------------------------------------------------------------------------------
+
+
+@mistake(
+    "sampling.draw_proposal",
+    fails=["test_draws_are_new_each_time"],
+    hint="The function sets a seed, so that all its calls give the same points.",
+)
+def draws_with_a_seed_inside(n, sigma, rng):
+    np.random.seed(1234)
+    return np.random.normal(0, sigma, (n, 2))
+
+
+@mistake(
+    "sampling.draw_proposal",
+    fails=["test_draws_follow_the_proposal"],
+    hint="The draws are uniform, with the right variance. The proposal is normal.",
+)
+def draws_that_are_uniform(n, sigma, rng):
+    return rng.uniform(-(3**0.5) * sigma, 3**0.5 * sigma, (n, 2))
+
+
+@mistake(
+    "sampling.rejection_sampling",
+    fails=["test_second_call_accepts_other_points"],
+    hint="The function sets a seed, so that all its calls accept the same points.",
+)
+def rejection_with_a_seed_inside(log_p, log_q, draw_q, c, n, rng):
+    rng = np.random.default_rng(1234)
+    return collect(lambda x: np.exp(log_p(x) - log_q(x)) / c, draw_q, n, rng)
+
+
+@mistake(
+    "sampling.rejection_sampling",
+    fails=["test_each_point_is_decided_for_by_itself"],
+    hint="One uniform number decides for a whole batch. Over many batches the points follow p, and "
+    "still they come in lumps.",
+)
+def rejection_with_one_uniform_for_a_small_batch(log_p, log_q, draw_q, c, n, rng):
+    kept, attempts = [], 0
+    while sum(map(len, kept)) < n:
+        x = draw_q(2 * n, rng)
+        attempts += len(x)
+        kept.append(x[rng.random() < np.exp(log_p(x) - log_q(x)) / c])
+    points = np.concatenate(kept)
+    return points[:n], len(points) / attempts

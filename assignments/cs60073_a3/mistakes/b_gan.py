@@ -434,3 +434,45 @@ def images_of_other_noise(generator, z):
 )
 def images_with_their_graph(generator, z):
     return to_unit(generator(z))
+
+
+@mistake(
+    "image_models.Generator",
+    fails=["test_generator_is_the_same_in_training"],
+    hint="The generator has dropout. The text gives it to the discriminator alone.",
+)
+class GeneratorWithDropout(Generator):
+    def __init__(self):
+        super().__init__()
+        self.layers.insert(2, nn.Dropout(0.3))
+
+
+@mistake(
+    "image_models.generator_loss",
+    fails=["test_losses_are_trained_through"],
+    hint="The logits are detached: the loss has the right value, and nothing learns from it.",
+)
+def generator_loss_of_detached_logits(fake):
+    return F.binary_cross_entropy_with_logits(fake.detach(), torch.ones_like(fake))
+
+
+@mistake(
+    "image_models.discriminator_loss",
+    fails=["test_losses_are_trained_through"],
+    hint="The logits of generated images are detached: half of the loss is not learnt from.",
+)
+def discriminator_loss_of_detached_logits(real, fake):
+    one = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
+    return one + F.binary_cross_entropy_with_logits(fake.detach(), torch.zeros_like(fake))
+
+
+@mistake(
+    "image_models.gan_step",
+    fails=["test_noise_is_normal_and_fresh"],
+    hint="Each z is one number, repeated 64 times. Noise has 64 independent ones.",
+)
+def gan_step_of_repeated_noise(generator, discriminator, g_optimizer, d_optimizer, x):
+    fake = generator(torch.randn(len(x), 1).repeat(1, 64))
+    d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake.detach())
+    g_loss = deceive(discriminator, g_optimizer, fake)
+    return d_loss, g_loss

@@ -405,3 +405,23 @@ def distance_with_a_large_offset(mu_r, sigma_r, mu_g, sigma_g):
     eye = np.eye(len(mu_r))
     inner = trace_of_root(sigma_r + eye, sigma_g + eye)
     return float(((mu_r - mu_g) ** 2).sum() + np.trace(sigma_r + sigma_g) - 2 * inner)
+
+
+@mistake(
+    "image_models.Classifier",
+    fails=["test_classifier_is_the_same_in_training"],
+    hint="The classifier has dropout. The text's has none.",
+)
+class ClassifierWithDropout(Classifier):
+    def __init__(self):
+        super().__init__()
+        self.body.append(nn.Dropout(0.5))
+
+
+@mistake(
+    "image_models.feature_statistics",
+    fails=["test_covariance_is_precise"],
+    hint="Mean and covariance are left in float32. Roots of covariances need more digits.",
+)
+def statistics_left_in_single_precision(features):
+    return features.mean(dim=0), torch.cov(features.T)

@@ -117,6 +117,28 @@ class VaeSwapsItsMoments(VAE):
         return self.decode(reparameterise(mu, logvar)), logvar, mu
 
 
+@mistake(
+    "image_models.VAE",
+    fails=["test_vae_does_not_decode_the_mean"],
+    hint="The model decodes the mean and draws nothing: it is an autoencoder.",
+)
+class VaeDecodesTheMean(VAE):
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(mu), mu, logvar
+
+
+@mistake(
+    "image_models.VAE",
+    fails=["test_vae_is_the_same_in_training"],
+    hint="The encoder has dropout. The text's has none.",
+)
+class VaeWithDropout(VAE):
+    def __init__(self):
+        super().__init__()
+        self.body.append(nn.Dropout(0.2))
+
+
 # --- the draw ---------------------------------------------------------------------------------
 
 
@@ -465,3 +487,23 @@ def samples_with_a_seed_inside(model, count):
 )
 def samples_with_their_graph(model, count):
     return model.decode(torch.randn(count, 16))
+
+
+@mistake(
+    "image_models.reconstruct",
+    fails=["test_reconstruction_is_decoded_from_the_code"],
+    hint="Only the first five images are reconstructed, whatever was given.",
+)
+def reconstruction_of_five(model, x):
+    with torch.no_grad():
+        return model.decode(model.encode(x[:5])[0])
+
+
+@mistake(
+    "image_models.generate_images",
+    fails=["test_samples_are_decoded_draws_from_the_prior"],
+    hint="Each z is one number, repeated 16 times. The prior has 16 independent ones.",
+)
+def samples_of_repeated_numbers(model, count):
+    with torch.no_grad():
+        return model.decode(torch.randn(count, 1).repeat(1, 16))

@@ -535,3 +535,96 @@ def generate_from_the_prompt_alone(
             logits = model(prompt[-context:][None])[0, -1]
             tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
     return tokens
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest"],
+    hint="These are the masked logits; the softmax of them is missing.",
+)
+def top_k_without_the_softmax(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
+    return scaled.masked_fill(scaled < kth, -math.inf)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_k_likeliest"],
+    hint="Nothing is returned.",
+)
+def top_k_without_a_return(logits, k=20, temperature=1.0):
+    (logits / temperature).topk(min(k, logits.shape[-1]), dim=-1)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_treats_every_row_apart"],
+    hint="Rows (B, V) are taken and nothing else; the logits of one place are (V,).",
+)
+def top_k_of_rows_alone(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    values, _ = scaled.topk(min(k, scaled.shape[1]))
+    scaled[scaled < values[:, [-1]]] = -math.inf
+    return scaled.softmax(dim=1)
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_nucleus"],
+    hint="All tokens are kept that are at least p times as likely as the likeliest. That is min-p, "
+    "another strategy.",
+)
+def top_p_as_min_p(logits, p=0.9, temperature=1.0):
+    probabilities = (logits / temperature).softmax(dim=-1)
+    least = p * probabilities.max(dim=-1, keepdim=True).values
+    kept = probabilities * (probabilities >= least)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_gives_one_text_of_int64"],
+    hint="The axis of the batch is still there; the text has one axis, as the prompt has.",
+)
+def generate_with_the_axis_of_the_batch(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    if strategy not in ("greedy", "top_k", "top_p"):
+        raise ValueError(strategy)
+
+    def token(logits):
+        return chosen(logits, strategy, k, p, temperature)
+
+    return generate_with(model, prompt, new_tokens, token, context)[None]
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_gives_one_text_of_int64"],
+    hint="The tokens are not int64 any more.",
+)
+def generate_in_32_bits(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    if strategy not in ("greedy", "top_k", "top_p"):
+        raise ValueError(strategy)
+
+    def token(logits):
+        return chosen(logits, strategy, k, p, temperature)
+
+    return generate_with(model, prompt, new_tokens, token, context).int()
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_generation_refuses_other_strategies"],
+    hint="A strategy that does not exist is taken for one that does, instead of a ValueError.",
+)
+def generate_by_any_strategy(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    def token(logits):
+        return chosen(logits, strategy, k, p, temperature)
+
+    return generate_with(model, prompt, new_tokens, token, context)

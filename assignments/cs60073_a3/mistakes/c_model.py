@@ -353,3 +353,79 @@ def loss_with_log_of_softmax(logits, targets):
 def loss_of_detached_logits(logits, targets):
     loss = F.cross_entropy(logits.detach().flatten(0, 1), targets.flatten())
     return loss + 0 * logits.sum()
+
+
+@mistake(
+    "language_model.initialise",
+    fails=["test_initialise_draws_linear_layers_and_nothing_else"],
+    hint="The weights of norms are drawn too. They begin at 1, and only linear layers are drawn.",
+)
+def initialise_the_norms_too(model):
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+        elif isinstance(module, nn.LayerNorm):
+            nn.init.normal_(module.weight, std=0.02)
+
+
+@mistake(
+    "language_model.initialise",
+    fails=["test_initialise_draws_linear_layers_and_nothing_else"],
+    hint="Linear layers without a bias are passed over.",
+)
+def initialise_layers_with_a_bias(model):
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+
+
+@mistake(
+    "language_model.Block.__init__",
+    fails=["test_parameters_have_the_right_shapes"],
+    hint="The norms have no weight and no bias: `elementwise_affine` has to stay on.",
+)
+def block_with_norms_that_learn_nothing(self):
+    make_parts(self)
+    self.norm1 = nn.LayerNorm(D_MODEL, elementwise_affine=False)
+    self.norm2 = nn.LayerNorm(D_MODEL, elementwise_affine=False)
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="Batch and time are swapped before the blocks, which then look along the batch. They take "
+    "(B, T, 192) as it is.",
+)
+def model_with_batch_and_time_swapped(self, tokens):
+    x = self.embedding(tokens)
+    x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
+    for block in self.blocks:
+        x = block(x.transpose(0, 1)).transpose(0, 1)
+    return self.head(self.final_norm(x))
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="`F.dropout` drops in `eval()` too unless it is told `training=self.training`.",
+)
+def model_that_always_drops(self, tokens):
+    x = self.embedding(tokens)
+    x = F.dropout(x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x), 0.1)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.final_norm(x))
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_joins_its_parts"],
+    hint="The logits are normalised along the text, so that each depends on all later ones.",
+)
+def model_normalised_along_the_text(self, tokens):
+    x = self.embedding(tokens)
+    x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.final_norm(x)).log_softmax(1)

@@ -93,11 +93,32 @@ def perplexity_of_a_mean_over_batches(model, tokens, context=128):
 @mistake(
     "language_model.perplexity",
     fails=["test_perplexity_of_a_short_text"],
-    hint="Only full blocks are looked at, and of a text that is shorter than one nothing is left.",
+    hint="The range of starting places ends too early: the last full block is missed.",
 )
-def perplexity_that_needs_a_full_block(model, tokens, context=128):
-    nats = [n for n in block_nats(model, tokens, context) if len(n) == context]
-    return float(torch.cat(nats).mean().exp()) if nats else float("nan")
+def perplexity_that_misses_the_last_block(model, tokens, context=128):
+    total, count = 0.0, 0
+    for start in range(0, len(tokens) - context - 1, context):
+        y = tokens[start + 1 : start + 1 + context]
+        logits = model(tokens[start : start + context][None])[0]
+        total += float(F.cross_entropy(logits, y, reduction="sum"))
+        count += len(y)
+    return math.exp(total / max(count, 1))
+
+
+@mistake(
+    "language_model.ngram_perplexity",
+    fails=["test_ngram_perplexity_follows_from_the_probabilities"],
+    hint="The V below the line is the number of tokens in the training text, not `vocab_size`.",
+)
+def ngram_perplexity_of_the_tokens_seen(train, held_out, n, vocab_size, alpha=0.1):
+    text, other, seen = train.tolist(), held_out.tolist(), len(train.unique())
+    grams = Counter(tuple(text[i : i + n]) for i in range(len(text) - n + 1))
+    histories = Counter(tuple(text[i : i + n - 1]) for i in range(len(text) - n + 1))
+    logs = []
+    for i in range(n - 1, len(other)):
+        gram = tuple(other[i - n + 1 : i + 1])
+        logs.append(math.log((grams[gram] + alpha) / (histories[gram[:-1]] + alpha * seen)))
+    return math.exp(-sum(logs) / len(logs))
 
 
 @mistake(

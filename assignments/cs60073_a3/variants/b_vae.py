@@ -93,6 +93,14 @@ def loss_by_distributions(p, x, mu, logvar):
     return bce + kl, bce, kl
 
 
+@variant("image_models.vae_loss", because="a list of results, and logits of the probabilities")
+def loss_in_a_list(reconstruction, x, mu, logvar):
+    logits = torch.logit(reconstruction, eps=1e-7)
+    bce = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
+    kl = 0.5 * (mu.pow(2) + logvar.exp() - 1.0 - logvar).sum() / len(x)
+    return [bce + kl, bce, kl]
+
+
 @variant("image_models.vae_step", because="gradients are cleared first, numbers by float()")
 def step_cleared_first(model, optimizer, x):
     model.train()

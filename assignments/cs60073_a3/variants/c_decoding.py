@@ -63,6 +63,8 @@ def top_p_by_numpy(logits, p=0.9, temperature=1.0):
 def generate_in_a_list(
     model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
 ):
+    if strategy not in ("greedy", "top_k", "top_p"):
+        raise ValueError(strategy)
     tokens = prompt.tolist()
     for _ in range(new_tokens):
         logits = model(torch.tensor([tokens[-context:]])).detach()[0, -1]
@@ -109,6 +111,8 @@ def generate_with_its_own_filters(
 def generate_by_numpy(
     model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
 ):
+    if strategy not in ("greedy", "top_k", "top_p"):
+        raise ValueError(strategy)
     text = prompt
     for _ in range(new_tokens):
         with torch.inference_mode():

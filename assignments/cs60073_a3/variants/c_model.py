@@ -255,3 +255,13 @@ def loss_by_gather(logits, targets):
 @variant("language_model.next_token_loss", because="The class, with the axes that it wants.")
 def loss_by_class(logits, targets):
     return nn.CrossEntropyLoss()(logits.transpose(1, 2), targets)
+
+
+@variant(
+    "language_model.initialise",
+    because="Every matrix is drawn so; how the embedding begins is left open.",
+)
+def initialise_every_matrix(model):
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)

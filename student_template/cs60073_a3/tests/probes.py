@@ -196,15 +196,22 @@ def _generator(seed: int) -> np.random.Generator:
 
 
 def networks(
-    impl: Any, *, name: str, seed: int, calls: list[tuple[str, Tensor]], near: bool = False
+    impl: Any,
+    *,
+    name: str,
+    seed: int,
+    calls: list[tuple[str, Tensor]],
+    near: bool = False,
+    training: bool = False,
 ) -> dict[str, Any]:
-    """A network with known parameters, in evaluation mode, and what its methods give.
+    """A network with known parameters and what its methods give.
 
     Args:
         name: of the class, e.g. `VAE`.
         seed: of the parameters.
         calls: names of methods (`forward` for the network itself), each with its argument.
         near: give the VAE's two heads biases of -30, so that what it draws lies next to the mean.
+        training: leave it in training mode, instead of evaluation mode.
 
     Returns:
         `parameters`, in the network's own order, and `results`, one for each call: a list where
@@ -214,7 +221,7 @@ def networks(
     parameters = _filled(module, seed)
     if near:
         _bring_near(parameters)
-    module.eval()
+    module.train(training)
     results = []
     # The draw of the VAE is another question's.
     with torch.no_grad(), _in_place_of(impl.image_models, {"reparameterise": stand_in_draw}):
@@ -319,7 +326,7 @@ def slopes(
     def total(values: list[Any]) -> Tensor:
         _seed(seed)
         result = target(*values)
-        result = result[0] if isinstance(result, tuple) else result
+        result = result[0] if isinstance(result, (tuple, list)) else result
         # Weights that differ, so that the shares of the elements cannot cancel.
         flat = result.reshape(-1)
         return (flat * torch.linspace(1, 2, len(flat), dtype=flat.dtype)).sum()
@@ -553,11 +560,16 @@ class LinearVAE(nn.Module):
 
 
 def reconstructed(impl: Any, *, code: Tensor, picture: Tensor, x: Tensor) -> dict[str, Any]:
-    """`reconstruct` with a model of ours, and with a draw that is the mean."""
+    """`reconstruct` with a model of ours, and with a draw that is the mean.
+
+    Returns:
+        `result`; `attached`, whether it has a graph; and `decoded`, how often the model decoded.
+    """
     model = LinearVAE(code, picture)
     with _in_place_of(impl.image_models, {"reparameterise": lambda mu, logvar: mu}):
         result = impl.image_models.reconstruct(model, x.clone())
-    return {"result": _plain(result), "attached": _attached(result)}
+    decoded = len(model.decoded)
+    return {"result": _plain(result), "attached": _attached(result), "decoded": decoded}
 
 
 def vae_generated(
@@ -695,6 +707,14 @@ class OddPart(nn.Module):
         return a * torch.sin(b * x) + c
 
 
+class OddBlock(OddPart):
+    """In the place of a block: an odd part, and something of the mean of all places so far."""
+
+    def forward(self, x: Tensor, *_: Any, **__: Any) -> Tensor:
+        x = super().forward(x)
+        return x + torch.tanh(x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None])
+
+
 class OddModel(nn.Module):
     """A language model that can be computed by hand, and remembers what it was shown.
 
@@ -817,7 +837,7 @@ def model_of_odd_blocks(
     model = module.TinyTransformer(len(weights["embedding.weight"])).eval()
     for index, row in enumerate(numbers.tolist()):
         _lm_part(model.blocks, str(index))
-        model.blocks[index] = OddPart(*row)
+        model.blocks[index] = OddBlock(*row)
     normed = isinstance(getattr(model, "final_norm", None), nn.LayerNorm)
     with torch.no_grad():
         model.embedding.weight.copy_(weights["embedding.weight"])
@@ -851,6 +871,26 @@ def first_weights(impl: Any, *, vocab_size: int) -> dict[str, Tensor]:
     }
 
 
+def initialised(impl: Any, *, sizes: list[int]) -> dict[str, Any]:
+    """What `initialise` makes of a model of odd sizes whose parameters were all set before.
+
+    Returns:
+        Names, and parameters before and after.
+    """
+    first, second, third = sizes
+    model = nn.Sequential(
+        nn.Linear(first, second),
+        nn.Sequential(nn.LayerNorm(second), nn.Linear(second, third, bias=False)),
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(3.0, 0.1)
+    before = [p.detach().clone() for p in model.parameters()]
+    impl.language_model.initialise(model)
+    names = [name for name, _ in model.named_parameters()]
+    return {"names": names, "before": before, "after": [p.detach() for p in model.parameters()]}
+
+
 def whole_model(
     impl: Any, *, vocab_size: int, tokens: Tensor, other: Tensor, place: int
 ) -> dict[str, Any]:
@@ -858,7 +898,8 @@ def whole_model(
 
     Returns:
         `before` and `after`, (B, T, V) for `tokens` and `other`; `slopes`, (T,), how much the
-        logits at `place` change with what `embedding` gives at each place, if that can be told.
+        logits at `place` change with what `embedding` gives at each place, if that can be told;
+        and `apart`, how much the logits up to `place` differ where no attention is left.
     """
     model = impl.language_model.TinyTransformer(vocab_size).eval()
     kept: list[Tensor] = []
@@ -878,7 +919,14 @@ def whole_model(
         (gradient,) = torch.autograd.grad((logits[:, place] ** 2).sum(), kept[:1])
         return gradient.abs().sum(dim=(0, 2))
 
-    return {"before": before, "after": after, "slopes": _lm_attempt(slopes)}
+    def apart() -> Tensor:
+        for block in model.blocks:
+            block.attention = OddPart(1.0, 1.0, 0.0)
+        with torch.no_grad():
+            return (model(tokens) - model(other))[:, : place + 1].abs().max()
+
+    found = {"before": before, "after": after, "slopes": _lm_attempt(slopes)}
+    return found | {"apart": _lm_attempt(apart)}
 
 
 def loss_and_slope(impl: Any, *, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -887,6 +935,13 @@ def loss_and_slope(impl: Any, *, logits: Tensor, targets: Tensor) -> dict[str, T
     loss = impl.language_model.next_token_loss(leaf, targets)
     loss.sum().backward()
     return {"loss": loss.detach(), "slope": leaf.grad}
+
+
+def odd_blocks(tokens: Tensor, context: int = 128) -> tuple[Tensor, Tensor]:
+    """Blocks that the assignment does not ask for, of the shapes that it asks for."""
+    count = (len(tokens) - 1) // context
+    steps = torch.arange(count * context).view(count, context)
+    return tokens[steps * 3 % len(tokens)], tokens[steps * 7 % len(tokens)]
 
 
 def odd_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -900,8 +955,9 @@ def perplexity_of_odd_model(
     """`perplexity` of an `OddModel`, and the longest that the model was shown.
 
     Returns:
-        `value`; `with_odd_loss`, the same while `next_token_loss` is an odd one, for a `perplexity`
-        that uses it; either may be None; and `longest`.
+        `value`; `with_odd_loss`, `with_odd_blocks` and `with_both`, the same while
+        `next_token_loss` and `make_blocks` are odd ones, for a `perplexity` that uses them; each
+        of the four may be None; and `longest`.
     """
     model = OddModel(**tables).eval()
     args = [] if context is None else [context]
@@ -910,25 +966,27 @@ def perplexity_of_odd_model(
 
 
 def perplexity_of_steady_model(impl: Any, *, logits: Tensor, tokens: Tensor) -> dict[str, Any]:
-    """`perplexity` of a `SteadyModel`; with `value` and `with_odd_loss`."""
+    """`perplexity` of a `SteadyModel`; with `value` and the three others."""
     model = SteadyModel(logits).eval()
     return _perplexities(impl, lambda: impl.language_model.perplexity(model, tokens))
 
 
 def _perplexities(impl: Any, compute: Callable[[], Any]) -> dict[str, Any]:
-    module, found, failures = impl.language_model, {}, []
-    own = getattr(module, "next_token_loss", None)
-    for name, loss in (("value", own), ("with_odd_loss", odd_loss)):
-        module.next_token_loss = loss
+    found, failures = {}, []
+    odd = {"next_token_loss": odd_loss, "make_blocks": odd_blocks}
+    for name, replaced in (
+        ("value", ()),
+        ("with_odd_loss", ("next_token_loss",)),
+        ("with_odd_blocks", ("make_blocks",)),
+        ("with_both", tuple(odd)),
+    ):
         try:
-            with torch.no_grad():
+            with _in_place_of(impl.language_model, {n: odd[n] for n in replaced}), torch.no_grad():
                 found[name] = _lm_plain(compute())
         except Exception as error:
             found[name] = None
             failures.append(error)
-        finally:
-            module.next_token_loss = own
-    if len(failures) == 2:
+    if len(failures) == len(found):
         raise failures[0]
     return found
 
@@ -950,18 +1008,24 @@ def generated(
     Returns:
         `tokens`; `prompt` as it is afterwards; `shown` and `batches`, how many tokens the model
         was shown in each call and how many texts; and `own`, for a `SteadyModel`, the distribution
-        that the submission's own function of this strategy gives, if it gives any.
+        that the submission's own function of this strategy gives. Where that gives none to draw
+        from, an odd one takes its place throughout.
     """
     module = impl.language_model
     model = (SteadyModel if "logits" in tables else OddModel)(**tables).eval()
     given = prompt.clone()
-    tokens = module.generate(model, given, new_tokens, strategy, **options)
-    own = None
-    if "logits" in tables and strategy != "greedy":
-        size = "k" if strategy == "top_k" else "p"
+    own, odd = None, {}
+    if strategy != "greedy":
+        size = {"top_k": "k", "top_p": "p"}[strategy]
+        asked = {key: options[key] for key in (size, "temperature") if key in options}
+        logits = tables["logits"] if "logits" in tables else tables["table"][0]
         function = getattr(module, f"{strategy}_probabilities", None)
-        temperature = options.get("temperature", 1.0)
-        own = _lm_attempt(lambda: function(tables["logits"].clone(), options[size], temperature))
+        own = _lm_attempt(lambda: function(logits.clone(), **asked))
+        if not _lm_can_be_drawn_from(own, logits):
+            odd = {f"{strategy}_probabilities": odd_top_k if size == "k" else odd_top_p}
+            own = _lm_attempt(lambda: next(iter(odd.values()))(logits, **asked))
+    with _in_place_of(module, odd):
+        tokens = module.generate(model, given, new_tokens, strategy, **options)
     return {
         "tokens": _lm_plain(tokens),
         "prompt": given,
@@ -969,6 +1033,39 @@ def generated(
         "batches": torch.tensor(model.batches),
         "own": own,
     }
+
+
+def refused(impl: Any, *, strategy: str) -> str:
+    """Which of Python's errors `generate` raises for a strategy; empty if it raises none."""
+    model = SteadyModel(torch.zeros(5)).eval()
+    try:
+        impl.language_model.generate(model, torch.tensor([1, 2]), 3, strategy)
+    except ValueError:
+        return "ValueError"
+    except Exception as error:
+        return type(error).__name__
+    return ""
+
+
+def odd_top_k(logits: Tensor, k: int = 20, temperature: float = 1.0) -> Tensor:
+    """A distribution that the assignment does not ask for."""
+    return torch.softmax(torch.cos(logits) * math.log(1 + k) / temperature, dim=-1)
+
+
+def odd_top_p(logits: Tensor, p: float = 0.9, temperature: float = 1.0) -> Tensor:
+    """Another one."""
+    return torch.softmax(torch.sin(logits) * 2 * p / temperature, dim=-1)
+
+
+def _lm_can_be_drawn_from(values: Any, logits: Tensor) -> bool:
+    """Is it a distribution over the tokens, with more than one that may be drawn?"""
+    return (
+        isinstance(values, Tensor)
+        and values.shape == logits.shape
+        and bool(torch.isfinite(values).all())
+        and bool((values >= 0).all())
+        and int((values > 0).sum()) > 1
+    )
 
 
 def _fill_attention(layer: nn.Module, weights: dict[str, Tensor]) -> dict[str, bool]:
