@@ -1,7 +1,9 @@
 """What the artefacts of each run are measured by, on the trusted side.
 
 Each function has the name of a run and gives its figures and pictures. Weights go into the
-networks of the reference; nothing that a submission computed is believed, it is a claim.
+networks of the reference; nothing that a submission computed is believed, it is a claim. Where a
+run starts from and what it is given is drawn or written down here once more: the copy behind the
+wall is in the submission's hands.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,6 +40,20 @@ REGULARIZERS: list[tuple[Any, float]] = [
     ("GP", 0.01),
     ("GP", 0.1),
 ]
+# The start is the same draw, in single precision.
+SAME_START = 1e-5
+# u, w and b of the transformations of question 3.2, as in `runs.py`.
+PLANAR_EXAMPLES = [
+    ((2.0, 0.0), (1.0, 0.0), 0.0),
+    ((0.0, 2.0), (1.0, 0.0), 0.0),
+    ((2.0, 0.0), (5.0, 0.0), 0.0),
+    ((-0.9, 0.0), (1.0, 0.0), 0.0),
+    ((1.5, 1.5), (1.0, -1.0), 2.0),
+    ((0.0, 3.0), (0.0, 3.0), -2.0),
+]
+# The integral of |p - q| up to which two densities on a grid are the same: that of the weights and
+# that of the submission. Functions that agree differ by rounding, some 1e-6.
+SAME_DENSITY = 0.01
 
 
 def vae(artefacts: Artefacts, context: Context) -> Measured:
@@ -114,7 +131,12 @@ def _vae(model: Any, images: Tensor) -> tuple[Drawing, ...]:
 
 
 def dirac(artefacts: Artefacts, context: Context) -> Measured:
-    """Whether the game does what theory says of its configuration, from the same start."""
+    """Whether the game does what theory says of its configuration, from the start that we gave it.
+
+    The start matters: a point that rests at the equilibrium has arrived without playing. How far
+    the path is from the theory's is shown and gives no marks: a metric without its half goes round
+    the same circle faster, and is charged where the metric is.
+    """
     loss, number = context.case.split("-")
     regulariser, coefficient = REGULARIZERS[(int(number) - 1) % 5]
     game = DiracGame(
@@ -124,17 +146,21 @@ def dirac(artefacts: Artefacts, context: Context) -> Measured:
         alpha_ema=ALPHA_EMA if int(number) > 5 else None,
     )
     played = _array(artefacts, "trajectory")
-    theory = expected_verdict(game, context.steps)
     if played.shape != (context.steps + 1, 3):
         raise MeasureError(
             f"the trajectory has shape {played.shape}; {(context.steps + 1, 3)} was asked for"
         )
-    if not np.isfinite(played[0]).all():
-        raise MeasureError("the trajectory starts from values that are not finite")
-    start = (float(played[0, 0]), float(played[0, 1]), float(played[0, 2]))
+    start = _dirac_start(context)
+    if not np.allclose(played[0], start, rtol=0.0, atol=SAME_START):
+        raise MeasureError(
+            f"the trajectory starts from {_point(played[0])}; the game was started from "
+            f"(psi0, psi1, theta) = {_point(start)}"
+        )
+    theory = expected_verdict(game, context.steps)
     iterated = game.trajectory(start, context.steps)
     seen, expected = verdict(played), verdict(iterated)
-    gap = np.abs(played[: context.steps // 10] - iterated[: context.steps // 10])
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = np.abs(played[: context.steps // 10] - iterated[: context.steps // 10])
     words = f"{seen}; theory: {expected}"
     return Measured(
         (
@@ -153,6 +179,20 @@ def dirac(artefacts: Artefacts, context: Context) -> Measured:
             ),
         ),
     )
+
+
+def _dirac_start(context: Context) -> tuple[float, float, float]:
+    """(psi0, psi1, theta) that the run draws first, drawn again from its seed."""
+    given = context.given("dirac")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(_seed_of_the_run(context))
+        generator, critic = given.DiracGenerator(), given.DiracCritic()
+    psi0, psi1, theta = given.parameters_of(critic, generator)
+    return psi0, psi1, theta
+
+
+def _point(values: Any) -> str:
+    return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
 
 
 def images(artefacts: Artefacts, context: Context) -> Measured:
@@ -233,7 +273,18 @@ def _feature_network(
 
 
 def _snapshots(artefacts: Artefacts, context: Context) -> dict[int, Any]:
-    """Weights by the step that they are of, in order; what was handed in is of the last step."""
+    """Weights by the step that they are of, in order; what was handed in is of the last step.
+
+    Raises:
+        ArtefactError: there are more than the run makes; each costs as much as the last one.
+    """
+    wanted = int(_setting(context, "snapshots"))
+    most = context.steps // max(1, context.steps // wanted)
+    if len(artefacts.weights) > most:
+        raise ArtefactError(
+            f"there are {len(artefacts.weights)} snapshots of the generator; the run makes {most}, "
+            "and no more are measured"
+        )
     steps = {
         int(name.rpartition("-")[2]): weights
         for name, weights in artefacts.weights.items()
@@ -279,22 +330,27 @@ def _of(estimate: Estimate, name: str) -> Estimate:
 
 
 def planar(artefacts: Artefacts, context: Context) -> Measured:
-    """The largest distance between the transformed points and where the formula puts them."""
-    x, moved, parameters = (_array(artefacts, k) for k in ("x", "moved", "parameters"))
-    if x.ndim != 2 or x.shape[1] != 2 or moved.shape != (len(parameters), *x.shape):
-        raise ArtefactError(f"the transformed points have shape {moved.shape}")
-    gaps = []
-    panels = [("before", x, None)]
-    for (u1, u2, w1, w2, b), points in zip(parameters.tolist(), moved, strict=True):
-        right = x + np.array([u1, u2]) * np.tanh(x @ np.array([w1, w2]) + b)[:, None]
-        gaps.append(np.abs(points - right))
-        panels.append((f"u = ({u1:g}, {u2:g}), w = ({w1:g}, {w2:g}), b = {b:g}", points, x[:, 0]))
+    """The largest distance between the transformed points and where the formula puts them.
+
+    The formula is x + u tanh(w.x + b); Rezende and Mohamed 2015 (arXiv:1505.05770), equation 10.
+    Points and parameters are ours: of the submission's there is nothing but what they became.
+    """
+    generator = torch.Generator().manual_seed(_seed_of_the_run(context))
+    x = torch.randn(2000, 2, generator=generator).double().numpy()
+    examples = PLANAR_EXAMPLES[: context.steps]
+    right = np.stack(
+        [x + np.array(u) * np.tanh(x @ np.array(w) + b)[:, None] for u, w, b in examples]
+    )
+    moved = _array(artefacts, "moved")
+    figure = measurement("distance", lambda: _farthest(moved, right))
+    if moved.shape != right.shape:
+        return Measured((figure,))
+    panels = [("before", x, None)] + [
+        (f"u = ({u[0]:g}, {u[1]:g}), w = ({w[0]:g}, {w[1]:g}), b = {b:g}", points, x[:, 0])
+        for (u, w, b), points in zip(examples, moved, strict=True)
+    ]
     return Measured(
-        (
-            measurement(
-                "distance", lambda: Estimate(float(np.max(gaps)), 0.0, len(x) * len(moved), "")
-            ),
-        ),
+        (figure,),
         (
             Drawing(
                 "transformations",
@@ -304,6 +360,17 @@ def planar(artefacts: Artefacts, context: Context) -> Measured:
             ),
         ),
     )
+
+
+def _farthest(moved: Any, right: Any) -> Estimate:
+    """The largest difference of a coordinate, of points (transformations, N, 2)."""
+    if moved.shape != right.shape:
+        raise ArtefactError(
+            f"the transformed points cannot be measured because they have shape {moved.shape}; "
+            f"{right.shape} was asked for"
+        )
+    gaps = np.abs(finite(moved, "coordinates of the transformed points") - right)
+    return Estimate(float(gaps.max()), 0.0, len(moved) * moved.shape[1], "")
 
 
 def flow_from_samples(artefacts: Artefacts, context: Context) -> Measured:
@@ -332,9 +399,10 @@ def flow_from_samples(artefacts: Artefacts, context: Context) -> Measured:
     if own is not None:
         with np.errstate(over="ignore"):
             density = np.exp(-np.asarray(own, dtype=np.float64).reshape(-1))
-        cell = (2 * width / resolution) ** 2
         figures.append(
-            measurement("own_integral", lambda: _own_integral(density, cell, resolution))
+            measurement(
+                "own_integral", lambda: _own_integral(density, log_density, width, int(resolution))
+            )
         )
     if own is not None and len(density) == int(resolution) ** 2:
         drawings.append(
@@ -353,11 +421,39 @@ def flow_from_samples(artefacts: Artefacts, context: Context) -> Measured:
     return Measured(tuple(figures), tuple(drawings))
 
 
-def _own_integral(density: Any, cell: float, resolution: float) -> Estimate:
-    """The sum over all cells, (resolution^2,), of a density times the area of a cell."""
-    if len(density) != int(resolution) ** 2:
+def _own_integral(
+    density: Any, log_density: Callable[[Tensor], Tensor], width: float, resolution: int
+) -> Estimate:
+    """The sum over all cells of the submission's density times the area of a cell.
+
+    Args:
+        density: (resolution^2,), at the middle of each cell.
+        log_density: of the same weights, as the reference has it: points (B, 2) to (B, 1).
+        width: the grid reaches from -width to width in both directions.
+        resolution: cells per dimension.
+
+    Raises:
+        MeasureError: it is not the density of the weights. Anything may integrate to one.
+    """
+    if len(density) != resolution**2:
         raise MeasureError("loss1 gave no value for each of the points on the grid")
-    return Estimate(float(density.sum()) * cell, 0.0, len(density), "")
+    side = 2 * width / resolution
+    axis = torch.linspace(-width + side / 2, width - side / 2, resolution)
+    with torch.inference_mode():
+        ours = [
+            log_density(x).reshape(-1).double().exp()
+            for x in torch.cartesian_prod(axis, axis).split(50_000)
+        ]
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(density.sum()) * side**2
+        gap = float(np.abs(density - torch.cat(ours).numpy()).sum()) * side**2
+    if not gap <= SAME_DENSITY:
+        raise MeasureError(
+            f"exp(-loss1) is not the density of the flow's weights: its integral is {total:.4g}, "
+            f"and the integral of its difference from that density is {gap:.2g}, where at most "
+            f"{SAME_DENSITY:g} is allowed"
+        )
+    return Estimate(total, 0.0, len(density), "")
 
 
 def flow_from_density(artefacts: Artefacts, context: Context) -> Measured:
@@ -424,6 +520,11 @@ def _array(artefacts: Artefacts, name: str) -> Any:
     if name not in artefacts.arrays:
         raise ArtefactError(f"the array {name!r} is missing")
     return np.asarray(artefacts.arrays[name], dtype=np.float64)
+
+
+def _seed_of_the_run(context: Context) -> int:
+    """The seed that the run was started with; that of its measures is the next one."""
+    return (context.seed - 1) % 2**31
 
 
 def _setting(context: Context, name: str) -> float:

@@ -32,7 +32,8 @@ IMAGE_CASES = {
     "w1-2": ("W1", None, 1.0, True),
     "w1-3": ("W1", "R1", 1.0, False),
 }
-# u, w and b of the transformations that are drawn for question 3.2; w.u >= -1 in all of them.
+# u, w and b of the transformations that are drawn for question 3.2; w.u >= -1 in all of them. The
+# measures have their own copy, for what is here a submission can change.
 PLANAR_EXAMPLES = [
     ((2.0, 0.0), (1.0, 0.0), 0.0),
     ((0.0, 2.0), (1.0, 0.0), 0.0),
@@ -119,17 +120,21 @@ def _missing(name: str) -> Any:
 
 
 def dirac(impl: Any, case: str, steps: int, settings: Any, data: Mapping[str, str]) -> Training:
-    """The game of one point, with one of the twenty configurations."""
+    """The game of one point, with one of the twenty configurations.
+
+    The start is drawn before any function of the submission is called: the measures draw the same
+    one from the same seed, generator first.
+    """
     given = importlib.import_module("dirac")
     loss, number = case.split("-")
     regularizer, coefficient = REGULARIZERS[(int(number) - 1) % 5]
     alpha_ema = None if int(number) <= 5 else ALPHA_EMA
-    train_step = impl.gan.make_train_step(loss.upper(), 1, regularizer, coefficient, alpha_ema)
     generator, critic = given.DiracGenerator(), given.DiracCritic()
     averaged = generator
     if alpha_ema is not None:
         averaged = given.DiracGenerator()
         averaged.load_state_dict(generator.state_dict())
+    train_step = impl.gan.make_train_step(loss.upper(), 1, regularizer, coefficient, alpha_ema)
     optimizers = [torch.optim.SGD(m.parameters(), lr=0.1) for m in (critic, generator)]
     points = given.dirac_data_iter()
     trajectory = [given.parameters_of(critic, averaged)]
@@ -174,7 +179,10 @@ def _real_batches(pictures: Any, size: int, device: str) -> Iterator[Tensor]:
 
 
 def planar(impl: Any, case: str, steps: int, settings: Any, data: Mapping[str, str]) -> Training:
-    """Normal samples under several planar transformations."""
+    """Normal samples under several planar transformations.
+
+    The samples are drawn first, so that the measures can draw the same ones from the same seed.
+    """
     x = torch.randn(2000, 2)
     moved = []
     for step, (u, w, b) in enumerate(PLANAR_EXAMPLES[:steps], start=1):
@@ -183,10 +191,10 @@ def planar(impl: Any, case: str, steps: int, settings: Any, data: Mapping[str, s
             layer.u.copy_(torch.tensor([u]))
             layer.w.copy_(torch.tensor([w]))
             layer.b.fill_(b)
-            moved.append(layer(x).detach().clone())
+            # A copy goes in: a layer that writes into its argument moves these samples alone.
+            moved.append(layer(x.clone()).detach().clone())
         yield step
-    parameters = torch.tensor([[*u, *w, b] for u, w, b in PLANAR_EXAMPLES[:steps]])
-    return {"arrays": {"x": x, "moved": torch.stack(moved), "parameters": parameters}}
+    return {"arrays": {"moved": torch.stack(moved)}}
 
 
 def flow_from_samples(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -21,10 +22,12 @@ from grader.data import DataSet, cached_export, load
 from grader.intake import Candidate, read_submission
 from grader.marks.judging import decide, judge
 from grader.marks.scoring import nothing
+from grader.measures.artefacts import ArtefactError
+from grader.measures.estimate import MeasureError
 from grader.results import Figure, RunResult
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Executor, Measured, Measurement
-from grader.runs.thresholds import Thresholds
+from grader.runs.thresholds import Thresholds, read_thresholds
 from grader.suite.local import load_file, load_text
 from grader.wall import isolation
 from grader.wall.warm import Warm
@@ -33,13 +36,13 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift6135_a3")
 # Sizes with which the whole of profile smoke takes a few seconds.
 TINY = {
-    "steps = 12\n": "steps = 2\n",
-    "steps = 250": "steps = 12",
-    "samples = 20, own_images = 40": "samples = 4, own_images = 6",
-    "steps = 400\n": "steps = 200\n",
-    "samples = 400, features": "samples = 60, features",
+    "samples = 10, own_images = 20": "samples = 4, own_images = 6",
+    "steps = 40\n": "steps = 2\n",
+    "steps = 150\n": "steps = 12\n",
+    "steps = 80\n": "steps = 8\n",
+    "steps = 4\n": "steps = 2\n",
+    "samples = 200, features": "samples = 60, features",
     "feature_steps = 150 ": "feature_steps = 2 ",
-    "steps = 300\n": "steps = 8\n",
     "resolution = 200": "resolution = 100",
 }
 
@@ -78,6 +81,18 @@ def test_every_case_is_known_to_the_code_that_runs_it() -> None:
     assert runs().ALPHA_EMA == measures().ALPHA_EMA
     for ours, theirs in zip(measures().REGULARIZERS, runs().REGULARIZERS, strict=True):
         assert ours[0] == theirs[0] and (ours[0] is None or ours[1] == theirs[1])
+    assert runs().PLANAR_EXAMPLES == measures().PLANAR_EXAMPLES
+
+
+def test_every_measure_that_gives_marks_is_calibrated_for_every_size() -> None:
+    thresholds = read_thresholds(REAL)
+    for measure in (m for m in REAL.about.measures if m.question is not None):
+        run = REAL.run(measure.run)
+        # Inception v3 and days of training: the images have no thresholds of that size.
+        for profile in ("smoke", "cpu") if run.id == "images" else ("smoke", "cpu", "full"):
+            for case in run.cases_of(profile):
+                found = thresholds.find(profile, run.id, case, measure.name)
+                assert found is not None, (profile, run.id, case, measure.name)
 
 
 def test_full_is_what_the_assignment_asks_for() -> None:
@@ -169,6 +184,107 @@ def test_a_loss_of_shape_b_b_keeps_the_flow_that_it_trained(
     assert "no value for each of the points" in found["own_integral"].note
 
 
+# --- what controls the process, behind the wall ---------------------------------------------------
+
+
+def awarded(question: str, *results: RunResult) -> float | None:
+    """The marks of a question from the runs of a submission."""
+    judged = judge(REAL, read_thresholds(REAL), results)
+    return next(
+        q.awarded for q in decide(REAL, nothing(REAL, None, "open"), judged) if q.id == question
+    )
+
+
+def through(executor: Executor, submission: Any, run_id: str) -> list[RunResult]:
+    return [
+        executor.execute(submission, run_id, case, "secret", tell=lambda *_: None)
+        for case in REAL.run(run_id).cases_of("smoke")
+    ]
+
+
+NOOP = """
+
+def make_train_step(*args, **kwargs):
+    import dirac
+    {patch}
+    return lambda *_: torch.zeros(())
+"""
+# What the run is given is changed: what it says of the parameters, what it starts from.
+PATCHES = {
+    "zeros": "dirac.parameters_of = lambda *_: [0.0, 0.0, 0.0]",
+    "start": "dirac.DiracGenerator.theta = dirac.DiracCritic.param = torch.zeros(2)",
+    "nothing": "pass",
+}
+IDENTITY = """
+
+def _stays(self, x):
+    import sys
+    runs = sys.modules["grader_runs"]
+    runs.PLANAR_EXAMPLES = [((0.0, 0.0), (1.0, 0.0), 0.0)] * 6
+    return x
+
+
+PlanarTransformation.forward = _stays
+"""
+UNIFORM = """
+
+def _uniform(impl, model, settings):
+    side = 2 * settings["half_width"]
+    return torch.full((int(settings["resolution"]) ** 2,), 2 * math.log(side))
+
+
+_right_loss1 = loss1
+
+
+def loss1(z0, logdet):
+    import sys
+    sys.modules["grader_runs"]._own_density = _uniform
+    return _right_loss1(z0, logdet)
+"""
+
+
+@pytest.mark.timeout(900)
+def test_the_reference_gets_the_marks_of_its_runs(executor: Executor, tmp_path: Path) -> None:
+    submission = submit(tmp_path / "s")
+    for run_id, question, marks in (("dirac", "q2.6", 15.0), ("planar", "q3.2", 2.0)):
+        results = through(executor, submission, run_id)
+        assert awarded(question, *results) == marks
+        for result in results:
+            # The measures know what the run was started with.
+            (distance,) = [f.value for f in result.figures if f.measure == "distance"]
+            assert distance is not None and distance < 1e-5
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+@pytest.mark.timeout(900)
+def test_a_game_that_is_not_played_gets_no_marks(
+    executor: Executor, tmp_path: Path, patch: str
+) -> None:
+    text = (REAL.reference / "gan.py").read_text() + NOOP.format(patch=PATCHES[patch])
+    results = through(executor, submit(tmp_path / "s", gan=text), "dirac")
+    assert awarded("q2.6", *results) == 0.0
+    assert not any(result.status == "not_graded" for result in results)
+
+
+@pytest.mark.timeout(900)
+def test_an_identity_with_changed_examples_gets_no_marks(
+    executor: Executor, tmp_path: Path
+) -> None:
+    text = (REAL.reference / "solution.py").read_text() + IDENTITY
+    (result,) = through(executor, submit(tmp_path / "s", solution=text), "planar")
+    assert result.status == "finished" and result.figures[0].value is not None
+    assert result.figures[0].value > 1 and awarded("q3.2", result) == 0.0
+
+
+@pytest.mark.timeout(900)
+def test_a_claimed_grid_gets_no_marks(executor: Executor, tmp_path: Path) -> None:
+    text = (REAL.reference / "solution.py").read_text() + UNIFORM
+    results = through(executor, submit(tmp_path / "s", solution=text), "flow_from_samples")
+    for result in judge(REAL, read_thresholds(REAL), results):
+        (figure,) = [f for f in result.figures if f.measure == "own_integral"]
+        assert figure.share == 0.0 and "is not the density of the flow's weights" in figure.note
+
+
 # --- wrong functions, in this process -------------------------------------------------------------
 
 
@@ -197,12 +313,19 @@ def play(
         modules[file.name] = load_text(text, f"changed_{file.name}")
     given = {**run.profiles["smoke"].settings, **settings}
     folders = {name: str(cached_export(data(name))) for name in run.data}
-    torch.manual_seed(3)
+    torch.manual_seed(3)  # the measures' seed is the next one
     implementation = types.SimpleNamespace(**modules)
     left = _to_the_end(getattr(runs(), run_id)(implementation, case, steps, given, folders))
-    context = Context(case, steps, given, 5, data, importlib.import_module, Path())
-    measured: Measured = getattr(measures(), run_id)(Artefacts.from_plain(left), context)
-    return {m.name: m for m in measured.figures}
+    return measured(run_id, Artefacts.from_plain(left), case, steps, **given)
+
+
+def measured(
+    run_id: str, artefacts: Artefacts, case: str = "", steps: int = 8, **settings: Any
+) -> dict[str, Measurement]:
+    """The figures of what a run left that was started with seed 3."""
+    context = Context(case, steps, settings, 4, data, importlib.import_module, Path())
+    found: Measured = getattr(measures(), run_id)(artefacts, context)
+    return {m.name: m for m in found.figures}
 
 
 def _to_the_end(training: Iterator[int]) -> Any:
@@ -315,6 +438,58 @@ def test_another_game_shows_in_its_path(
         assert value(found["verdict"]) == verdict
 
 
+def path_of(case: str, steps: int = 400) -> Any:
+    """The trajectory of the reference, started with seed 3."""
+    given = importlib.import_module("gan")
+    torch.manual_seed(3)
+    implementation = types.SimpleNamespace(gan=given)
+    return _to_the_end(runs().dirac(implementation, case, steps, {}, {}))["arrays"]["trajectory"]
+
+
+def test_a_path_from_another_start_is_refused() -> None:
+    path = path_of("w1-3")
+    assert value(measured("dirac", Artefacts(arrays={"trajectory": path}), "w1-3", 400)["verdict"])
+    for other in (path * 0, path * 0.5, path + 0.001, path * float("nan")):
+        with pytest.raises(MeasureError, match="the game was started from"):
+            measured("dirac", Artefacts(arrays={"trajectory": other}), "w1-3", 400)
+
+
+def test_a_path_that_does_something_else_gets_nothing() -> None:
+    path = path_of("jsd-1")
+    path[80:] *= 0.98 ** torch.arange(321).numpy()[:, None]
+    found = measured("dirac", Artefacts(arrays={"trajectory": path}), "jsd-1", 400)
+    assert value(found["verdict"]) == 0.0
+
+
+@pytest.mark.parametrize(
+    "shape", [(6, 4), (6,), (), (0,), (0, 2000, 2), (6, 2000, 3), (6000, 2000, 2), (5, 2000, 2)]
+)
+def test_transformed_points_of_another_shape_get_a_sentence(shape: tuple[int, ...]) -> None:
+    artefacts = Artefacts(arrays={"moved": np.zeros(shape, dtype=bool)})
+    figure = measured("planar", artefacts, steps=6)["distance"]
+    assert figure.estimate is None
+    assert f"cannot be measured because they have shape {shape}" in figure.problem
+
+
+def test_transformed_points_that_are_not_finite_get_a_sentence() -> None:
+    moved = np.full((6, 2000, 2), np.nan)
+    figure = measured("planar", Artefacts(arrays={"moved": moved}), steps=6)["distance"]
+    assert figure.estimate is None and "not finite" in figure.problem
+
+
+def test_a_layer_that_writes_into_its_argument_moves_its_own_points_alone() -> None:
+    change = {"solution": {"return x + self.u * h": "x += self.u * h\n        return x"}}
+    assert value(play("planar", steps=6, changes=change)["distance"]) < 1e-5
+
+
+@pytest.mark.parametrize("count", [3, 60])
+def test_more_snapshots_than_the_run_makes_are_not_measured(count: int) -> None:
+    weights: Any = {f"generator-{n}": {} for n in range(1, count + 1)}
+    words = f"there are {count} snapshots of the generator; the run makes 2"
+    with pytest.raises(ArtefactError, match=words):
+        measured("images", Artefacts(weights=weights), "w1-3", 100, snapshots=2)
+
+
 CONSTANT = {"(math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True)": "(z0**2).sum(1, True)"}
 
 
@@ -325,7 +500,8 @@ def test_a_loss_without_its_constant_is_no_density() -> None:
         play("flow_from_samples", "arcs-2", changes=c, resolution=100) for c in (None, change)
     )
     assert value(right["own_integral"]) == pytest.approx(1.0, abs=1e-3)
-    assert value(wrong["own_integral"]) == pytest.approx(2 * torch.pi, abs=0.01)
+    assert wrong["own_integral"].estimate is None
+    assert "its integral is 6.28" in wrong["own_integral"].problem  # 2 pi
     # The constant trains nothing, so the flow itself is as good.
     nll = "negative_log_likelihood"
     assert value(wrong[nll]) == pytest.approx(value(right[nll]), abs=1e-6)
@@ -338,7 +514,17 @@ def test_a_log_determinant_of_the_wrong_sign_is_no_density() -> None:
     right = play("flow_from_samples", "sine-8", steps=150, resolution=100)
     nll = "negative_log_likelihood"
     assert value(found[nll]) > value(right[nll]) + 0.1
-    assert abs(value(found["own_integral"]) - 1) > 0.02
+    assert found["own_integral"].estimate is None
+
+
+def test_a_density_of_other_weights_is_none_of_the_flow() -> None:
+    # Uniform over the grid: it integrates to one.
+    uniform = "\n\ndef loss1(z0, logdet):\n    return 0 * logdet + 2 * math.log(24.0)\n"
+    change = {"solution": uniform}
+    found = play("flow_from_samples", "arcs-2", steps=150, resolution=100, changes=change)
+    assert found["own_integral"].estimate is None
+    assert "its integral is 1," in found["own_integral"].problem
+    assert "exp(-loss1) is not the density of the flow's weights" in found["own_integral"].problem
 
 
 def test_a_divergence_of_the_wrong_sign_shows_in_the_loss() -> None:
