@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -16,7 +15,7 @@ from grader.results import Ending
 from grader.suite.calls import Ask, Call
 from grader.suite.expect import CheckFailed
 from grader.wall.cell import CellHandle
-from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
+from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
 from grader.wall.warm import Warm
 
 # Errors that libraries raise; others are in `builtins` or in the student's own files.
@@ -31,6 +30,8 @@ MIN_SECONDS = 1.0
 HANG_HELP = "Is there a loop that never ends, or one over every element?"
 # Of packages that are not installed; a list without end would fill the report.
 MAX_STOOD_IN = 20
+# What is asked may be asked again: nothing that was asked before matters to it.
+REPEATABLE = frozenset({"call", "probe"})
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
 
@@ -91,6 +92,7 @@ class Remote:
             if path not in self._files
         }
         self._hung: Counter[str] = Counter()
+        self._killed: set[str] = set()  # files whose import has cost a cell
         self._faults = 0
         self._deadline = time.monotonic() + self._limits.submission_seconds
         self._printed = bytearray()
@@ -173,7 +175,7 @@ class Remote:
             WallError: a fault of ours.
         """
         try:
-            reply = self._ready_cell().request(message, seconds)
+            reply = self._request(message, seconds)
         except CallTimeout:
             self._drop_cell()
             raise SubmissionFailed(
@@ -201,6 +203,22 @@ class Remote:
             return reply.get("value")
         raise self._raised(outline, reply.get("error"), message["op"])
 
+    def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """One message and its answer, in another cell if somebody outside killed the first.
+
+        Code that ends itself like that does so again. A run cannot be asked again in the middle.
+        """
+        try:
+            return self._ready_cell().request(message, seconds)
+        except CellKilled:
+            if message["op"] not in REPEATABLE:
+                raise
+        except WallError:
+            self._drop_cell()
+            raise
+        self._drop_cell()
+        return self._ready_cell().request(message, seconds)
+
     def _error(self, raw: Any) -> _Error:
         return _Error.read(raw, self._files)
 
@@ -224,11 +242,15 @@ class Remote:
             )
             self._faults = 0
             self._cell = cell
-            for name in self._modules:
-                if name not in self._broken and not self._load(cell, name):
-                    break
-            else:
-                self._adapt(cell)
+            try:
+                for name in self._modules:
+                    if name not in self._broken and not self._load(cell, name):
+                        break
+                else:
+                    self._adapt(cell)
+            except WallError:
+                self._drop_cell()
+                raise
         return self._cell
 
     def _load(self, cell: CellHandle, name: str) -> bool:
@@ -246,12 +268,13 @@ class Remote:
                 "hung",
             )
         except CellLost as lost:
-            self._broken[name] = (
-                f"importing {path} ended the Python process: {lost}",
-                "Look at what runs when the file is imported.",
-                "",
-                "crashed",
-            )
+            if not self._may_be_chance(lost, name):
+                self._broken[name] = (
+                    f"importing {path} ended the Python process: {lost}",
+                    "Look at what runs when the file is imported.",
+                    "",
+                    "crashed",
+                )
         else:
             stood_in = reply.get("value")
             if reply.get("ok") is True and isinstance(stood_in, list):
@@ -272,12 +295,22 @@ class Remote:
 
     def _adapt(self, cell: CellHandle) -> None:
         if "adapters" in self._sources:
-            with contextlib.suppress(CellLost):
+            try:
                 cell.request({"op": "adapt"}, self._limits.import_seconds)
-                return
-            self._drop_cell()
-            # What an adapter cannot cope with is tested as it is.
-            del self._sources["adapters"]
+            except CellLost as lost:
+                self._drop_cell()
+                if not self._may_be_chance(lost, "adapters"):
+                    # What an adapter cannot cope with is tested as it is.
+                    del self._sources["adapters"]
+
+    def _may_be_chance(self, lost: CellLost, name: str) -> bool:
+        """Was the cell killed, for the first time with this file?
+
+        That may have been somebody outside. Code that kills itself does so again.
+        """
+        first = isinstance(lost, CellKilled) and name not in self._killed
+        self._killed.add(name)
+        return first
 
     def _drop_cell(self) -> None:
         if self._cell is not None:

@@ -14,11 +14,11 @@ import numpy as np
 from grader.assignment import Limits
 from grader.wall import isolation
 from grader.wall.behind import wire
-from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
+from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
 from grader.wall.watch import WATCH_SECONDS, Deadline, Watch
 
 if TYPE_CHECKING:
-    from grader.wall.warm import Warm
+    from grader.wall.warm import Ended, Warm
 
 MIB = 2**20
 SETUP_SECONDS = 30.0
@@ -73,7 +73,9 @@ class CellHandle:
         Raises:
             CallTimeout: it took longer. The cell is closed.
             BadReply: the answer is malformed or too large. The cell is closed.
-            CellLost: the process ended. The cell is closed.
+            CellKilled: the process was ended by SIGKILL, not by us. The cell is closed.
+            CellLost: the process ended otherwise. The cell is closed.
+            WallError: the warm process or the keeper ended, and the cell with it.
         """
         deadline = Deadline(self._warm, seconds)
         try:
@@ -89,8 +91,12 @@ class CellHandle:
             raise CallTimeout(f"no answer within {seconds:g} s") from None
         except (EOFError, ConnectionError):
             self._read_output()
-            how = self.close()
-            raise CellLost(self._watch.fired or how) from None
+            ended = self.close()
+            if self._watch.fired or ended is None:
+                raise CellLost(self._watch.fired or "it is over") from None
+            if ended.fault:
+                raise WallError(f"a cell was lost: {ended.how}") from None
+            raise (CellKilled if ended.killed else CellLost)(ended.how) from None
 
     def _send(self, frame: bytes, deadline: Deadline) -> None:
         self._connection.settimeout(max(deadline.remaining(), 0.001))
@@ -127,14 +133,14 @@ class CellHandle:
         room = self._limits.output_kib * 1024 - len(self.printed)
         self.printed += data[: max(room, 0)]
 
-    def close(self) -> str:
-        """End the cell; says how it ended."""
+    def close(self) -> Ended | None:
+        """End the cell; says how it ended, and None if it was over."""
         if self._closed:
-            return "it is over"
+            return None
         self._closed = True
         self._watch.stop()
         self._selector.close()
-        how = self._warm.end_cell()
+        ended = self._warm.end_cell()
         os.close(self._output)
         self._connection.close()
-        return how
+        return ended

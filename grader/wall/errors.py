@@ -11,6 +11,10 @@ class CellLost(Exception):
     """The student's process is gone; the message says how. It cost the call that did it."""
 
 
+class CellKilled(CellLost):
+    """It was ended by SIGKILL, and not by us: by itself, or by somebody or something outside."""
+
+
 class CallTimeout(CellLost):
     """No answer within the time limit."""
 

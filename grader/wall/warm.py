@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +33,21 @@ SETUP_SECONDS = 30.0
 END_SECONDS = 30.0
 # Ordinary users that exist nowhere: a range that no distribution hands out.
 FIRST_UID, UIDS = 1_879_048_192, 2**24
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a cell ended.
+
+    Attributes:
+        how: in words.
+        killed: its first process by SIGKILL.
+        fault: with the warm process or with the keeper, which nothing in a cell can reach.
+    """
+
+    how: str
+    killed: bool = False
+    fault: bool = False
 
 
 class Warm:
@@ -263,24 +278,24 @@ class Warm:
             else (),
         )
 
-    def end_cell(self) -> str:
+    def end_cell(self) -> Ended:
         """End the cell and wait until nothing of it is left; says how it ended.
 
         A warm process that does not manage that is ended itself: the next fork starts another.
         """
-        how = "its process is gone"
+        ended = Ended("the warm process is gone", fault=True)
         try:
             assert self._control is not None
             self._control.send(b'{"op": "end"}')
             # One that ended by itself has been reported already, and again as an answer to this.
-            how = _how(self._event("ended", END_SECONDS)["status"])
+            ended = _ended(self._event("ended", END_SECONDS)["status"])
             self._drain()
         except (OSError, WallError, AssertionError):
             self.close()
         if self.scratch is not None:
             clear_away(self.scratch)
             self.scratch = None
-        return how
+        return ended
 
     def _drain(self) -> None:
         """Swallow a report that crossed ours on the way, so that the next answer is the next."""
@@ -329,11 +344,18 @@ class Warm:
             self._process = None
 
 
-def _how(status: int) -> str:
+def _ended(status: int) -> Ended:
+    """How a cell ended, by the exit status of its keeper, negative for a signal."""
+    if status < 0:
+        return Ended(f"the keeper of the cell was ended by {_signal(-status)}", fault=True)
     if status == 0:
-        return "its process ended by itself (exit status 0)"
+        return Ended("its process ended by itself (exit status 0)")
     if status > 128:
         number = status - 128
-        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
-        return f"its process was ended by signal {name}"
-    return f"its process ended with exit status {status}"
+        words = f"its process was ended by signal {_signal(number)}"
+        return Ended(words, killed=number == signal.SIGKILL)
+    return Ended(f"its process ended with exit status {status}")
+
+
+def _signal(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else str(number)
