@@ -138,6 +138,7 @@ class Measure(Strict):
             `grader calibrate` found is the yardstick.
         margin: how much worse than the reference is still right, by profile, beyond the luck of
             its seeds: where a run is so short that right programs differ by more than seeds do.
+            For `near` it is added to `within`.
     """
 
     name: Identifier

@@ -82,7 +82,7 @@ class Environment(Record):
     python: str
     torch: str
     numpy: str
-    cpu: str = Field(description="vector extensions that torch uses, e.g. AVX2")
+    cpu: str = Field(description="what torch computes with: AVX2, say, or AVX2 and CUDA")
     threads: int
 
 

@@ -59,7 +59,7 @@ def calibrate_(
                 only=only,
                 tell=tell,
             )
-        after = before.replaced_by(figures, costs)
+        after = before.replaced_by(figures, costs).still_in(assignment)
         write_thresholds(assignment.thresholds, assignment.name, after)
     except (
         AssignmentError,

@@ -102,8 +102,8 @@ def _nothing_found(candidate: Candidate, assignment: Assignment, tree: Tree, not
     about = "".join(f"; {text}" for text in notes.texts[:5])
     return (
         f"{shown(candidate.path.name)}: holds none of {wanted}, but {holds}{more}{about}. "
-        "If the student's files or functions have other names, rename them; else ask for the files "
-        "again"
+        "If its files or functions have other names, rename them; else the right files have to be "
+        "handed in again"
     )
 
 

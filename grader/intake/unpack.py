@@ -37,7 +37,8 @@ from grader.intake.limits import (
 )
 from grader.intake.names import UnsafeNameError, clean_path, is_junk
 
-_REMEDY = "ask for it again as a zip"
+# The TA and the student both read this.
+_REMEDY = "it has to be handed in again as a zip"
 _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
 # The zipfile module unpacks bzip2 and LZMA without a limit: a few KiB may become gigabytes.

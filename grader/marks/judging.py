@@ -88,7 +88,7 @@ def _judged(
     if measure.better == "near":
         assert measure.within is not None
         # A submission's own noise must not make anything near: it counts for no more than what the
-        # reference shows, or than what is allowed anyway.
+        # reference shows, or than `within` allows anyway.
         usual = _luck(found) if found is not None else 0.0
         reach = min(reach, max(usual, measure.within))
     low, high = figure.value - reach, figure.value + reach
@@ -96,11 +96,12 @@ def _judged(
     if measure.better == "near":
         assert measure.target is not None and measure.within is not None
         # The distance that is allowed is wide as it is; the uncertainty widens it.
-        bottom, top = measure.target - measure.within, measure.target + measure.within
+        allowed = measure.within + measure.margin.get(run.profile, 0.0)
+        bottom, top = measure.target - allowed, measure.target + allowed
         right = low <= top and high >= bottom
         update |= {"share": float(right), "threshold": measure.target}
         update["judgement"] = (
-            f"asked is {measure.target:g} to within {measure.within:g}; 99 % interval "
+            f"asked is {measure.target:g} to within {allowed:g}; 99 % interval "
             f"{low:.4g} to {high:.4g}: {'reached' if right else 'not reached'}"
         )
         return figure.model_copy(update=update)

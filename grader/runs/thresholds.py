@@ -82,6 +82,25 @@ class Thresholds(BaseModel):
             costs=_sorted([*filter(old, self.costs), *costs]),
         )
 
+    def still_in(self, assignment: Assignment) -> Thresholds:
+        """These thresholds without cases and measures that the assignment no longer has."""
+        about = assignment.about
+        cases = {
+            (profile, run.id, case)
+            for run in about.runs
+            for profile in run.profiles
+            for case in run.cases_of(profile)
+        }
+        measures = {(m.run, m.name) for m in about.measures}
+        return Thresholds(
+            figures=tuple(
+                f
+                for f in self.figures
+                if (f.profile, f.run, f.case) in cases and (f.run, f.measure) in measures
+            ),
+            costs=tuple(c for c in self.costs if (c.profile, c.run, c.case) in cases),
+        )
+
 
 def _sorted(entries: list[E]) -> tuple[E, ...]:
     return tuple(sorted(entries, key=lambda e: (e.profile, e.run, e.case, repr(e))))

@@ -173,6 +173,9 @@ class Warm:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
+            # Asks for a GPU without starting CUDA, which a process that forks must not have done.
+            # Source: PyTorch, "CUDA semantics".
+            "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
         }
         try:
             self._process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -318,3 +319,23 @@ def test_a_margin_is_added_to_the_luck_in_its_own_profile_alone(
     gained = threshold_of(generous, smoke) - threshold_of(plain, smoke)
     assert gained == pytest.approx(sign * 7.0)
     assert threshold_of(generous, full) == threshold_of(plain, full)
+
+
+def test_a_margin_widens_what_is_near_in_its_own_profile_alone(toy_with_run: Assignment) -> None:
+    measures = [
+        m.model_copy(update={"margin": {"smoke": 0.25}}) if m.name == "length" else m
+        for m in toy_with_run.about.measures
+    ]
+    generous = copy.copy(toy_with_run)
+    generous.about = toy_with_run.about.model_copy(update={"measures": tuple(measures)})
+    for profile, value, error, share in (
+        ("smoke", 1.26, 0.0, 1.0),
+        ("smoke", 0.74, 0.0, 1.0),
+        ("smoke", 1.2601, 0.0, 0.0),
+        ("smoke", 1.3, 1.0, 0.0),  # the margin does not let noise count for more
+        ("cpu", 1.26, 0.0, 0.0),
+        ("cpu", 1.01, 0.0, 1.0),
+    ):
+        found = judged(generous, figure("length", value, standard_error=error), profile=profile)
+        assert found.share == share, (profile, value, error)
+        assert ("to within 0.26" in found.judgement) == (profile == "smoke")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 
@@ -78,6 +79,23 @@ def test_cases_that_are_calibrated_anew_replace_the_old_ones_whole() -> None:
     assert old.replaced_by([], []).figures == tuple(
         sorted(old.figures, key=lambda f: (f.profile, f.run, f.case, repr(f)))
     )
+
+
+def test_what_the_assignment_no_longer_has_goes(toy_with_run: Assignment) -> None:
+    (run,) = [r for r in toy_with_run.about.runs if r.id == "fit"]
+    smaller = run.profiles["smoke"].model_copy(update={"cases": ("slow",)})
+    run = run.model_copy(update={"profiles": {"smoke": smaller}})
+    now = copy.copy(toy_with_run)
+    now.about = toy_with_run.about.model_copy(update={"runs": (run,)})
+    kept = Thresholds(figures=(figure(),), costs=(cost(),))
+    strays = {"case": "fast", "profile": "full", "run": "gone", "measure": "gone"}
+    for name, stray in strays.items():
+        mixed = Thresholds(
+            figures=(figure(), figure().model_copy(update={name: stray})),
+            costs=(cost(), *([cost().model_copy(update={name: stray})] * (name != "measure"))),
+        )
+        assert mixed.still_in(now) == kept, name
+    assert Thresholds(figures=(figure(case="fast"),)).still_in(toy_with_run).figures
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,9 @@ def main(control: int, settings: dict[str, Any]) -> None:
     gc.freeze()  # else every collection in a child would copy the pages of what is shared
     if settings["wall"] != "none":
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    _tell(connection, {"event": "ready", "environment": environment()})
+    # Behind a wall there is no GPU, and nothing need look for one.
+    gpu = settings["wall"] == "none" and torch.cuda.is_available()
+    _tell(connection, {"event": "ready", "environment": environment(gpu)})
     keeper: int | None = None
     while True:
         ready = select.select([connection], [], [], 0.05 if keeper else None)[0]
@@ -75,13 +77,13 @@ def main(control: int, settings: dict[str, Any]) -> None:
             _tell(connection, {"event": "ended", "status": status})
 
 
-def environment() -> dict[str, Any]:
-    """What torch's results depend on here."""
+def environment(gpu: bool = False) -> dict[str, Any]:
+    """What torch's results depend on here; `gpu`: whether runs will find one."""
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cpu": torch.backends.cpu.get_cpu_capability() + (" and CUDA" if gpu else ""),
         "threads": torch.get_num_threads(),
     }
 
