@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from grader.assignment import ProfileName
+from grader.assignment import AssignmentError, ProfileName
 from grader.batch import engine
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
 from grader.cli.grading import IsolationOption, JobsOption
@@ -60,6 +60,13 @@ def gallery_(
                 tell=tell,
             )
         page = write_gallery(assignment, results, profile, out, to)
-    except (CalibrationError, DataError, WallError, OSError, engine.BatchError) as error:
+    except (
+        AssignmentError,
+        CalibrationError,
+        DataError,
+        WallError,
+        OSError,
+        engine.BatchError,
+    ) as error:
         stop(str(error))
     console.print(f"Written: {page}", soft_wrap=True, highlight=False)

@@ -33,7 +33,8 @@ JobsOption = Annotated[
     int, typer.Option(min=0, help="Submissions at a time; 0: one for each processor.")
 ]
 IsolationOption = Annotated[
-    Isolation, typer.Option(help="The wall; 'none' only if you trust every line.")
+    Isolation,
+    typer.Option("--isolation", help="The wall; 'none' only if you trust every line."),
 ]
 # Columns of the table besides those of the questions.
 NARROW = 36

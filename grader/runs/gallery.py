@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from grader.assignment import Assignment, ProfileName
 from grader.report import display
 from grader.results import Figure, RunResult
+from grader.runs.thresholds import Thresholds, read_thresholds
 
 
 def write_gallery(
@@ -30,6 +32,9 @@ def write_gallery(
 
     Returns:
         The page.
+
+    Raises:
+        AssignmentError: `thresholds.toml` is damaged.
     """
     beside = folder / assignment.name
     shutil.rmtree(beside, ignore_errors=True)
@@ -51,13 +56,15 @@ def write_gallery(
             if profile in run.profiles
         )
     }
-    done: set[str] = set()
-    for result in sorted(results, key=lambda r: order[r.run, r.case]):
-        if result.run not in done:
-            done.add(result.run)
-            lines += _heading(assignment, result, profile)
-        lines += _case(result, pictures, beside)
-    lines += _side_by_side(assignment, sorted(results, key=lambda r: order[r.run, r.case]))
+    results = sorted(results, key=lambda r: order[r.run, r.case])
+    thresholds = read_thresholds(assignment)
+    for _, group in itertools.groupby(results, key=lambda r: r.run):
+        cases = list(group)
+        lines += _heading(assignment, cases[0], profile)
+        for result in cases:
+            lines += _case(result, pictures, beside)
+        lines += _over_seeds(assignment, cases, thresholds)
+    lines += _side_by_side(assignment, results)
     page = folder / f"{assignment.name}.md"
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return page
@@ -86,6 +93,40 @@ def _case(result: RunResult, pictures: Path, beside: Path) -> list[str]:
         text = picture.alternative or picture.title
         lines += [f"**{picture.title}**", "", f"![{text}]({beside.name}/{stem}.png)", ""]
     return lines
+
+
+def _over_seeds(
+    assignment: Assignment, cases: Sequence[RunResult], thresholds: Thresholds
+) -> list[str]:
+    """What was calibrated of a run with several cases, a row for each: their order, and its luck.
+
+    The pictures above are of one seed.
+    """
+    if len(cases) < 2:
+        return []
+    run = assignment.run(cases[0].run)
+    measures = [m for m in assignment.about.measures if m.run == run.id]
+    rows = {
+        case.case: [thresholds.find(case.profile, run.id, case.case, m.name) for m in measures]
+        for case in cases
+    }
+    seeds = sorted({found.n for row in rows.values() for found in row if found})
+    if not seeds:
+        return []
+    some = " or ".join(map(str, seeds))
+    return [
+        f"### {run.title}: all cases",
+        "",
+        f"Mean ± standard deviation over {some} seeds, as `grader calibrate` found them.",
+        "",
+        f"| case | {' | '.join(m.title for m in measures)} |",
+        "| --- |" + " ---: |" * len(measures),
+        *(
+            f"| {case} | {' | '.join(display.measured(f.mean, f.sd) if f else '' for f in row)} |"
+            for case, row in rows.items()
+        ),
+        "",
+    ]
 
 
 def _row(figure: Figure) -> str:

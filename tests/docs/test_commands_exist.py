@@ -59,6 +59,13 @@ def test_every_command_is_documented() -> None:
         assert f"grader {command}" in text, command
 
 
+def test_options_are_named_as_one_would_type_them() -> None:
+    """An argument with an underscore at its end would give an option with a hyphen there."""
+    for command, options in _commands().items():
+        for option in options:
+            assert not option.endswith("-"), f"grader {command} {option}"
+
+
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))

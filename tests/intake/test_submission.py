@@ -139,7 +139,9 @@ class TestArchives:
 
     @pytest.mark.parametrize("name", ["hw.zip", "hw.rar", "hw.tar.gz"])
     def test_damaged_are_unreadable(self, put: Put, read: Read, name: str) -> None:
-        with pytest.raises(IntakeError, match=rf"{name}: .*; it has to be handed in again as a zip"):
+        with pytest.raises(
+            IntakeError, match=rf"{name}: .*; it has to be handed in again as a zip"
+        ):
             read(put({name: b"Rar!" if name.endswith("rar") else b"nonsense"}) / name)
 
     def test_a_repeated_member_counts_as_when_unpacking(self, put: Put, read: Read) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.assignment import find_assignment
+from grader.assignment import Assignment, find_assignment
 from grader.results import Figure, RunResult
 from grader.runs.gallery import write_gallery
+from grader.runs.thresholds import Calibrated, Thresholds, write_thresholds
 
 
 def result(run: str, **values: float) -> RunResult:
@@ -39,3 +40,21 @@ def test_without_such_figures_there_is_no_table(tmp_path: Path) -> None:
     assert "Side by side" not in page_of(
         [result("gan", loss=2.0), result("vae", elbo=-1.0)], tmp_path
     )
+
+
+def test_cases_stand_side_by_side_with_their_luck(tmp_path: Path, toy_with_run: Assignment) -> None:
+    found = {"slow": (3.0, 0.25), "fast": (12.0, 1.5)}
+    figures = [
+        Calibrated(profile="full", run="fit", case=case, measure="distance", mean=mean, sd=sd, n=4)
+        for case, (mean, sd) in found.items()
+    ]
+    write_thresholds(toy_with_run.thresholds, "toy", Thresholds(figures=tuple(figures)))
+    cases = [result("fit", distance=9.0).model_copy(update={"case": case}) for case in found]
+    folder = tmp_path / "docs"
+    page = write_gallery(toy_with_run, cases, "full", tmp_path, folder).read_text()
+    table = page[page.index("### Fit a mean: all cases") :].splitlines()
+    assert "over 4 seeds" in table[2]
+    assert table[4].startswith("| case | Distance from the mean of the points | Closeness |")
+    assert table[6:8] == ["| slow | 3.00 ± 0.25 |  |  |", "| fast | 12.0 ± 1.5 |  |  |"]
+    alone = write_gallery(toy_with_run, cases[:1], "full", tmp_path, folder).read_text()
+    assert "all cases" not in alone
