@@ -210,19 +210,30 @@ def images(artefacts: Artefacts, context: Context) -> Measured:
         curve[step] = _finite_fid(features, real)
     assert features is not None and probabilities is not None and pixels is not None
     splits = 10 if count >= 1000 else 4
+    moved = _has_moved(context, list(snapshots.values())[-1])
+
+    def trained(compute: Callable[[], Estimate]) -> Estimate:
+        if not moved:
+            raise MeasureError(
+                "the averaged generator is still the one that the training began with"
+            )
+        return compute()
+
     return Measured(
         (
             measurement(
                 "fid",
-                lambda: _of(fid(features, real), network.name),
+                lambda: trained(lambda: _of(fid(features, real), network.name)),
                 artefacts.claims.get("fid"),
             ),
             measurement(
                 "inception_score",
-                lambda: _of(inception_score(probabilities, splits).estimate, network.name),
+                lambda: trained(
+                    lambda: _of(inception_score(probabilities, splits).estimate, network.name)
+                ),
                 artefacts.claims.get("inception_score"),
             ),
-            measurement("copies", lambda: copies(pixels[:500], train, test).share),
+            measurement("copies", lambda: trained(lambda: copies(pixels[:500], train, test).share)),
         ),
         (
             *_curves(artefacts, "metric of the two players"),
@@ -316,6 +327,23 @@ def _sample(context: Context, weights: Any, count: int) -> Tensor:
     if not bool(torch.isfinite(pixels).all()):
         raise MeasureError("the generator's images have pixels that are not finite")
     return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _has_moved(context: Context, weights: Any) -> bool:
+    """Whether the generator has other parameters than the one that the run draws first.
+
+    In a run of few steps that one would be as good as any.
+    """
+    dimz, dimh = (int(_setting(context, k)) for k in ("dimz", "dimh"))
+    given = context.given("model")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(_seed_of_the_run(context))
+        start = given.Generator(dimz, dimh)
+    now = given.Generator(dimz, dimh)
+    load_weights(now, weights)
+    # Statistics of batches change without a step.
+    pairs = zip(start.parameters(), now.parameters(), strict=True)
+    return not all(torch.equal(before, after) for before, after in pairs)
 
 
 def _finite_fid(features: Any, real: Any) -> float:

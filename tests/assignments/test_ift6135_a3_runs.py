@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift6135_a3")
 # Sizes with which the whole of profile smoke takes a few seconds.
 TINY = {
-    "samples = 10, own_images = 20": "samples = 4, own_images = 6",
+    "samples = 10, own_images = 100": "samples = 4, own_images = 6",
     "steps = 40\n": "steps = 2\n",
     "steps = 150\n": "steps = 12\n",
     "steps = 80\n": "steps = 8\n",
@@ -264,6 +264,16 @@ def test_a_game_that_is_not_played_gets_no_marks(
     results = through(executor, submit(tmp_path / "s", gan=text), "dirac")
     assert awarded("q2.6", *results) == 0.0
     assert not any(result.status == "not_graded" for result in results)
+
+
+@pytest.mark.timeout(900)
+def test_a_generator_that_is_never_trained_gets_no_marks(
+    executor: Executor, tmp_path: Path
+) -> None:
+    text = (REAL.reference / "gan.py").read_text() + NOOP.format(patch="pass")
+    results = through(executor, submit(tmp_path / "s", gan=text), "images")
+    assert awarded("q2.7", *results) == 0.0
+    assert all("still the one" in f.note for result in results for f in result.figures)
 
 
 @pytest.mark.timeout(900)
