@@ -438,8 +438,7 @@ def flow_from_samples(artefacts: Artefacts, context: Context) -> Measured:
                 "density",
                 "Learned density",
                 pictures.density_map(
-                    density.reshape(int(resolution), int(resolution)),
-                    width,
+                    *_around(points, density.reshape(int(resolution), int(resolution)), width),
                     title=f"exp(−loss1), {context.case}",
                     points=points[::10].numpy(),
                 ),
@@ -447,6 +446,21 @@ def flow_from_samples(artefacts: Artefacts, context: Context) -> Measured:
             )
         )
     return Measured(tuple(figures), tuple(drawings))
+
+
+def _around(points: Tensor, density: Any, width: float) -> tuple[Any, float]:
+    """The part of a grid from -width to width in which the data lie, and how far that reaches.
+
+    All of it, where the density is largest elsewhere.
+    """
+    cells = len(density)
+    reach = min(width, 1.1 * float(points.abs().max()))
+    cut = int((1 - reach / width) * cells / 2)  # from each side
+    middle = density[cut : cells - cut, cut : cells - cut]
+    # Written so that a NaN leaves the whole of it.
+    if not middle.max() >= density.max():
+        return density, width
+    return middle, width * (1 - 2 * cut / cells)
 
 
 def _own_integral(

@@ -500,6 +500,24 @@ def test_more_snapshots_than_the_run_makes_are_not_measured(count: int) -> None:
         measured("images", Artefacts(weights=weights), "w1-3", 100, snapshots=2)
 
 
+def test_a_density_is_shown_where_the_data_lie_unless_it_is_elsewhere() -> None:
+    points = torch.tensor([[-2.0, 0.5], [2.5, 1.0]])
+    axis = torch.linspace(-9.9, 9.9, 100)
+    x, y = torch.meshgrid(axis, axis, indexing="ij")
+    near = torch.exp(-((x - 1) ** 2) - y**2).numpy()
+    shown, reach = measures()._around(points, near, 10.0)
+    assert reach == pytest.approx(2.8) and shown.shape == (28, 28)
+    # The cells are those between -2.8 and 2.8.
+    assert np.array_equal(shown, near[36:64, 36:64])
+    far = torch.exp(-((x - 6) ** 2) - y**2).numpy()
+    far_shown, far_reach = measures()._around(points, far, 10.0)
+    assert far_reach == 10.0 and far_shown is far
+    broken = np.where(near > 0.5, np.nan, near)
+    assert measures()._around(points, broken, 10.0)[0] is broken
+    wide = measures()._around(20 * points, near, 10.0)
+    assert wide[1] == 10.0 and wide[0].shape == (100, 100)
+
+
 CONSTANT = {"(math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True)": "(z0**2).sum(1, True)"}
 
 
