@@ -10,7 +10,7 @@ demo: $(VENV)/.ready
 	$(BIN)/grader demo --out demo-out
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import textwrap
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 
 from grader.assignment import Assignment
 from grader.wall import isolation
+
+# A shell starts what runs in the background with Ctrl-C ignored, and children inherit that. The
+# tests that press it must not depend on where they run.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOY = {
     "assignments/toy/assignment.toml": """
