@@ -142,7 +142,9 @@ def _class_within(listing: Listing, about: Description, inside: str) -> tuple[st
     if len(children) == len(folders) == 1:
         return _class_within(listing, about, folders[0].path)
     if holder:
-        return None, f"no file is in it twice; {', '.join(sorted(holder))} found"
+        files = ", ".join(sorted(holder))
+        remedy = "; if it is a class, give --layout class" if len(folders) > 1 else ""
+        return None, f"no file is in it twice; {files} found{remedy}"
     archives = [child for child in children if is_archive(child.name)]
     if len(archives) >= 2:
         return inside, f"it holds {len(archives)} archives"

@@ -53,6 +53,21 @@ class TestOneSubmission:
     def test_in_a_damaged_archive(self, put: Put, ids) -> None:
         assert ids(put({"jane.zip": b"PK\x03\x04"}) / "jane.zip") == ["jane"]
 
+    @pytest.mark.parametrize(
+        ("files", "said"),
+        [
+            ({"roy/notes.txt": b"", "smith/gan.py": GAN, "tremblay/hw.pdf": b""}, True),
+            ({"src/gan.py": GAN, "report.pdf": b""}, False),
+        ],
+    )
+    def test_what_may_be_a_class_says_how_to_grade_it(
+        self, put: Put, assignment: Assignment, files: dict[str, bytes], said: bool
+    ) -> None:
+        found, notes = find_submissions([put(files, "hw")], assignment, "auto")
+        assert [c.id for c in found] == ["hw"]
+        (note,) = [n for n in notes if "taken as one submission" in n]
+        assert ("if it is a class, give --layout class" in note) == said
+
     def test_when_told_so(self, put: Put, ids) -> None:
         assert ids(put({"a/gan.py": GAN, "b/gan.py": GAN}), layout="single") == ["handed_in"]
 
