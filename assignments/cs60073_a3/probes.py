@@ -830,8 +830,8 @@ def model_of_odd_blocks(
     """A `TinyTransformer` whose blocks were replaced by odd ones, with the given other weights.
 
     Returns:
-        `logits`; whether there is a `final_norm`; and `positions`, the submission's own table
-        (T, 192), if it gives one.
+        `logits`; whether there is a `final_norm`, and its `eps`; and `positions`, the submission's
+        own table (T, 192), if it gives one.
     """
     module = impl.language_model
     model = module.TinyTransformer(len(weights["embedding.weight"])).eval()
@@ -848,7 +848,8 @@ def model_of_odd_blocks(
             model.final_norm.bias.copy_(weights["final_norm.bias"])
         logits = model(tokens)
         positions = _lm_attempt(lambda: module.sinusoidal_positions(tokens.shape[1], 192))
-    return {"logits": logits, "final_norm": normed, "positions": positions}
+    eps = float(model.final_norm.eps) if normed else 0.0
+    return {"logits": logits, "final_norm": normed, "eps": eps, "positions": positions}
 
 
 def parameters(impl: Any, *, vocab_size: int) -> dict[str, Any]:

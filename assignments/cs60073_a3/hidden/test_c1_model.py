@@ -151,12 +151,16 @@ def test_model_joins_its_parts(submission, probes, expect, draw, length):
     numbers = draw.uniform(2, 3, low=0.5, high=1.5)
     found = submission(probes.model_of_odd_blocks, tokens=tokens, weights=weights, numbers=numbers)
 
+    # Behind these blocks a row may vary so little that the norm's own small number shows.
+    eps = found["eps"] if 0 < found["eps"] <= 1e-4 else 1e-5
+
     def logits(scale, positions):
         x = weights["embedding.weight"][tokens] * scale + positions
         for row in numbers.tolist():
             x = probes.OddBlock(*row)(x)
         if found["final_norm"]:
-            x = F.layer_norm(x, (192,), weights["final_norm.weight"], weights["final_norm.bias"])
+            parameters = weights["final_norm.weight"], weights["final_norm.bias"]
+            x = F.layer_norm(x, (192,), *parameters, eps)
         return x @ weights["head.weight"].T + weights["head.bias"]
 
     angle = torch.arange(length).double()[:, None] / 10000 ** (torch.arange(0, 192, 2) / 192)
