@@ -9,16 +9,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from grader.assignment import AssignmentError, ProfileName
-from grader.batch import engine
+from grader.assignment import ProfileName
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
 from grader.cli.grading import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
-from grader.data import DataError, cache_folder, data_root
-from grader.runs.calibrate import FEWEST_SEEDS, CalibrationError, calibrate
+from grader.data import cache_folder, data_root
+from grader.runs.calibrate import FAULTS, FEWEST_SEEDS, calibrate
 from grader.runs.thresholds import Calibrated, Cost, read_thresholds, write_thresholds
 from grader.wall import isolation
-from grader.wall.errors import WallError
 from grader.wall.isolation import Choice
 
 
@@ -61,14 +59,7 @@ def calibrate_(
             )
         after = before.replaced_by(figures, costs).still_in(assignment)
         write_thresholds(assignment.thresholds, assignment.name, after)
-    except (
-        AssignmentError,
-        CalibrationError,
-        DataError,
-        WallError,
-        OSError,
-        engine.BatchError,
-    ) as error:
+    except FAULTS as error:
         stop(str(error))
     console.print(_table(figures, costs))
     console.print(f"Written: {assignment.thresholds}", soft_wrap=True, highlight=False)

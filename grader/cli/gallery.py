@@ -8,16 +8,14 @@ from typing import Annotated
 
 import typer
 
-from grader.assignment import AssignmentError, ProfileName
-from grader.batch import engine
+from grader.assignment import ProfileName
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
 from grader.cli.grading import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
-from grader.data import DataError, cache_folder, data_root
-from grader.runs.calibrate import CalibrationError, run_reference
+from grader.data import cache_folder, data_root
+from grader.runs.calibrate import FAULTS, run_reference
 from grader.runs.gallery import write_gallery
 from grader.wall import isolation
-from grader.wall.errors import WallError
 from grader.wall.isolation import Choice
 
 
@@ -60,13 +58,6 @@ def gallery_(
                 tell=tell,
             )
         page = write_gallery(assignment, results, profile, out, to)
-    except (
-        AssignmentError,
-        CalibrationError,
-        DataError,
-        WallError,
-        OSError,
-        engine.BatchError,
-    ) as error:
+    except FAULTS as error:
         stop(str(error))
     console.print(f"Written: {page}", soft_wrap=True, highlight=False)

@@ -8,13 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grader.assignment import Assignment, ProfileName
+from grader.assignment import Assignment, AssignmentError, ProfileName
 from grader.batch import engine
 from grader.batch.course import planned, run_task
 from grader.batch.task import RunJob, Task
+from grader.data import DataError
 from grader.intake import Candidate
 from grader.results import Result, RunResult
 from grader.runs.thresholds import Calibrated, Cost
+from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
 
 FEWEST_SEEDS = 2
@@ -23,6 +25,10 @@ SECRET = "calibration"
 
 class CalibrationError(Exception):
     """The reference itself fails in a run; the message says in which and why."""
+
+
+# What may keep the reference from being run and its figures from being written; each says why.
+FAULTS = (AssignmentError, CalibrationError, DataError, WallError, OSError, engine.BatchError)
 
 
 def calibrate(
