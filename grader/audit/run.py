@@ -59,7 +59,8 @@ def audit(
     secret = secret or random_secrets.token_hex(16)
     entries = [e for e in read_catalogue(assignment) if only is None or only in e.name]
     made = _made_up(assignment, entries)
-    fresh = [random_secrets.token_hex(16) for _ in range(0 if only else measure)]
+    # Of the secret as well, so that an audit can be repeated exactly.
+    fresh = [f"{secret} {number}" for number in range(0 if only else measure)]
     bare = {
         f"{WITHOUT}{f.name}": _without(made["reference"], f.path) for f in assignment.about.files
     }
