@@ -16,7 +16,8 @@ from typing import Any
 from grader.assignment import Assignment, Limits, ProfileName, Run
 from grader.measures.artefacts import ArtefactError
 from grader.runs.artefacts import Artefacts
-from grader.suite.remote import Remote, SubmissionFailed
+from grader.suite.failures import SubmissionFailed
+from grader.suite.remote import Remote
 from grader.wall.warm import Warm
 from grader.wall.watch import PATIENCE, Idleness
 

@@ -23,10 +23,11 @@ from grader.assignment import Assignment
 from grader.suite.calls import held_bytes
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
+from grader.suite.failures import SubmissionFailed
 from grader.suite.local import Local, ReferenceFailed, load_probes
 from grader.suite.observed import Expected, Observed
 from grader.suite.proxies import Proxy, UnknownFile
-from grader.suite.remote import Remote, SubmissionFailed
+from grader.suite.remote import Remote
 from grader.wall.errors import WallError
 
 MAX_DETAIL = 6000

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import builtins
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grader.assignment import Assignment, Limits
 from grader.results import Ending
 from grader.suite.calls import Ask, Call
-from grader.suite.expect import CheckFailed
+from grader.suite.failures import HANG_HELP, StudentError, SubmissionFailed
 from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
 from grader.wall.warm import Warm
 
-# Errors that libraries raise; others are in `builtins` or in the student's own files.
-OTHER_ERRORS = frozenset(
-    {"LinAlgError", "_LinAlgError", "AxisError", "EinopsError", "OutOfMemoryError", "WireError"}
-)
 # A function that hung once is asked again, for no other mark may suffer, but not for as long.
 SECOND_HANG_SHARE = 0.2
 # And not asked any more after so many times.
 MAX_HANGS = 3
 MIN_SECONDS = 1.0
-HANG_HELP = "Is there a loop that never ends, or one over every element?"
 # Of packages that are not installed; a list without end would fill the report.
 MAX_STOOD_IN = 20
 # What is asked may be asked again: nothing that was asked before matters to it.
 REPEATABLE = frozenset({"call", "probe"})
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
-
-
-class SubmissionFailed(CheckFailed):
-    """The student's code gave no value: it raised, hung, crashed or is not there."""
-
-    def __init__(
-        self, rationale: str, help: str = "", detail: str = "", ending: Ending = "raised"
-    ) -> None:
-        super().__init__(rationale, help, detail)
-        self.ending = ending
 
 
 class Remote:
@@ -201,7 +184,10 @@ class Remote:
             ) from None
         if reply.get("ok") is True:
             return reply.get("value")
-        raise self._raised(outline, reply.get("error"), message["op"])
+        error = StudentError.read(reply.get("error"), self._files)
+        if error.type == "MissingModule" and error.text in self._broken:
+            raise SubmissionFailed(*self._broken[error.text])
+        raise error.failure(outline, message["op"])
 
     def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """One message and its answer, in another cell if somebody outside killed the first.
@@ -218,9 +204,6 @@ class Remote:
             raise
         self._drop_cell()
         return self._ready_cell().request(message, seconds)
-
-    def _error(self, raw: Any) -> _Error:
-        return _Error.read(raw, self._files)
 
     def _refuse_broken(self, module: str) -> None:
         if module in self._broken:
@@ -281,7 +264,7 @@ class Remote:
                 named = map(_name, stood_in[:MAX_STOOD_IN])
                 self.stood_in = sorted({*self.stood_in, *named})[:MAX_STOOD_IN]
             if reply.get("ok") is not True:
-                error = self._error(reply.get("error"))
+                error = StudentError.read(reply.get("error"), self._files)
                 # No input has been seen yet, so the message gives nothing away.
                 self._broken[name] = (
                     f"{path} cannot be imported: {error.type}: {error.text}{error.place()}",
@@ -317,86 +300,6 @@ class Remote:
             self._cell.close()
             self._printed += self._cell.printed
             self._cell = None
-
-    def _raised(self, outline: str, raw: Any, operation: str) -> SubmissionFailed:
-        error = self._error(raw)
-        if error.type == "MissingModule" and error.text in self._broken:
-            return SubmissionFailed(*self._broken[error.text])
-        if error.type == "NotImplementedError":
-            what = error.text if operation == "probe" and len(error.text) < 100 else outline
-            rationale = f"{what}: not written yet (NotImplementedError{error.place()})"
-            if operation == "probe":
-                rationale = f"{outline}: a function is not written yet{error.place()}"
-            return SubmissionFailed(rationale, "Fill in the function.", error.full())
-        if error.type == "MissingName":
-            return SubmissionFailed(
-                f"{outline.split('(')[0]} is not defined", "Keep the names of the template."
-            )
-        if operation == "advance" and not error.frames:
-            return SubmissionFailed(
-                f"{outline} raised {error.shown_type} in the given code that calls the functions",
-                "Is one missing, or does one return another type or shape than the template says?",
-                error.full(),
-            )
-        # The message may quote hidden inputs, so the student sees the type and the place alone,
-        # and these only as far as they were in what was handed in.
-        return SubmissionFailed(
-            f"{outline} raised {error.shown_type}{error.place()}",
-            "Run the function on an input of this shape and read the traceback.",
-            error.full(),
-        )
-
-
-@dataclass(frozen=True)
-class _Error:
-    """An exception of the student's, as the worker describes it; every field is theirs to forge."""
-
-    type: str
-    text: str
-    frames: tuple[tuple[str, int, str, str], ...]
-    files: Mapping[str, bytes]
-
-    @classmethod
-    def read(cls, raw: Any, files: Mapping[str, bytes]) -> _Error:
-        raw = raw if isinstance(raw, dict) else {}
-        frames = []
-        listed = raw.get("frames")
-        for frame in listed if isinstance(listed, list) else []:
-            if isinstance(frame, dict):
-                line = frame.get("line")
-                frames.append(
-                    (
-                        str(frame.get("file", ""))[:200],
-                        line if isinstance(line, int) else 0,
-                        str(frame.get("function", ""))[:100],
-                        str(frame.get("text", ""))[:200],
-                    )
-                )
-        kind = str(raw.get("type", "an exception"))[:100]
-        if not kind.isidentifier():
-            kind = "an exception"
-        return cls(kind, str(raw.get("text", ""))[:2000], tuple(frames[:16]), files)
-
-    @property
-    def shown_type(self) -> str:
-        """The type, if it was not made up when the inputs were known."""
-        word = self.type.encode()
-        known = isinstance(getattr(builtins, self.type, None), type) or self.type in OTHER_ERRORS
-        return self.type if known or any(word in c for c in self.files.values()) else "an exception"
-
-    def place(self) -> str:
-        """File and line, where they are the student's own."""
-        file, line = self.frames[-1][:2] if self.frames else ("", 0)
-        if not 1 <= line <= self.files.get(file, b"").count(b"\n") + 1:
-            return ""
-        return f" in {file[:100]}, line {line}"
-
-    def full(self) -> str:
-        lines = [
-            f"  {file}, line {line}, in {function}: {text}"
-            for file, line, function, text in self.frames
-        ]
-        return "\n".join([f"{self.type}: {self.text}", *lines])
 
 
 def _name(text: Any) -> str:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from grader.results import Check
 from grader.suite.calls import Call, held_bytes
 from grader.suite.expect import CheckFailed, Expect
+from grader.suite.failures import StudentError
 from grader.suite.hints import distance
-from grader.suite.remote import _Error
 from grader.wall.behind import wire
 
 # A machine may be busy; what hangs is ended by the limit of a whole test.
@@ -99,7 +99,7 @@ def test_an_answer_is_compared_and_described(answer: Any) -> None:
 @example({"frames": {"a": 1}, "type": 3})
 @example({"frames": [{"line": 10**300, "file": "mean.py"}] * 1000})
 def test_an_error_is_described(answer: Any) -> None:
-    error = _Error.read(through_the_wire(answer), {"mean.py": b"x\n"})
+    error = StudentError.read(through_the_wire(answer), {"mean.py": b"x\n"})
     shown = error.shown_type + error.place()
     assert len(shown) < 300
     (shown + error.full()).encode()

@@ -7,7 +7,8 @@ import torch
 
 from grader.assignment import Assignment
 from grader.suite import remote
-from grader.suite.remote import Remote, SubmissionFailed
+from grader.suite.failures import SubmissionFailed
+from grader.suite.remote import Remote
 from grader.wall.warm import Warm
 from tests.conftest import RIGHT
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from grader.assignment import Assignment
-from grader.suite.remote import Remote, SubmissionFailed
+from grader.suite.failures import SubmissionFailed
+from grader.suite.remote import Remote
 from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
 from grader.wall.warm import Warm
