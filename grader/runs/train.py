@@ -19,7 +19,7 @@ from grader.runs.artefacts import Artefacts
 from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Remote
 from grader.wall.warm import Warm
-from grader.wall.watch import PATIENCE, Idleness
+from grader.wall.watch import PATIENCE, OwnTime
 
 SLICE_SECONDS = 1.0
 # Of its seconds a run may spend this share doing nothing; a disk may be slow.
@@ -104,19 +104,19 @@ def train(
         }
         start = {"op": "start", "target": run.id, "source": source, "kwargs": arguments}
         remote.exchange({**start, "seed": seed}, START_SECONDS, run.title)
-        idleness = Idleness(warm)
+        own = OwnTime(warm)
         while True:
             patience = SLICE_SECONDS + size.step_seconds
             advance = {"op": "advance", "seconds": SLICE_SECONDS}
             reply = remote.exchange(advance, patience, _onward(step, size.steps))
-            seconds = max(seconds, warm.cell_usage()[0])
+            seconds = max(seconds, warm.cell_usage())
             done, value = _reply(reply)
             if done:
                 return Trained(Artefacts.from_plain(value), size.steps, seconds)
             step = min(max(step, value), size.steps)
             tell(step, size.steps)
             waited = time.monotonic() - started
-            idle = idleness.seconds() > MOST_IDLE * size.seconds
+            idle = own.idle() > MOST_IDLE * size.seconds
             if seconds > size.seconds or idle or waited > PATIENCE * size.seconds:
                 return Trained(
                     None,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
+import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,14 @@ from grader.assignment import Assignment, Limits
 from grader.results import Ending
 from grader.suite.calls import Ask, Call
 from grader.suite.failures import HANG_HELP, StudentError, SubmissionFailed
+from grader.wall.behind import wire
 from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
 from grader.wall.warm import Warm
+from grader.wall.watch import WATCHED_FROM
 
-# A function that hung once is asked again, for no other mark may suffer, but not for as long.
-SECOND_HANG_SHARE = 0.2
-# And not asked any more after so many times.
-MAX_HANGS = 3
-MIN_SECONDS = 1.0
+# A function that has never answered is not tried any more after so many checks that it hung in.
+MAX_HUNG_CHECKS = 3
 # Of packages that are not installed; a list without end would fill the report.
 MAX_STOOD_IN = 20
 # What is asked may be asked again: nothing that was asked before matters to it.
@@ -74,10 +72,13 @@ class Remote:
             for name, path in self._modules.items()
             if path not in self._files
         }
-        self._hung: Counter[str] = Counter()
+        # By what was called: the checks in which it hung. One check may ask in several ways.
+        self._hung: dict[str, set[str]] = {}
+        self._hung_requests: dict[bytes, float] = {}
+        self._answered: set[str] = set()
+        self._spent = self._spent_hanging = 0.0
         self._killed: set[str] = set()  # files whose import has cost a cell
         self._faults = 0
-        self._deadline = time.monotonic() + self._limits.submission_seconds
         self._printed = bytearray()
         self.ask_log = Ask()
 
@@ -109,31 +110,52 @@ class Remote:
 
     def _ask(self, call: Call) -> Any:
         operation, target = call.operation, call.target
-        if time.monotonic() > self._deadline:
+        limits = self._limits
+        if self._spent > limits.submission_seconds:
             raise SubmissionFailed(
-                f"the time for the whole submission, {self._limits.submission_seconds:g} s, "
+                f"the time for the whole submission, {limits.submission_seconds:g} s, "
                 "was used up before this check",
-                "Something earlier took very long; see the checks that ran out of time.",
+                "Something earlier took very long, though it did answer.",
             )
         outline = call.outline() if operation == "call" else target.replace("_", " ")
-        if self._hung[target] >= MAX_HANGS:
-            raise SubmissionFailed(
-                f"{outline} was not tried: {MAX_HANGS} times before it gave no answer in time",
-                HANG_HELP,
-                ending="hung",
-            )
+        self._refuse_hopeless(target, outline)
+        request = self._name_of(call) if self._hung_requests else b""
+        if request in self._hung_requests:
+            raise _hung(outline, self._hung_requests[request])
         if operation == "call":
             self.require(target.split(".")[0])
-        seconds = self._limits.call_seconds
-        if self._hung[target]:
-            seconds = max(MIN_SECONDS, SECOND_HANG_SHARE * seconds)
-        seconds = max(MIN_SECONDS, min(seconds, self._deadline - time.monotonic()))
         try:
-            return self.exchange(call.request(), seconds, outline)
+            value = self._exchange(call.request(), limits.call_seconds, outline)
+        except CallTimeout as timeout:
+            self._hung.setdefault(target, set()).add(self.ask_log.test)
+            self._hung_requests[self._name_of(call)] = timeout.seconds
+            self._spent_hanging += timeout.seconds
+            raise _hung(outline, timeout.seconds) from None
         except SubmissionFailed as failure:
-            if failure.ending == "hung":
-                self._hung[target] += 1
+            if failure.ending == "raised":
+                self._answered.add(target)
             raise
+        self._answered.add(target)
+        return value
+
+    def _refuse_hopeless(self, target: str, outline: str) -> None:
+        """Keep the time of a submission bounded, at the cost of functions that hang alone."""
+        checks = len(self._hung.get(target, set()) - {self.ask_log.test})
+        allowed = self._limits.submission_seconds
+        if checks < MAX_HUNG_CHECKS:
+            return
+        if target not in self._answered:
+            reason = f"it has never answered, and {checks} checks waited for it"
+        elif self._spent_hanging > allowed:
+            reason = f"{checks} checks waited for it, and calls that hung took {allowed:g} s in all"
+        else:
+            return
+        raise SubmissionFailed(f"{outline} was not tried: {reason}", HANG_HELP, ending="hung")
+
+    def _name_of(self, call: Call) -> bytes:
+        """Names a request, whatever its seed, within a check."""
+        request = wire.encode({**call.request(), "seed": 0})
+        return hashlib.sha256(self.ask_log.test.encode() + b"\0" + request).digest()
 
     def require(self, module: str) -> None:
         """See that a module of the submission's is there and can be imported.
@@ -158,14 +180,17 @@ class Remote:
             WallError: a fault of ours.
         """
         try:
+            return self._exchange(message, seconds, outline)
+        except CallTimeout as timeout:
+            raise _hung(outline, timeout.seconds) from None
+
+    def _exchange(self, message: dict[str, Any], seconds: float, outline: str) -> Any:
+        """The same, but a call that hangs raises CallTimeout."""
+        try:
             reply = self._request(message, seconds)
         except CallTimeout:
             self._drop_cell()
-            raise SubmissionFailed(
-                f"{outline} gave no answer within {seconds:g} s and was stopped",
-                HANG_HELP,
-                ending="hung",
-            ) from None
+            raise
         except BadReply as bad:
             # What is wrong with it may quote it, and so whatever its author wanted to be told.
             self._drop_cell()
@@ -195,7 +220,7 @@ class Remote:
         Code that ends itself like that does so again. A run cannot be asked again in the middle.
         """
         try:
-            return self._ready_cell().request(message, seconds)
+            return self._answer(message, seconds)
         except CellKilled:
             if message["op"] not in REPEATABLE:
                 raise
@@ -203,7 +228,15 @@ class Remote:
             self._drop_cell()
             raise
         self._drop_cell()
-        return self._ready_cell().request(message, seconds)
+        return self._answer(message, seconds)
+
+    def _answer(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        cell = self._ready_cell()
+        reply = cell.request(message, seconds)
+        # A short call is no burden, and its wall time says more of the machine than of the call.
+        if cell.spent > WATCHED_FROM * seconds:
+            self._spent += cell.spent
+        return reply
 
     def _refuse_broken(self, module: str) -> None:
         if module in self._broken:
@@ -243,9 +276,9 @@ class Remote:
             reply = cell.request(
                 {"op": "load", "module": name, "file": Path(path).stem}, self._limits.import_seconds
             )
-        except CallTimeout:
+        except CallTimeout as timeout:
             self._broken[name] = (
-                f"importing {path} took longer than {self._limits.import_seconds:g} s",
+                f"importing {path} took longer than {timeout.seconds:g} s",
                 "Put what trains or plots under `if __name__ == '__main__':`.",
                 "",
                 "hung",
@@ -300,6 +333,12 @@ class Remote:
             self._cell.close()
             self._printed += self._cell.printed
             self._cell = None
+
+
+def _hung(outline: str, seconds: float) -> SubmissionFailed:
+    return SubmissionFailed(
+        f"{outline} gave no answer within {seconds:g} s and was stopped", HANG_HELP, ending="hung"
+    )
 
 
 def _name(text: Any) -> str:

@@ -15,7 +15,7 @@ from grader.assignment import Limits
 from grader.wall import isolation
 from grader.wall.behind import wire
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
-from grader.wall.watch import WATCH_SECONDS, Deadline, Watch
+from grader.wall.watch import MOST_PATIENCE, WATCH_SECONDS, Deadline, Watch
 
 if TYPE_CHECKING:
     from grader.wall.warm import Ended, Warm
@@ -28,6 +28,9 @@ class CellHandle:
     """One cell: requests go in, plain data comes out.
 
     Nothing else may be read from it, and once a request failed with `CellLost` it is over.
+
+    Attributes:
+        spent: own time of the last request that was answered, in seconds.
     """
 
     def __init__(self, warm: Warm, limits: Limits, connection: socket.socket, output: int) -> None:
@@ -37,6 +40,7 @@ class CellHandle:
         self._output = output
         self._closed = False
         self.printed = bytearray()
+        self.spent = 0.0
         self._selector = selectors.DefaultSelector()
         self._selector.register(connection, selectors.EVENT_READ)
         os.set_blocking(output, False)
@@ -68,27 +72,36 @@ class CellHandle:
 
         Args:
             message: plain data, tensors and arrays.
-            seconds: wall time until the answer is here.
+            seconds: own time of the cell until the answer is here; see `Deadline`.
 
         Raises:
             CallTimeout: it took longer. The cell is closed.
             BadReply: the answer is malformed or too large. The cell is closed.
             CellKilled: the process was ended by SIGKILL, not by us. The cell is closed.
             CellLost: the process ended otherwise. The cell is closed.
-            WallError: the warm process or the keeper ended, and the cell with it.
+            WallError: the warm process or the keeper ended, and the cell with it; or the machine
+                is too busy.
         """
         deadline = Deadline(self._warm, seconds)
         try:
             self._send(wire.encode(message), deadline)
             prefix = self._receive(wire.PREFIX.size, deadline)
             header, payload = wire.sizes(prefix, max_payload=self._limits.reply_mib * MIB)
-            return wire.decode(self._receive(header, deadline), self._receive(payload, deadline))
+            reply = wire.decode(self._receive(header, deadline), self._receive(payload, deadline))
+            self.spent = deadline.spent()
+            return reply
         except wire.WireError as error:
             self.close()
             raise BadReply(str(error)) from None
         except TimeoutError:
+            starved, spent = deadline.starved, deadline.spent()
             self.close()
-            raise CallTimeout(f"no answer within {seconds:g} s") from None
+            if starved:
+                raise WallError(
+                    f"the machine is too busy: a call with a limit of {seconds:g} s had "
+                    f"{spent:.2g} s of it in {MOST_PATIENCE * seconds:g} s; grade with fewer --jobs"
+                ) from None
+            raise CallTimeout(f"no answer within {deadline.limit:g} s", deadline.limit) from None
         except (EOFError, ConnectionError):
             self._read_output()
             ended = self.close()
@@ -99,8 +112,13 @@ class CellHandle:
             raise (CellKilled if ended.killed else CellLost)(ended.how) from None
 
     def _send(self, frame: bytes, deadline: Deadline) -> None:
-        self._connection.settimeout(max(deadline.remaining(), 0.001))
-        self._connection.sendall(frame)
+        self._connection.settimeout(WATCH_SECONDS)
+        view = memoryview(frame)
+        while view:
+            if deadline.remaining() <= 0:
+                raise TimeoutError
+            with contextlib.suppress(TimeoutError):
+                view = view[self._connection.send(view) :]
 
     def _receive(self, count: int, deadline: Deadline) -> bytes:
         buffer = bytearray(count)

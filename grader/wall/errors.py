@@ -16,7 +16,11 @@ class CellKilled(CellLost):
 
 
 class CallTimeout(CellLost):
-    """No answer within the time limit."""
+    """No answer within the time limit, which is `seconds`."""
+
+    def __init__(self, text: str, seconds: float) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class BadReply(CellLost):

@@ -111,16 +111,15 @@ class Warm:
             for first in self._first_processes():
                 first.kill()
 
-    def cell_usage(self) -> tuple[float, bool]:
-        """Processor time of the cell so far, in seconds, and whether it wants more right now."""
-        used, wants = 0.0, False
+    def cell_usage(self) -> float:
+        """Processor time of the cell so far, in seconds."""
+        used = 0.0
         for process in self._cell_family():
             # One that ended meanwhile is counted by whoever waited for it, not lost with the rest.
             with contextlib.suppress(psutil.Error):
                 times = process.cpu_times()
                 used += times.user + times.system + times.children_user + times.children_system
-                wants |= process.status() == psutil.STATUS_RUNNING
-        return used, wants
+        return used
 
     def cell_delay(self) -> float | None:
         """Seconds for which the cell was ready and others had the processor; None: not known."""
@@ -170,6 +169,7 @@ class Warm:
         environment = {
             "PATH": "/usr/bin:/bin",
             "LANG": "C.UTF-8",
+            "TZ": "UTC",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
@@ -186,6 +186,7 @@ class Warm:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                umask=0o022,
             )
         except OSError as error:
             raise WallError(f"the warm process could not be started: {error}") from None

@@ -21,18 +21,21 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 WATCH_SECONDS = 0.25
-# How many times its limit a call may take when the machine gives it too little processor time.
+# How many times its limit a call may take where the kernel does not tell who had the processor.
 PATIENCE = 5.0
+# And where it does tell: a call that got so little is not graded, for the machine is at fault.
+MOST_PATIENCE = 60.0
+# The share of its limit after which a call is watched: most calls take a millisecond.
+WATCHED_FROM = 0.1
 # What a scratch folder may hold; a file system of its own has as many inodes.
 MAX_FILES = 16384
 
 
 class Deadline:
-    """A time limit that a busy machine does not make unfair.
+    """A limit of a call's own time, which a busy machine does not shorten.
 
-    It is wall time. But a cell that still wants the processor when the limit is over, and has got
-    less of it than the limit, was kept waiting by others: it may go on until it has had its time,
-    or until `PATIENCE` times the limit.
+    Its own time is what the cell computes and what it waits of its own accord, together at most
+    the wall time. While others have the processor, the call waits at nobody's expense.
 
     Args:
         warm: whose cell.
@@ -44,50 +47,88 @@ class Deadline:
         self._seconds = seconds
         self._start = time.monotonic()
         self._end = self._start + seconds
-        # Only asked for when the limit is near: most calls take a millisecond.
-        self._used_before: float | None = None
+        self._watched: OwnTime | None = None
+        self._watched_from = 0.0
+
+    @property
+    def limit(self) -> float:
+        """The limit in seconds; where the kernel tells too little, that of the wall time."""
+        return self._seconds if self._told else PATIENCE * self._seconds
+
+    @property
+    def starved(self) -> bool:
+        """Whether the call is over though it has not had its time: the machine is too busy."""
+        waited = time.monotonic() - self._start
+        return self._told and waited >= self._most and self.spent() < self._seconds
+
+    def spent(self) -> float:
+        """The call's own time so far, in seconds; that of a short one is its wall time."""
+        waited = time.monotonic() - self._start
+        if self._watched is None:
+            return waited
+        # Before it was watched it had the same share of the processor as since then.
+        since = time.monotonic() - self._watched_from
+        share = self._watched.seconds() / since if since > 0 else 1.0
+        return waited * min(1.0, share)
 
     def remaining(self) -> float:
-        """Seconds that are left; zero or less when it is over."""
+        """Seconds until it has to be looked at again; zero or less when the call is over."""
         now = time.monotonic()
-        if self._used_before is None and now - self._start > 0.1 * self._seconds:
-            self._used_before = self._warm.cell_usage()[0]
-        if now < self._end or now > self._start + PATIENCE * self._seconds:
-            return min(self._end, self._start + PATIENCE * self._seconds) - now
-        used, wants = self._warm.cell_usage()
-        missing = 0.9 * self._seconds - (used - (self._used_before or 0.0))
-        if wants and missing > 0:
-            self._end = now + missing
+        waited = now - self._start
+        if self._watched is None and waited > WATCHED_FROM * self._seconds:
+            self._watched, self._watched_from = OwnTime(self._warm), now
+        if now < self._end:
+            return self._end - now
+        left = self._most - waited
+        self._end = now + min(left, self._seconds - self.spent())
         return self._end - now
 
+    @property
+    def _told(self) -> bool:
+        return self._watched is None or self._watched.known
 
-class Idleness:
-    """How long a cell has done nothing of its own accord.
+    @property
+    def _most(self) -> float:
+        return (MOST_PATIENCE if self._told else PATIENCE) * self._seconds
 
-    That is wall time less what it computed, what others kept it from computing, and what it waited
-    for us. Where the kernel does not tell, it is nothing: nobody is blamed for a busy machine.
+
+class OwnTime:
+    """What a cell computes, and what it waits of its own accord, from now on.
+
+    The latter is wall time less what it computed, what others kept it from computing, and what it
+    waited for us. Where the kernel does not tell, it is nothing: nobody is blamed for a busy
+    machine.
 
     Args:
-        warm: whose cell; it is counted from now on.
+        warm: whose cell.
     """
 
     def __init__(self, warm: Warm) -> None:
         self._warm = warm
         self._start = time.monotonic()
-        self._used = self._kept = 0.0
+        self._used_before = self._used = warm.cell_usage()
+        kept = warm.cell_delay()
+        self._kept_before = self._kept = kept or 0.0
         self._ours = self._from_outside()
+        self.known = kept is not None and self._ours is not None
 
     def seconds(self) -> float:
-        """Seconds so far."""
-        now = self._from_outside()
-        delay = self._warm.cell_delay()
-        if now is None or self._ours is None or delay is None:
-            return 0.0
+        """Both together, in seconds."""
+        idle = self.idle()
+        return self._used - self._used_before + idle
+
+    def idle(self) -> float:
+        """What it waited of its own accord, in seconds."""
         # What processes that have ended had is not lost.
-        self._used = max(self._used, self._warm.cell_usage()[0])
+        self._used = max(self._used, self._warm.cell_usage())
+        now, delay = self._from_outside(), self._warm.cell_delay()
+        if now is None or self._ours is None or delay is None:
+            self.known = False
+            return 0.0
         self._kept = max(self._kept, delay)
         waited = time.monotonic() - self._start
-        return max(0.0, waited - self._used - self._kept - (now - self._ours))
+        used, kept = self._used - self._used_before, self._kept - self._kept_before
+        return max(0.0, waited - used - kept - (now - self._ours))
 
     def _from_outside(self) -> float | None:
         """Seconds in which this thread was kept waiting, or another machine had the processor."""
