@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from grader.assignment import Assignment
 from grader.batch.engine import ATTEMPTS, BatchError, Progress
 from grader.batch.pace import Pace
+from grader.batch.rehearsal import RehearsalError, Rehearsing
 from grader.batch.shipment import Delivery, Shipment
 from grader.batch.task import Job, RunJob
 from grader.intake import IntakeError, read_submission
@@ -47,6 +48,7 @@ def grade_on_cluster(
     save_run: Callable[[RunJob, RunResult], None] = lambda job, result: None,
     tell: Callable[[Progress], None] = lambda progress: None,
     kept: int = 0,
+    rehearsing: Rehearsing | None = None,
 ) -> None:
     """Grade on the workers of a cluster; what comes of each job is saved as soon as it is there.
 
@@ -56,17 +58,21 @@ def grade_on_cluster(
         todo: what to do, in this order.
         scheduler: address of the scheduler.
         jobs: at most so many at a time; 0: as many as the workers have threads.
-        save, save_run, tell, kept: as for `engine.grade_all`.
+        save, save_run, tell, kept, rehearsing: as for `engine.grade_all`.
 
     Raises:
         BatchError: no cluster can be had there, or its workers cannot grade this.
     """
     with _client(scheduler) as client:
         _check_workers(client, scheduler, shipment.harness)
-        batch = _ClusterBatch(client, shipment, assignment, todo, jobs, save, save_run, tell, kept)
+        batch = _ClusterBatch(
+            client, shipment, assignment, todo, jobs, save, save_run, tell, kept, rehearsing
+        )
         with _workshops(client, shipment):
             try:
                 batch.run()
+            except RehearsalError as error:
+                raise BatchError(str(error)) from None
             finally:
                 batch.cancel()
 
@@ -145,6 +151,7 @@ class _ClusterBatch:
         save_run: Callable[[RunJob, RunResult], None],
         tell: Callable[[Progress], None],
         kept: int,
+        rehearsing: Rehearsing | None,
     ) -> None:
         self._client = client
         self._shipment = shipment
@@ -157,6 +164,7 @@ class _ClusterBatch:
         self._tell = tell
         self._progress = Progress(total=len(todo) + kept, done=kept, kept=kept)
         self._pace = Pace(job.kind for job in todo)
+        self._rehearsing = rehearsing
         self._room = 1
         self._out: dict[Future[Any], Job | RunJob] = {}
         self._since: dict[Job | RunJob, float] = {}
@@ -172,7 +180,7 @@ class _ClusterBatch:
         """
         self._report()
         last_seen = time.monotonic()
-        while self._queue or self._out:
+        while self._queue or self._out or self._first():
             threads: dict[str, int] = self._client.nthreads()
             if threads:
                 last_seen = time.monotonic()
@@ -184,9 +192,17 @@ class _ClusterBatch:
             room = min(room, self._jobs) if self._jobs else room
             self._room = max(1, room)
             self._free(threads)
-            while self._queue and len(self._out) < room:
-                self._submit(self._queue.popleft(), threads)
+            # Nobody is graded before the reference.
+            if first := self._first():
+                if not self._out:
+                    self._submit(first, threads)
+            else:
+                while self._queue and len(self._out) < room:
+                    self._submit(self._queue.popleft(), threads)
             self._hear()
+
+    def _first(self) -> Job | None:
+        return self._rehearsing.job if self._rehearsing else None
 
     def cancel(self) -> None:
         """Take back what is still out."""
@@ -224,7 +240,9 @@ class _ClusterBatch:
         for future in [f for f in self._out if f in self._bound]:
             if self._bound[future].isdisjoint(threads) and not future.done():
                 del self._bound[future]
-                self._queue.appendleft(self._out.pop(future))
+                job = self._out.pop(future)
+                if job is not self._first():
+                    self._queue.appendleft(job)
                 future.cancel()
 
     def _hear(self) -> None:
@@ -292,7 +310,8 @@ class _ClusterBatch:
         """It gets another try, elsewhere if there is an elsewhere, then is not graded."""
         self._attempts[job] = self._attempts.get(job, 0) + 1
         if self._attempts[job] < ATTEMPTS:
-            self._queue.append(job)
+            if job is not self._first():
+                self._queue.append(job)
         else:
             self._give_up(job, problem)
 
@@ -301,9 +320,15 @@ class _ClusterBatch:
         self._finish(job, [lost] if isinstance(lost, Result) else lost)
 
     def _finish(self, job: Job | RunJob, results: list[Result] | RunResult) -> None:
+        if self._rehearsing and job is self._rehearsing.job and isinstance(results, list):
+            more = self._rehearsing.receive(results[0])
+            self._queue.extend(more)
+            self._progress.done -= len(more)
+            self._progress.kept -= len(more)
+            return
         if isinstance(results, list):
             for result in results:
-                self._save(result)
+                self._save(self._rehearsing.hold(result) if self._rehearsing else result)
         elif isinstance(job, RunJob):
             self._save_run(job, results)
         self._progress.done += 1

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from grader.assignment import Assignment
 from grader.batch.pace import Pace
-from grader.batch.task import Job, RunJob, Task, enter_slot
+from grader.batch.rehearsal import Rehearsal, RehearsalError, Rehearsing
+from grader.batch.slot_process import SlotProcess
+from grader.batch.task import Job, RunJob, Task
 from grader.intake import Candidate, IntakeError, read_submission
 from grader.results import Result, RunResult
 from grader.store.store import Store
@@ -31,8 +30,7 @@ class BatchError(Exception):
 
 @dataclass
 class _Slot:
-    process: SpawnProcess
-    connection: Connection
+    process: SlotProcess
     deadline: float
     job: Job | RunJob | None = None
     ready: bool = False
@@ -58,9 +56,19 @@ class Progress:
 
 
 def remaining(
-    store: Store, assignment: Assignment, candidates: Iterable[Candidate]
+    store: Store,
+    assignment: Assignment,
+    candidates: Iterable[Candidate],
+    rehearsal: Rehearsal | None = None,
 ) -> list[Candidate]:
-    """Candidates that have no valid result in the store yet."""
+    """Candidates that have no valid result in the store yet.
+
+    Args:
+        store: what is known.
+        assignment: what is graded.
+        candidates: the submissions.
+        rehearsal: how the reference fared, which valid results agree with; None: not known.
+    """
     todo = []
     for candidate in candidates:
         if store.known(candidate.id):
@@ -68,10 +76,18 @@ def remaining(
                 digest = read_submission(candidate, assignment).digest
             except IntakeError:
                 digest = ""
-            if store.finished(candidate.id, digest, assignment.digest):
+            if store.finished(candidate.id, digest, assignment.digest) and (
+                rehearsal is None or agrees(rehearsal, store, candidate)
+            ):
                 continue
         todo.append(candidate)
     return todo
+
+
+def agrees(rehearsal: Rehearsal, store: Store, candidate: Candidate) -> bool:
+    """Whether a stored result agrees with how the reference fared."""
+    result = store.result(candidate.id)
+    return result is not None and rehearsal.agrees(result)
 
 
 def grade_all(
@@ -83,6 +99,7 @@ def grade_all(
     save_run: Callable[[RunJob, RunResult], None] = lambda job, result: None,
     tell: Callable[[Progress], None] = lambda progress: None,
     kept: int = 0,
+    rehearsing: Rehearsing | None = None,
 ) -> None:
     """Grade over `jobs` slots; what comes of each job is saved as soon as it is there.
 
@@ -94,15 +111,18 @@ def grade_all(
         save_run: keeps the result of a run, likewise.
         tell: is told of progress.
         kept: results that were there already, for the progress.
+        rehearsing: what every result is held against; None: nothing, as for an audit.
 
     Raises:
-        BatchError: no slot can start.
+        BatchError: no slot can start, or the reference cannot be graded.
     """
     with tempfile.TemporaryDirectory(prefix="grader-batch-") as scratch:
         task = replace(task, answers=Path(scratch))
-        batch = _Batch(task, todo, jobs, save, save_run, tell, kept)
+        batch = _Batch(task, todo, jobs, save, save_run, tell, kept, rehearsing)
         try:
             batch.run()
+        except RehearsalError as error:
+            raise BatchError(str(error)) from None
         finally:
             batch.close()
 
@@ -117,6 +137,7 @@ class _Batch:
         save_run: Callable[[RunJob, RunResult], None],
         tell: Callable[[Progress], None],
         kept: int,
+        rehearsing: Rehearsing | None,
     ) -> None:
         self._task = task
         self._assignment = task.load()
@@ -129,57 +150,47 @@ class _Batch:
         self._slots: list[_Slot] = []
         self._progress = Progress(total=len(todo) + kept, done=kept, kept=kept)
         self._pace = Pace(job.kind for job in todo)
-        self._context = multiprocessing.get_context("spawn")
+        self._rehearsing = rehearsing
         self._failed_starts = 0
 
     def run(self) -> None:
         self._tell(self._progress)
-        while self._queue or any(s.job for s in self._slots):
-            while len(self._slots) < min(self._jobs, len(self._queue) + self._busy()):
-                self._slots.append(self._start())
+        while self._queue or self._busy() or self._first():
+            wanted = max(len(self._queue) + self._busy(), 1)
+            while len(self._slots) < min(self._jobs, wanted):
+                self._slots.append(_Slot(SlotProcess(self._task), time.monotonic() + START_SECONDS))
             for slot in list(self._slots):
-                # One that had nothing more to do, when another was lost with its job.
-                if slot.ready and slot.job is None and self._queue:
+                # One that waits for the reference, or had nothing more to do when another was lost.
+                if slot.ready and slot.job is None:
                     self._feed(slot)
             if not self._slots:
                 continue
-            waiting = [s.connection for s in self._slots]
+            waiting = [s.process.connection for s in self._slots]
             end = min(s.deadline for s in self._slots)
             ready = wait(waiting, None if end == math.inf else max(0.0, end - time.monotonic()))
             for slot in list(self._slots):
-                if slot.connection in ready:
+                if slot.process.connection in ready:
                     self._hear(slot)
                 elif time.monotonic() > slot.deadline:
                     self._lose(slot, "the grader's own process gave no sign of life")
 
     def close(self) -> None:
         for slot in self._slots:
-            slot.connection.close()
-            if slot.job is not None:
-                slot.process.terminate()
+            slot.process.let_go()
         for slot in self._slots:
-            slot.process.join(10)
-            if slot.process.is_alive():
-                slot.process.kill()
-                slot.process.join()
+            slot.process.end()
         self._slots.clear()
+
+    def _first(self) -> Job | None:
+        """The reference, as long as nobody may be graded before it."""
+        return self._rehearsing.job if self._rehearsing else None
 
     def _busy(self) -> int:
         return sum(s.job is not None for s in self._slots)
 
-    def _start(self) -> _Slot:
-        ours, theirs = self._context.Pipe()
-        # Else the new Python looks for its own modules in the current folder first, and that may
-        # well be a folder of submissions.
-        os.environ["PYTHONSAFEPATH"] = "1"
-        process = self._context.Process(target=enter_slot, args=(theirs, self._task), daemon=True)
-        process.start()
-        theirs.close()
-        return _Slot(process, ours, time.monotonic() + START_SECONDS)
-
     def _hear(self, slot: _Slot) -> None:
         try:
-            kind, value = slot.connection.recv()
+            kind, value = slot.process.connection.recv()
         except (EOFError, OSError):
             self._lose(slot, "the grader's own process ended unexpectedly")
             return
@@ -203,24 +214,36 @@ class _Batch:
         return job.seconds(self._task, self._assignment)
 
     def _feed(self, slot: _Slot) -> None:
-        if not self._queue:
+        slot.job = self._next()
+        if slot.job is None:
             slot.deadline = math.inf
             return
-        slot.job = self._queue.popleft()
         slot.says = ""
         slot.since = time.monotonic()
         slot.deadline = slot.since + self._patience(slot.job)
         try:
-            slot.connection.send(slot.job)
+            slot.process.connection.send(slot.job)
         except OSError:
             self._lose(slot, "the grader's own process ended unexpectedly")
             return
         self._report()
 
+    def _next(self) -> Job | RunJob | None:
+        first = self._first()
+        if first is not None:
+            return None if any(s.job is first for s in self._slots) else first
+        return self._queue.popleft() if self._queue else None
+
     def _finish(self, job: Job | RunJob, results: list[Result] | RunResult, since: float) -> None:
+        if self._rehearsing and job is self._rehearsing.job and isinstance(results, list):
+            more = self._rehearsing.receive(results[0])
+            self._queue.extend(more)
+            self._progress.done -= len(more)
+            self._progress.kept -= len(more)
+            return
         if isinstance(results, list):
             for result in results:
-                self._save(result)
+                self._save(self._rehearsing.hold(result) if self._rehearsing else result)
         elif isinstance(job, RunJob):
             self._save_run(job, results)
         self._progress.done += 1
@@ -242,8 +265,6 @@ class _Batch:
         """A slot is gone: its submission gets another try, then is not graded."""
         self._slots.remove(slot)
         slot.process.kill()
-        slot.process.join()
-        slot.connection.close()
         if not slot.ready:
             self._failed_starts += 1
             if self._failed_starts >= ATTEMPTS:
@@ -254,7 +275,8 @@ class _Batch:
             return
         self._attempts[job] = self._attempts.get(job, 0) + 1
         if self._attempts[job] < ATTEMPTS:
-            self._queue.append(job)
+            if job is not self._first():
+                self._queue.append(job)
         else:
             lost = job.lost(self._task, self._assignment, problem)
             self._finish(job, [lost] if isinstance(lost, Result) else lost, slot.since)

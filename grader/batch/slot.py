@@ -6,6 +6,8 @@ slot.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import tempfile
@@ -23,7 +25,7 @@ from grader.assignment import Assignment
 from grader.batch.shipment import Delivery
 from grader.batch.task import Job, RunJob, Task, blank, not_graded
 from grader.data import DataError
-from grader.intake import IntakeError, Submission, read_submission
+from grader.intake import Candidate, IntakeError, Submission, read_submission
 from grader.marks.scoring import score
 from grader.results import Environment, Result, RunResult
 from grader.runs.execute import Executor
@@ -38,6 +40,8 @@ from grader.wall.warm import Warm
 # What a slot may take of the machine's memory: half, but enough for torch and a reference.
 OWN_SHARE = 0.5
 MIN_OWN_BYTES = 4 * 2**30
+# A slot that grades says so about as often, once a check is through.
+SILENT_SECONDS = 5.0
 # Modules of an assignment's behind the wall, and the ways from a function to its callers.
 REACHING = ("grader_probes", "grader_adapters", "grader_runs", "_getframe", "gc.get_objects")
 
@@ -49,10 +53,12 @@ class Slot:
         task: what is graded, how.
         plugin: the collected suite.
         warm: the warm process.
+        here: the folder that paths of submissions are relative to.
     """
 
-    def __init__(self, task: Task, plugin: SuitePlugin, warm: Warm) -> None:
+    def __init__(self, task: Task, plugin: SuitePlugin, warm: Warm, here: Path) -> None:
         self._task = task
+        self._here = here
         self._assignment = task.load()
         self._plugin = plugin
         self._warm = warm
@@ -85,7 +91,7 @@ class Slot:
             tell(f"{what}, step {now} of {steps}, {timedelta(seconds=round(left))} left")
 
         try:
-            submission = read or read_submission(job.candidate, self._assignment)
+            submission = read or self._read(job.candidate)
             if not self._task.runs.train:
                 return self._executor.submitted(submission, job.run, job.case, job.secret)
             tell(what)
@@ -95,20 +101,19 @@ class Slot:
         except (WallError, ReferenceFailed, DataError, OSError) as error:
             return job.lost(self._task, self._assignment, str(error))
 
-    def grade(self, job: Job) -> Result:
-        """The result of one submission, whatever it holds."""
-        return self.grade_repeatedly(job)[0]
-
-    def grade_repeatedly(self, job: Job, read: Submission | None = None) -> list[Result]:
+    def grade_repeatedly(
+        self, job: Job, tell: Callable[[str], None], read: Submission | None = None
+    ) -> list[Result]:
         """One result for each of the job's secrets.
 
         Args:
             job: what to grade.
+            tell: is told now and then that it goes on.
             read: the submission, if it has been read already.
         """
         candidate, task = job.candidate, self._task.with_secret(job.secret)
         try:
-            submission = read or read_submission(candidate, self._assignment)
+            submission = read or self._read(candidate)
         except IntakeError as error:
             return job.unreadable(self._task, self._assignment, str(error))
         try:
@@ -118,35 +123,62 @@ class Slot:
         remote = Remote(self._warm, self._assignment, submission.files)
         try:
             return [
-                self._grade_with(self._task.with_secret(secret), job, submission, remote)
+                self._grade_with(self._task.with_secret(secret), job, submission, remote, tell)
                 for secret in (job.secret, *job.more_secrets)
             ]
         finally:
             remote.close()
 
-    def _grade_with(self, task: Task, job: Job, submission: Submission, remote: Remote) -> Result:
+    def _read(self, candidate: Candidate) -> Submission:
+        with contextlib.chdir(self._here):
+            return read_submission(candidate, self._assignment)
+
+    def _grade_with(
+        self,
+        task: Task,
+        job: Job,
+        submission: Submission,
+        remote: Remote,
+        tell: Callable[[str], None],
+    ) -> Result:
         started = time.monotonic()
         try:
-            result = self._run(task, job, submission, remote)
+            result = self._run(task, job, submission, remote, tell)
         except WallError as error:
             result = not_graded(task, self._assignment, job.candidate, str(error))
         return result.model_copy(update={"seconds": time.monotonic() - started})
 
-    def _run(self, task: Task, job: Job, submission: Submission, remote: Remote) -> Result:
+    def _run(
+        self,
+        task: Task,
+        job: Job,
+        submission: Submission,
+        remote: Remote,
+        tell: Callable[[str], None],
+    ) -> Result:
         expected = self._plugin.of(job.questions)
-        observed = self._plugin.run(remote, task.secret, expected)
+        told = time.monotonic()
+
+        def checked() -> None:
+            nonlocal told
+            if time.monotonic() > told + SILENT_SECONDS:
+                told = time.monotonic()
+                tell("")
+
+        observed = self._plugin.run(remote, task.secret, expected, checked)
         self._misconceptions.explain(expected, observed)
         printed = remote.printed
         notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
         notes += _reaching(submission.files)
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
+        problem = f"{faults[0].id}: {faults[0].detail.splitlines()[0]}" if faults else ""
         result = blank(task, self._assignment, job.candidate)
         return result.model_copy(
             update={
                 "source_digest": submission.digest,
                 "status": "not_graded" if faults else "graded",
-                "problem": faults[0].detail.splitlines()[0] if faults else "",
+                "problem": problem,
                 "notes": notes,
                 "files": list(submission.taken),
                 "rules": list(submission.rules),
@@ -212,13 +244,14 @@ def run_slot(connection: Connection, task: Task) -> None:
 
     Whatever goes wrong for the slot as a whole is said as ('fault', message).
     """
-    # Ctrl-C at the terminal is the batch's to handle; it closes the connection.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # An exception, so that folders are removed and the warm process ends on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     torch.set_num_threads(1)
     kernel.keep_freed_memory()
     limit_memory()
+    # What tests and the reference name must not depend on where the batch was started.
+    here = Path.cwd()
+    os.chdir("/")
     try:
         assignment = task.load()
         suite = assignment.hidden if task.suite == "hidden" else assignment.public
@@ -229,7 +262,9 @@ def run_slot(connection: Connection, task: Task) -> None:
             with Warm(task.wall, assignment.about.limits, given, mounted, hide) as warm:
                 warm.start()
                 serve_suite(
-                    assignment, suite, lambda plugin: _serve(connection, task, plugin, warm)
+                    assignment,
+                    suite,
+                    lambda plugin: _serve(connection, Slot(task, plugin, warm, here)),
                 )
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
@@ -239,8 +274,10 @@ def run_slot(connection: Connection, task: Task) -> None:
         connection.send(("fault", text if name.endswith("Error") else f"{name}: {text}"))
 
 
-def _serve(connection: Connection, task: Task, plugin: SuitePlugin, warm: Warm) -> None:
-    slot = Slot(task, plugin, warm)
+def _serve(connection: Connection, slot: Slot) -> None:
+    def tell(text: str) -> None:
+        connection.send(("step", text))
+
     connection.send(("ready", None))
     while True:
         received = connection.recv()
@@ -250,7 +287,6 @@ def _serve(connection: Connection, task: Task, plugin: SuitePlugin, warm: Warm) 
         if isinstance(received, Delivery):
             job, read = received.job, received.submission
         if isinstance(job, RunJob):
-            run = slot.execute(job, lambda text: connection.send(("step", text)), read)
-            connection.send(("result", run))
+            connection.send(("result", slot.execute(job, tell, read)))
         else:
-            connection.send(("result", slot.grade_repeatedly(job, read)))
+            connection.send(("result", slot.grade_repeatedly(job, tell, read)))

@@ -1,19 +1,36 @@
-"""A slot as a program, for a process that may have no children by `multiprocessing`.
+"""A slot as a program: a new Python that gets nothing of the shell but what it has to know.
 
-A Dask worker is one: its nanny makes it a daemon. The connection is an inherited file descriptor.
+Whatever else there is in the environment, in the options of the Python that starts it, or in the
+current folder, could change a mark. The connection is an inherited file descriptor.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 
-from grader.batch.task import Task, enter_slot
+from grader.batch.task import Task
 
 ENDING_SECONDS = 10.0
+# Where programs, libraries and folders are. GRADER_HOME and the like are kept too.
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+ALWAYS = {
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    # Small tests get several times slower with more than one OpenMP thread.
+    "OMP_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    # Else Python looks for its modules in the current folder first.
+    "PYTHONSAFEPATH": "1",
+}
 
 
 class SlotProcess:
@@ -25,18 +42,16 @@ class SlotProcess:
 
     def __init__(self, task: Task) -> None:
         ours, theirs = socket.socketpair()
-        # -P: else Python looks for its modules in the current folder first.
         command = [sys.executable, "-P", "-m", "grader.batch.slot_process", str(theirs.fileno())]
         with theirs:
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                # Small tests get several times slower with more than one OpenMP thread.
-                env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONSAFEPATH": "1"},
+                env=environment(os.environ),
             )
         self.connection = Connection(ours.detach())
-        self.connection.send(task)
+        self.connection.send(_anywhere(task))
 
     @property
     def pid(self) -> int:
@@ -45,6 +60,12 @@ class SlotProcess:
     def let_go(self) -> None:
         """Ask it to end; it ends by itself when nobody listens any more."""
         self._process.terminate()
+        self.connection.close()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
         self.connection.close()
 
     def end(self) -> None:
@@ -57,14 +78,36 @@ class SlotProcess:
             self._process.wait()
 
 
+def environment(shell: Mapping[str, str]) -> dict[str, str]:
+    """What a slot gets of the environment of the shell."""
+    kept = {k: v for k, v in shell.items() if k in KEPT or k.startswith("GRADER_")}
+    # The harness itself may be found by it.
+    found = [str(Path(p).absolute()) for p in shell.get("PYTHONPATH", "").split(os.pathsep) if p]
+    return kept | ALWAYS | ({"PYTHONPATH": os.pathsep.join(found)} if found else {})
+
+
+def _anywhere(task: Task) -> Task:
+    """The same for a process that works in another folder."""
+    runs = task.runs
+    if runs is not None and runs.data is not None:
+        runs = replace(runs, data=runs.data.absolute())
+    folders = task.assignment.absolute(), task.reference.absolute()
+    return replace(task, assignment=folders[0], reference=folders[1], runs=runs)
+
+
 def main() -> None:
     """Serve the connection whose file descriptor is the program's argument."""
+    # Ctrl-C at the terminal is the batch's to handle; it closes the connection.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(int(sys.argv[1]))
     try:
         task: Task = connection.recv()
     except EOFError:
         return
-    enter_slot(connection, task)
+    # Only here is torch imported.
+    from grader.batch.slot import run_slot
+
+    run_slot(connection, task)
 
 
 if __name__ == "__main__":

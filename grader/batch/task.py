@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +14,14 @@ from grader.intake import Candidate
 from grader.marks.scoring import nothing
 from grader.results import Result, RunResult
 from grader.store.store import secret_id
+from grader.suite.observed import TEST_SECONDS
 from grader.version import harness_version
 from grader.wall.isolation import WallKind
 
 Suite = Literal["hidden", "public"]
 
-# Beyond a submission's own time: intake, importing its modules, our side of every comparison.
-GRACE_SECONDS = 120.0
+# Beyond one check: intake, and our side of what is asked afterwards.
+GRACE_SECONDS = 300.0
 # A slice of training, or the measures of a run, which give no sign of life in between.
 MEASURE_SECONDS = 3600.0
 
@@ -91,8 +91,8 @@ class Job:
         return "unit"
 
     def seconds(self, task: Task, assignment: Assignment) -> float:
-        """How long its slot may give no sign of life."""
-        return assignment.about.limits.submission_seconds + GRACE_SECONDS
+        """How long its slot may give no sign of life: it tells of checks."""
+        return TEST_SECONDS + GRACE_SECONDS
 
     def lost(self, task: Task, assignment: Assignment, problem: str) -> Result:
         """What there is to say when no slot could do it."""
@@ -172,10 +172,3 @@ def unreadable(task: Task, assignment: Assignment, candidate: Candidate, problem
 def not_graded(task: Task, assignment: Assignment, candidate: Candidate, problem: str) -> Result:
     """The result after a fault of ours, which is never a zero."""
     return blank(task, assignment, candidate).model_copy(update={"problem": problem})
-
-
-def enter_slot(connection: Connection, task: Task) -> None:
-    """Where a slot's process starts; only there is torch imported."""
-    from grader.batch.slot import run_slot
-
-    run_slot(connection, task)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from grader.assignment import Assignment, AssignmentError
 from grader.batch import engine
 from grader.batch.course import Keeper, Runs, run_jobs, run_task
+from grader.batch.rehearsal import Rehearsal, Rehearsing, key_of
 from grader.batch.shipment import shipped
 from grader.batch.task import Job, RunJob, Task
 from grader.cli.app import errors, stop
@@ -21,6 +24,9 @@ from grader.store import Store, StoreError, shards
 from grader.store.shards import Shard
 from grader.wall import isolation as walls
 from grader.wall.errors import WallError
+
+# Under which a store remembers how the reference fared.
+REHEARSAL = "rehearsal"
 
 Tell = Callable[[engine.Progress], None]
 
@@ -93,28 +99,76 @@ def grade_batch(batch: Batch) -> list[Result]:
 
 def _grade(batch: Batch, store: Store) -> None:
     assignment, mine = batch.assignment, batch.mine
-    todo = mine if batch.again else engine.remaining(store, assignment, mine)
-    kept = len(mine) - len(todo)
+    known = _known(store, assignment)
+    todo = mine if batch.again else engine.remaining(store, assignment, mine, known)
+    ids = {candidate.id for candidate in todo}
+    kept = [candidate for candidate in mine if candidate.id not in ids]
     if kept:
-        errors.print(f"{kept} of {len(mine)} are graded already and stay as they are.")
+        errors.print(f"{len(kept)} of {len(mine)} are graded already and stay as they are.")
     units = [Job(candidate, store.secret) for candidate in todo]
     # A submission that is graded anew has its runs looked at anew: those that are still valid are
     # found in the cache.
-    forgotten = {candidate.id for candidate in todo}
-    trainings = run_jobs(store, assignment, mine, batch.runs, batch.only_runs, forgotten)
+    trainings = run_jobs(store, assignment, mine, batch.runs, batch.only_runs, ids)
     work: list[Job | RunJob] = [*units, *trainings]
-    if not work:
+    if not work and known is not None:
         return
+
+    def learned(rehearsal: Rehearsal) -> list[Job]:
+        store.remember(REHEARSAL, rehearsal.model_dump_json())
+        stale = [c for c in kept if not engine.agrees(rehearsal, store, c)]
+        if stale:
+            errors.print(
+                f"{len(stale)} of the {len(kept)} were graded with other checks than the suite "
+                "has, or with one that the reference fails; they are graded again."
+            )
+        return [Job(candidate, store.secret) for candidate in stale]
+
+    # Of tasks, it only asks what is graded with which secret.
+    task = Task(assignment.folder, assignment.reference, "none", store.secret)
+    rehearsing = Rehearsing(task, assignment, known, learned)
     keeper = Keeper(store, assignment, trainings)
     with ProgressDisplay() as tell:
         if batch.scheduler is None:
-            _grade_here(batch, store.secret, work, keeper, tell, kept)
+            _grade_here(batch, store.secret, work, keeper, tell, len(kept), rehearsing)
         else:
-            _grade_there(batch, batch.scheduler, store.secret, work, keeper, tell, kept)
+            _grade_there(
+                batch, batch.scheduler, store.secret, work, keeper, tell, len(kept), rehearsing
+            )
+    if rehearsing.known is not None:
+        tell_faults(assignment, rehearsing.known)
+
+
+def _known(store: Store, assignment: Assignment) -> Rehearsal | None:
+    """How the reference fared in an earlier batch, if nothing has changed since."""
+    text = store.remembered(REHEARSAL)
+    try:
+        known = Rehearsal.model_validate_json(text or "")
+    except ValidationError:
+        return None
+    return known if known.key == key_of(assignment, store.secret) else None
+
+
+def tell_faults(assignment: Assignment, rehearsal: Rehearsal) -> None:
+    """Say loudly which checks nobody is graded by."""
+    for check, why in rehearsal.faults.items():
+        errors.print(
+            f"Needs attention: {assignment.hidden / check}: {why}. It is not graded for anybody; "
+            "mend the test or the reference, then give the same command.",
+            style="bold red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _grade_here(
-    batch: Batch, secret: str, work: list[Job | RunJob], keeper: Keeper, tell: Tell, kept: int
+    batch: Batch,
+    secret: str,
+    work: list[Job | RunJob],
+    keeper: Keeper,
+    tell: Tell,
+    kept: int,
+    rehearsing: Rehearsing,
 ) -> None:
     assignment = batch.assignment
     root = None if batch.runs == "none" else data_root(batch.data)
@@ -128,6 +182,7 @@ def _grade_here(
         save_run=keeper.keep_run,
         tell=tell,
         kept=kept,
+        rehearsing=rehearsing,
     )
 
 
@@ -139,6 +194,7 @@ def _grade_there(
     keeper: Keeper,
     tell: Tell,
     kept: int,
+    rehearsing: Rehearsing,
 ) -> None:
     from grader.batch.cluster import grade_on_cluster
 
@@ -162,4 +218,5 @@ def _grade_there(
             save_run=keeper.keep_run,
             tell=tell,
             kept=kept,
+            rehearsing=rehearsing,
         )

@@ -14,6 +14,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from grader.assignment import Assignment, AssignmentError, find_assignment, known_assignments
+from grader.batch import engine
+from grader.batch.rehearsal import Rehearsing
 from grader.batch.task import Job, Task
 from grader.cli.app import app, assignment_or_stop, console, errors, stop
 from grader.cli.grading import IsolationOption
@@ -69,11 +71,6 @@ def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
 
 
 def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Result:
-    # These import torch, which no other command should wait for.
-    from grader.batch.slot import Slot, given_folder
-    from grader.suite.plugin import SuiteError, SuitePlugin, serve_suite
-    from grader.wall.warm import Warm
-
     results: list[Result] = []
     try:
         wall = isolation.choose(choice)
@@ -81,16 +78,14 @@ def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Resu
             assignment.folder, assignment.reference, wall, secrets.token_hex(16), suite="public"
         )
         candidate = find_submissions([folder], assignment, "single")[0][0]
-        with tempfile.TemporaryDirectory(prefix="grader-check-") as scratch:
-            given = given_folder(assignment, Path(scratch))
-            hide = (assignment.folder, assignment.reference)
-            with Warm(wall, assignment.about.limits, given, hide=hide) as warm:
-
-                def serve(plugin: SuitePlugin) -> None:
-                    results.append(Slot(task, plugin, warm).grade(Job(candidate, task.secret)))
-
-                serve_suite(assignment, assignment.public, serve)
-    except (WallError, SuiteError) as error:
+        engine.grade_all(
+            task,
+            [Job(candidate, task.secret)],
+            jobs=1,
+            save=results.append,
+            rehearsing=Rehearsing(task, assignment),
+        )
+    except (WallError, engine.BatchError) as error:
         stop(str(error))
     return results[0]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from grader.assignment import Assignment
-from grader.results import Check, QuestionMark, Statistic
-from grader.suite.observed import Expected, Observed
+from grader.results import Check, QuestionMark, Result, Statistic
+from grader.suite.observed import NOT_RUN, Expected, Observed
 
 WAITING = {
     "run": "a training run; not part of this batch",
@@ -21,8 +21,8 @@ def score(
 ) -> tuple[list[QuestionMark], list[Check]]:
     """Marks per question and per check.
 
-    A check that did not report is failed. A question with a check that could not be run through
-    our own fault has no marks yet, rather than fewer.
+    A question with a check that could not be run through our own fault, or that did not report,
+    has no marks yet, rather than fewer.
 
     Args:
         assignment: whose questions.
@@ -56,6 +56,47 @@ def score(
             )
         )
     return [_question(assignment, q.id, checks) for q in assignment.about.questions], checks
+
+
+def excuse(assignment: Assignment, result: Result, faults: Mapping[str, str]) -> Result:
+    """A result in which some checks are not graded, through a fault of ours.
+
+    Args:
+        assignment: whose questions.
+        result: with its checks.
+        faults: why, by the id of the check. No faults: the result as it is.
+    """
+    mine = {c.id: faults[c.id] for c in result.checks if c.id in faults}
+    if not mine:
+        return result
+    checks = [_excused(c, mine[c.id]) if c.id in mine else c for c in result.checks]
+    touched = {c.question for c in checks if c.id in mine}
+    first, why = next(iter(mine.items()))
+    return result.model_copy(
+        update={
+            "status": "not_graded",
+            "problem": f"{first}: {why}",
+            "checks": checks,
+            "questions": [
+                _question(assignment, q.id, checks) if q.id in touched else q
+                for q in result.questions
+            ],
+        }
+    )
+
+
+def _excused(check: Check, why: str) -> Check:
+    return check.model_copy(
+        update={
+            "outcome": "not_graded",
+            "awarded": 0.0,
+            "rationale": NOT_RUN,
+            "help": "",
+            "detail": f"{why}\n{check.detail}".strip(),
+            "hints": [],
+            "ending": "returned",
+        }
+    )
 
 
 def nothing(assignment: Assignment, awarded: float | None, note: str) -> list[QuestionMark]:

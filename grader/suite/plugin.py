@@ -1,16 +1,18 @@
 """The pytest plugin: collects a suite once, then runs it for one submission after another.
 
 Pytest stays what it is, with its fixtures, marks, parametrisation and assertion rewriting; only its
-run loop is ours. What a test did not report is failed by whoever knows the list of checks.
+run loop is ours. Nothing of the shell, of a file in the current folder or of a plugin that is
+installed reaches it: that could change marks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 import types
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -25,15 +27,13 @@ from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.failures import SubmissionFailed
 from grader.suite.local import Local, ReferenceFailed, load_probes
-from grader.suite.observed import Expected, Observed
+from grader.suite.observed import NOT_RUN, TEST_SECONDS, Expected, Observed
 from grader.suite.proxies import Proxy, UnknownFile
 from grader.suite.remote import Remote
 from grader.wall.errors import WallError
 
 MAX_DETAIL = 6000
 MAX_KEPT_BYTES = 256 * 2**20
-# A backstop for a test that hangs on our side; student code has limits of its own.
-TEST_SECONDS = 120
 
 
 class SuiteError(Exception):
@@ -66,6 +66,7 @@ class SuitePlugin:
         self._probes: types.ModuleType = load_probes(assignment)
         self._local = Local.reference(assignment)
         self._items: list[pytest.Item] = []
+        self._found: list[pytest.Item] = []
         self._run: Run | None = None
         self._expect = Expect()
         self.expected: tuple[Expected, ...] = ()
@@ -82,13 +83,20 @@ class SuitePlugin:
         """The checks of these questions; None: all."""
         return tuple(e for e in self.expected if questions is None or e.question in questions)
 
-    def run(self, remote: Remote, secret: str, expected: Sequence[Expected]) -> dict[str, Observed]:
+    def run(
+        self,
+        remote: Remote,
+        secret: str,
+        expected: Sequence[Expected],
+        checked: Callable[[], None] = lambda: None,
+    ) -> dict[str, Observed]:
         """Run checks against one submission.
 
         Args:
             remote: the submission.
             secret: what inputs are drawn from.
             expected: the checks to run.
+            checked: called after each of them.
 
         Returns:
             What each check reported, by its id.
@@ -99,6 +107,7 @@ class SuitePlugin:
         items = [item for item in self._items if check_id(item) in wanted]
         for item, following in zip_longest(items, items[1:]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            checked()
         observed = self._run.observed
         self._run = None
         return observed
@@ -145,6 +154,9 @@ class SuitePlugin:
         # Pytest's own style parses whole files for every failing check.
         config.option.tbstyle = "native"
 
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        self._found.append(item)
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._items = list(session.items)
         self.expected = tuple(self._expected(item) for item in session.items)
@@ -152,10 +164,12 @@ class SuitePlugin:
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:
             raise SuiteError(f"{self._assignment.hidden}: two checks are called {twice[0]}")
-        for question in self._assignment.about.questions:
-            if question.kind == "unit" and all(e.question != question.id for e in self.expected):
-                # A public suite may leave questions out; a hidden one may not, and audit says so.
-                continue
+        left_out = {check_id(i) for i in self._found} - set(ids)
+        if left_out:
+            raise SuiteError(
+                f"{self._assignment.hidden}: {min(left_out)} was collected and then left out; "
+                "a conftest.py of the suite must not deselect checks"
+            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -193,14 +207,14 @@ class SuitePlugin:
         seen.seconds += call.duration
         if call.excinfo is None:
             if call.when == "call":
-                seen.outcome, seen.rationale = "passed", ""
+                seen.outcome, seen.rationale, seen.detail = "passed", "", ""
             return report
         error = call.excinfo.value
         self._explain(seen, error, str(report.longrepr or ""))
         if call.when != "call" and not isinstance(error, CheckFailed):
             # A fixture that does not exist, say: the submission has not even been asked.
             seen.outcome = "not_graded"
-            seen.rationale = "this check could not be run, through no fault of the submission"
+            seen.rationale = NOT_RUN
         return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -237,11 +251,12 @@ class SuitePlugin:
 
     def _explain(self, seen: Observed, error: BaseException, trace: str) -> None:
         assert self._run is not None
+        seen.detail = ""
         calls = self._run.remote.ask_log.calls
         asked = "\n".join(call.full() for call in calls[-4:])
         if isinstance(error, (WallError, ReferenceFailed, UnknownFile)):
             seen.outcome = "not_graded"
-            seen.rationale = "this check could not be run, through no fault of the submission"
+            seen.rationale = NOT_RUN
             seen.detail = f"{error}\n{asked}"[:MAX_DETAIL]
         elif isinstance(error, CheckFailed):
             seen.outcome = "failed"
@@ -286,8 +301,6 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
     Raises:
         SuiteError: it does not collect; the message says which file and why.
     """
-    # Plugins that happen to be installed must not change marks.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     errors: list[BaseException] = []
 
     def guarded(plugin: SuitePlugin) -> None:
@@ -312,10 +325,11 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
         ),
         *("-p", "pytest_timeout", "--timeout", str(TEST_SECONDS), "--capture=no"),
         *("--import-mode=importlib", "--strict-markers", "-c", os.devnull),
-        *("--rootdir", str(assignment.folder)),
+        *("--rootdir", str(assignment.folder), "--confcutdir", str(suite)),
     ]
     try:
-        status = pytest.main(arguments, plugins=[plugin, collector])
+        with _nothing_of_the_shell():
+            status = pytest.main(arguments, plugins=[plugin, collector])
     finally:
         _forget_modules(suite)
     if errors:
@@ -324,6 +338,20 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
         raise SuiteError(plugin.problem or collector.text)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED and not plugin.expected:
         raise SuiteError(f"{suite}: there is no test in it")
+
+
+@contextlib.contextmanager
+def _nothing_of_the_shell() -> Iterator[None]:
+    """No options and no plugins from the environment, nor such as happen to be installed."""
+    before = {k: v for k, v in os.environ.items() if k.startswith("PYTEST_")}
+    for name in before:
+        del os.environ[name]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        os.environ.update(before)
 
 
 class _ErrorCollector:

@@ -84,5 +84,5 @@ def _kill(batch: int, target: str, chance: random.Random) -> int:
 
 
 def _is_one(target: str) -> Callable[[str], bool]:
-    words = "spawn_main" if target == "slot" else "warm import start"
+    words = "slot_process" if target == "slot" else "warm import start"
     return lambda command: words in command
