@@ -464,7 +464,12 @@ def loss_slopes(
 
 
 def moving_average(
-    impl: Any, *, source: list[Tensor], target: list[Tensor], alphas: list[float]
+    impl: Any,
+    *,
+    source: list[Tensor],
+    target: list[Tensor],
+    alphas: list[float],
+    frozen: str = "",
 ) -> dict[str, Any]:
     """Apply the moving average once per alpha; no alpha means the default, once.
 
@@ -473,6 +478,7 @@ def moving_average(
     Args:
         source, target: values of the six parameters, in the models' order.
         alphas: the factors, in order.
+        frozen: whose parameters do not require a gradient, "source" or "target".
     """
 
     def model(values: list[Tensor]) -> nn.Module:
@@ -484,6 +490,8 @@ def moving_average(
         return made
 
     source_model, target_model = model(source), model(target)
+    for name, made in (("source", source_model), ("target", target_model)):
+        made.requires_grad_(name != frozen)
     before = list(target_model.parameters())
     function = impl.gan.apply_exponential_moving_average
     for alpha in alphas:
@@ -560,6 +568,7 @@ def training(
     steps: int,
     alpha_ema: float | None,
     losses: tuple[Any, ...] = ("W1", None, 1.0),
+    stand_ins: bool = True,
 ) -> list[dict[str, Any]]:
     """Run `train_step` a few times and report everything that it does, in order.
 
@@ -569,6 +578,7 @@ def training(
 
     Args:
         losses: `loss_type`, `reg_type` and `reg_cf`.
+        stand_ins: False leaves the implementation's own functions in their places.
 
     Returns:
         A list of events, each a dictionary whose `event` is one of: `next` and `generate` (with
@@ -647,13 +657,13 @@ def training(
             reported("critic loss", stand_in_critic_loss),
         )
 
-    stand_ins = {
+    replaced: dict[str, Any] = {
         "make_losses": stand_in_losses,
         "apply_exponential_moving_average": stand_in_average,
     }
     if losses[1] is not None:  # for who writes the losses out: one's own penalty may not work
-        stand_ins.update(PART_STAND_INS)
-    with _in_place_of(gan, stand_ins):
+        replaced.update(PART_STAND_INS)
+    with _in_place_of(gan, replaced if stand_ins else {}):
         # By position: a name is the first thing that people change.
         train_step = gan.make_train_step(losses[0], critic_inner_iters, *losses[1:], alpha_ema)
         for _ in range(steps):
@@ -949,14 +959,27 @@ def _parameter_slopes(
     return {"autograd": along, "differences": differences}
 
 
+def _called_as(own: Any, stand_in: Callable[..., Any]) -> Callable[..., Any]:
+    """The stand-in, with the names that the function which it replaces has for its arguments."""
+    signature = _signature(own)
+    if signature is None:
+        return stand_in
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        return stand_in(*bound.args, **bound.kwargs)
+
+    return call
+
+
 @contextlib.contextmanager
 def _in_place_of(module: Any, replacements: dict[str, Any]) -> Iterator[None]:
-    """Put functions in the place of a module's own, for a while."""
+    """Put functions in the place of a module's own, for a while; they are called as these are."""
     missing = object()
     before = {name: getattr(module, name, missing) for name in replacements}
     try:
         for name, value in replacements.items():
-            setattr(module, name, value)
+            setattr(module, name, _called_as(before[name], value))
         yield
     finally:
         for name, value in before.items():

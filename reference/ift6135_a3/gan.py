@@ -55,11 +55,11 @@ def jsd(cp: Tensor, cq: Tensor) -> Tensor:
         cq: (N,), critic values of generated samples.
 
     Returns:
-        (), in nats: 0 when all critic values are 0, and never more than log 2. Large logits, of
-        either sign, give a finite value.
+        (), in nats: 0 when all critic values are 0, and never more than log 2. Logits of up to 80
+        in size, of either sign, give a finite value.
     """
     ### BEGIN SOLUTION
-    # logsigmoid, not log(sigmoid): the sigmoid of -200 is 0 in float32.
+    # logsigmoid, not log(sigmoid): it stays finite for logits of any size.
     log_real = F.logsigmoid(cp).mean()
     log_fake = F.logsigmoid(-cq).mean()  # 1 - sigmoid(c) = sigmoid(-c)
     return 0.5 * (log_real + log_fake + float(np.log(4)))
@@ -225,7 +225,8 @@ def apply_exponential_moving_average(
     """Move the parameters of `target` a little towards those of `source`, in place.
 
     Each parameter of the target becomes alpha * target + (1 - alpha) * source. The target keeps
-    its tensors and the source is left as it is. No gradient flows through the update.
+    its tensors and the source is left as it is. No gradient flows through the update, and whether
+    a parameter requires one makes no difference: those of a test generator usually do not.
 
     Args:
         source: the model in training.
@@ -289,7 +290,8 @@ def make_train_step(
             generator_optim: optimises the generator's parameters.
 
         Returns:
-            (), the metric that the generator's step minimised, as it was before that step.
+            (), the metric that the generator's step minimised: its value before that step, as here,
+            or computed anew after it.
 
         Every step of an optimiser uses the gradients of its own loss alone. Each needs a batch of
         generated samples made by the generator as it is then. Whether the generator's step takes

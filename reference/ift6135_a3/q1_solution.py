@@ -54,6 +54,8 @@ def log_likelihood_normal(mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
     Returns:
         (B,), log N(z; mu, diag(sigma^2)) of each example in nats, the normalising constant
         included.
+
+    It is right for up to 784 dimensions with log-variances from -6 to 2, as models have them.
     """
     batch_size = mu.size(0)
     mu = mu.reshape(batch_size, -1)  # (B, D)
@@ -99,6 +101,8 @@ def kl_gaussian_gaussian_analytic(
 
     Returns:
         (B,), KL(q || p) = E_q[log q(z) - log p(z)] of each example in nats, summed over D.
+
+    It is right for up to 784 dimensions with log-variances from -6 to 2, as models have them.
     """
     batch_size = mu_q.size(0)
     mu_q = mu_q.reshape(batch_size, -1)  # (B, D)

@@ -55,8 +55,8 @@ def jsd(cp: Tensor, cq: Tensor) -> Tensor:
         cq: (N,), critic values of generated samples.
 
     Returns:
-        (), in nats: 0 when all critic values are 0, and never more than log 2. Large logits, of
-        either sign, give a finite value.
+        (), in nats: 0 when all critic values are 0, and never more than log 2. Logits of up to 80
+        in size, of either sign, give a finite value.
     """
     raise NotImplementedError("gan.jsd is not written yet")
 
@@ -198,7 +198,8 @@ def apply_exponential_moving_average(
     """Move the parameters of `target` a little towards those of `source`, in place.
 
     Each parameter of the target becomes alpha * target + (1 - alpha) * source. The target keeps
-    its tensors and the source is left as it is. No gradient flows through the update.
+    its tensors and the source is left as it is. No gradient flows through the update, and whether
+    a parameter requires one makes no difference: those of a test generator usually do not.
 
     Args:
         source: the model in training.
@@ -257,7 +258,8 @@ def make_train_step(
             generator_optim: optimises the generator's parameters.
 
         Returns:
-            (), the metric that the generator's step minimised, as it was before that step.
+            (), the metric that the generator's step minimised: its value before that step, as here,
+            or computed anew after it.
 
         Every step of an optimiser uses the gradients of its own loss alone. Each needs a batch of
         generated samples made by the generator as it is then. Whether the generator's step takes

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 ANALYTIC = "q1_solution.kl_gaussian_gaussian_analytic"
+NORMAL = "q1_solution.log_likelihood_normal"
 REPEATS = 64
 FALSE_FAIL = 1e-9  # per test; there are ten in this file
 
@@ -71,13 +72,12 @@ def differs_rightly(submission, reference, expect, first, second, what, help):
         [i.q1_solution.kl_gaussian_gaussian_analytic(*args) for args in (first, second)]
         for i in (submission, reference)
     ]
+    got = [expect.each(value, len(wanted[0]), what=what) for value in got]
     for value in got:
-        expect.close(value, wanted[0], what=what, slack=math.inf)  # as many values, no NaN
         expect.finite(value, what=what)
     scale = max(float(w.abs().max()) for w in wanted)
-    difference = torch.as_tensor(got[0]).double() - torch.as_tensor(got[1]).double()
     expect.close(
-        difference.float(),
+        got[0] - got[1],
         wanted[0] - wanted[1],
         what=what,
         help=help,
@@ -126,22 +126,26 @@ def test_kl_compares_the_variances(submission, reference, expect, draw):
 @pytest.mark.question("q1.4", weight=1.5)
 def test_kl_is_zero_only_for_equal_distributions(submission, expect, draw):
     """A divergence is zero when the two distributions are equal, and positive otherwise."""
-    size = draw.integer(2, 8)
-    different = two_normals(draw, 4, size)
-    equal = [different[0], different[1], different[0], different[1]]
-    zero = submission.q1_solution.kl_gaussian_gaussian_analytic(*equal)
-    expect.close(
-        zero,
-        torch.zeros(4),
-        what="the KL divergence of a distribution from itself",
-        help="Is the constant there, -1 per dimension inside the half?",
-        scale=4.0 * size,
-        slack=1e-4 * size,
-    )
+    # Not of the size of the batch alone, whose number a constant may be made of by mistake.
+    for size in (draw.integer(2, 3), draw.integer(5, 8), 40):
+        different = two_normals(draw, 4, size)
+        equal = [different[0], different[1], different[0], different[1]]
+        what = "the KL divergence of a distribution from itself"
+        zero = submission.q1_solution.kl_gaussian_gaussian_analytic(*equal)
+        expect.close(
+            expect.each(zero, 4, what=what),
+            torch.zeros(4),
+            what=what,
+            help="Is the constant there, -1 per dimension inside the half?",
+            scale=4.0 * size,
+            slack=1e-4 * size,
+        )
+    what = "the KL divergence of two different distributions"
     positive = submission.q1_solution.kl_gaussian_gaussian_analytic(*different)
-    expect.finite(positive, what="the KL divergence of two different distributions")
+    positive = expect.each(positive, 4, what=what)
+    expect.finite(positive, what=what)
     expect.true(
-        bool((torch.as_tensor(positive) > 0).all()),
+        bool((positive > 0).all()),
         "the KL divergence of two different distributions is not positive",
         "Check the signs of the terms.",
     )
@@ -149,18 +153,59 @@ def test_kl_is_zero_only_for_equal_distributions(submission, expect, draw):
 
 @pytest.mark.question("q1.4", weight=1)
 def test_kl_takes_images_as_well_as_rows(submission, reference, expect, draw):
-    """All axes but the first are summed over, however many there are."""
-    first = two_normals(draw, 3, 1, 28, 28)
-    second = two_normals(draw, 3, 1, 28, 28)
-    differs_rightly(
-        submission,
-        reference,
-        expect,
-        first,
-        second,
-        "kl_gaussian_gaussian_analytic of images",
-        "Flatten all but the first axis.",
-    )
+    """All axes but the first are summed over, however many there are, and D is the number of all
+    of them. A wrong constant is another test's where images and rows have the same."""
+    function = submission.q1_solution.kl_gaussian_gaussian_analytic
+    what = "kl_gaussian_gaussian_analytic of images"
+    help = "Flatten all but the first axis, then take D."
+    for shape in ((3, 1, 28, 28), (2, 3, 8, 6)):
+        first, second = two_normals(draw, *shape), two_normals(draw, *shape)
+        differs_rightly(submission, reference, expect, first, second, what, help)
+        image = expect.each(function(*first), shape[0], what=what)
+        row = expect.each(function(*(t.reshape(shape[0], -1) for t in first)), shape[0], what=what)
+        expect.close(image, row, what=what, help=help, slack=1e-4 * (1 + float(row.abs().max())))
+
+
+def agrees_as_elsewhere(submission, reference, expect, args, other, what, slack, help):
+    """The values for `args` are right, if those for `other`, of which another test says so, are."""
+    for point in (other, args):
+        got, wanted = (
+            i.q1_solution.kl_gaussian_gaussian_analytic(*point) for i in (submission, reference)
+        )
+        room = slack * (1 + float(wanted.abs().max()))
+        try:
+            values = expect.each(got, len(wanted), what=what)
+            expect.close(values, wanted, what=what, help=help, slack=room)
+        except AssertionError:
+            if point is args:
+                raise
+            return
+
+
+@pytest.mark.question("q1.4", weight=0.75)
+def test_kl_is_right_where_models_live(submission, reference, expect, draw):
+    """Encoders have a hundred dimensions, images 784, and log-variances are between -6 and 2: a
+    product of that many variances is zero or infinite in float32."""
+    function, what = submission.q1_solution.kl_gaussian_gaussian_analytic, "the KL divergence"
+    responds(expect, function(*two_normals(draw, 4, 5)), function(*two_normals(draw, 4, 5)), what)
+    for shape, low, high in (((64, 100), 0.0, 2.0), ((64, 100), -6.0, -1.0), ((8, 784), -6.0, 2.0)):
+        agrees_as_elsewhere(
+            submission,
+            reference,
+            expect,
+            near_normals(draw, shape, low, high),
+            near_normals(draw, shape, -0.3, 0.3),
+            f"the KL divergence for {shape[1]} log-variances from {low:g} to {high:g}",
+            6e-3,
+            "Add logarithms: a product of variances leaves the range of float32.",
+        )
+
+
+def near_normals(draw, shape, low, high):
+    """Two normals with log-variances in a range, the means apart as far as p is wide."""
+    mu_p, logvar_p = draw.normal(*shape), draw.uniform(*shape, low=low, high=high)
+    mu_q = mu_p + torch.exp(logvar_p / 2) * draw.normal(*shape)
+    return [mu_q, draw.uniform(*shape, low=low, high=high), mu_p, logvar_p]
 
 
 @pytest.mark.question("q1.4", weight=1.5)
@@ -203,13 +248,24 @@ def test_kl_gives_one_number_per_example(submission, expect, draw):
 
 
 @pytest.mark.question("q1.4", weight=0.25)
-def test_kl_keeps_a_batch_of_one(submission, expect, draw):
-    """The last batch of a data set may hold one example: the batch axis has to survive."""
+def test_kl_keeps_a_batch_of_one(submission, reference, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive. So has
+    that of the dimensions, where an example has one."""
     what = "kl_gaussian_gaussian_analytic"
     result = submission.q1_solution.kl_gaussian_gaussian_analytic(*two_normals(draw, 1, 6))
     other = submission.q1_solution.kl_gaussian_gaussian_analytic(*two_normals(draw, 1, 6))
     responds(expect, result, other, what)
     keeps_the_batch_axis(expect, result, what)
+    agrees_as_elsewhere(
+        submission,
+        reference,
+        expect,
+        two_normals(draw, 4, 1),
+        two_normals(draw, 4, 3),
+        f"{what} in one dimension",
+        1e-3,
+        "A bare squeeze() removes the axis of one dimension too, and then B takes its place.",
+    )
 
 
 @pytest.mark.question("q1.4", weight=0.25)
@@ -260,41 +316,72 @@ def mean_of_estimates(stats, values, kl, b, c, slack):
     )
 
 
-def with_any_density(ask, accept):
-    """Follow-through: the check `accept` sees what the submission gives, `ask(density)`.
+class Followed:
+    """Follow-through: a check sees what the submission gives, `ask(density)`.
 
     An estimate may be built on the submission's `log_likelihood_normal`, which question 1.2 has
     marked already. Where that is wrong, raises or is not there, the estimate is judged with
-    torch's density in its place, which sums over all axes but the first, or over the last.
+    torch's density in its place, which sums over all axes but the first, or over the last. Where
+    it is right, an estimate that fails on it has only itself to blame.
     """
-    for density in ("own", "vectors"):
+
+    def __init__(self, submission, reference, probes, expect, draw):
+        self.submission, self.probes = submission, probes
+        self._reference, self._expect, self._draw = reference, expect, draw
+
+    def judge(self, ask, accept):
         try:
-            accept(ask(density))
+            return accept(ask("own"))
         except AssertionError:
-            continue
-        return
-    accept(ask("rows"))
+            if self._density_is_right():
+                raise
+        try:
+            return accept(ask("vectors"))
+        except AssertionError:
+            return accept(ask("rows"))
+
+    def estimates(self, accept, **keywords):
+        """The submission's estimates, (repeats, B), as the check `accept` sees them."""
+        probe = self.probes.kl_estimates
+        self.judge(lambda density: self.submission(probe, density=density, **keywords), accept)
+
+    def _density_is_right(self):
+        """Whether 1.2 is right for rows and images, few and many dimensions, in all it asks."""
+        expect, draw = self._expect, self._draw
+        for shape, low, high in (
+            *(((4, 5), -1.5, 1.5), ((1, 6), -1.5, 1.5), ((4, 1), -1.5, 1.5)),
+            *(((2, 1, 28, 28), -1.5, 1.5), ((8, 100), 0.0, 2.0), ((8, 784), -6.0, -1.0)),
+        ):
+            mu, logvar = draw.normal(*shape), draw.uniform(*shape, low=low, high=high)
+            args = [mu, logvar, mu + torch.exp(logvar / 2) * draw.normal(*shape)]
+            wanted = self._reference.q1_solution.log_likelihood_normal(*args)
+            slack = (6e-3 if low == -6.0 else 1e-4) * (1 + float(wanted.abs().max()))
+            try:
+                run = self.submission(self.probes.call, function=NORMAL, args=args)
+                expect.close(run["result"], wanted, slack=slack)
+                expect.shape(run["result"], shape[:1])
+                for left, given in zip(run["args"], args, strict=True):
+                    expect.unchanged(left, given, what="an argument")
+            except AssertionError:
+                return False
+        return True
 
 
-def estimates(submission, probes, accept, **keywords):
-    """The submission's estimates, (repeats, B), as the check `accept` sees them."""
-    with_any_density(
-        lambda density: submission(probes.kl_estimates, density=density, **keywords), accept
-    )
+@pytest.fixture
+def followed(submission, reference, probes, expect, draw):
+    return Followed(submission, reference, probes, expect, draw)
 
 
 def rows_of(expect, values, repeats, batch):
-    expect.finite(values, what="kl_gaussian_gaussian_mc")
-    expect.true(
-        tuple(values.shape) == (repeats, batch),
-        f"kl_gaussian_gaussian_mc gives {values.shape[1]} values for {batch} examples",
-        "Sum over D, take the mean over the samples, and keep the batch.",
-    )
-    return values.double().numpy()
+    what = "kl_gaussian_gaussian_mc"
+    expect.finite(values, what=what)
+    values = torch.as_tensor(values)
+    expect.true(values.dim() == 2 and len(values) == repeats, f"{what} gives no estimates")
+    return torch.stack([expect.each(row, batch, what=what) for row in values]).numpy()
 
 
 @pytest.mark.question("q1.5", weight=6)
-def test_estimates_average_to_the_kl_divergence(submission, probes, expect, stats, draw):
+def test_estimates_average_to_the_kl_divergence(followed, expect, stats, draw):
     """The estimate is unbiased: the mean over many samples z ~ q of log q(z) - log p(z), summed
     over D."""
     shape, distance = (3, 8), torch.tensor([[0.3], [1.0], [2.0]])
@@ -318,7 +405,7 @@ def test_estimates_average_to_the_kl_divergence(submission, probes, expect, stat
                 "not the other way round; sum over D and take the mean over the samples.",
             )
 
-    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 5], repeats=repeats)
+    followed.estimates(accept, seed=draw.seed(), args=[*args, 5], repeats=repeats)
 
     # Log-ratios of one sample are as often as not below zero where q and p are near each other.
     # Here that is so with probability 0.34 or more: 64 without any are seen at a rate below 1e-11.
@@ -332,15 +419,15 @@ def test_estimates_average_to_the_kl_divergence(submission, probes, expect, stat
             "A divergence is not negative, but a sample of the log-ratio may be: keep its sign.",
         )
 
-    estimates(submission, probes, accept_signs, seed=draw.seed(), args=[*args, 1], repeats=REPEATS)
+    followed.estimates(accept_signs, seed=draw.seed(), args=[*args, 1], repeats=REPEATS)
 
 
-def equal_variances(draw, *shape, low=0.5, high=1.0):
+def equal_variances(draw, *shape, low=0.5, high=1.0, logvars=(-1.0, 1.0)):
     """Two normals of equal variance: one sample of log q - log p is then exactly normal.
 
     Their means are between `low` and `high` standard deviations apart in every dimension.
     """
-    logvar = draw.uniform(*shape, low=-1.0, high=1.0)
+    logvar = draw.uniform(*shape, low=logvars[0], high=logvars[1])
     mu_p = draw.normal(*shape)
     mu_q = mu_p + draw.uniform(*shape, low=low, high=high) * torch.exp(logvar / 2)
     return [mu_q, logvar, mu_p, logvar.clone()]
@@ -357,7 +444,7 @@ NO_SPREAD = (
 
 
 @pytest.mark.question("q1.5", weight=4)
-def test_one_sample_varies_as_a_sample_must(submission, probes, expect, stats, draw):
+def test_one_sample_varies_as_a_sample_must(followed, expect, stats, draw):
     """With one sample, the estimate is random with the variance of log q(z) - log p(z). The exact
     divergence has none. Noise that all 16 dimensions share has 14 times as much or more; a draw
     for each density brings a half per dimension and density, 7 times as much or more."""
@@ -377,12 +464,10 @@ def test_one_sample_varies_as_a_sample_must(submission, probes, expect, stats, d
                 "deviation exp(logvar_q / 2), and both densities are taken at the same sample.",
             )
 
-    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 1], repeats=REPEATS)
+    followed.estimates(accept, seed=draw.seed(), args=[*args, 1], repeats=REPEATS)
 
 
-def spread_shrinks(
-    submission, probes, expect, stats, draw, first, second, ratio, said, repeats, effect
-):
+def spread_shrinks(followed, expect, stats, draw, first, second, ratio, said, repeats, effect):
     """The variance with the first arguments over that with the second is `ratio`."""
     args = equal_variances(draw, 2, 8)
     least = 1e-6 * one_sample_variance(args)
@@ -390,8 +475,8 @@ def spread_shrinks(
 
     def ask(density):
         return [
-            submission(
-                probes.kl_estimates,
+            followed.submission(
+                followed.probes.kl_estimates,
                 seed=seed,
                 args=[*args, *extra],
                 repeats=repeats,
@@ -411,11 +496,11 @@ def spread_shrinks(
                 *said,
             )
 
-    with_any_density(ask, accept)
+    followed.judge(ask, accept)
 
 
 @pytest.mark.question("q1.5", weight=3)
-def test_more_samples_make_the_estimate_calmer(submission, probes, expect, stats, draw):
+def test_more_samples_make_the_estimate_calmer(followed, expect, stats, draw):
     """The variance of the mean of 50 independent samples is a fiftieth of that of one. The
     submission's own one-sample estimates are the yardstick."""
     said = (
@@ -423,28 +508,25 @@ def test_more_samples_make_the_estimate_calmer(submission, probes, expect, stats
         "num_samples independent samples per example, and the mean over them.",
     )
     few, many = [1], [50]
-    spread_shrinks(
-        submission, probes, expect, stats, draw, few, many, 50.0, said, repeats=REPEATS, effect=15
-    )
+    spread_shrinks(followed, expect, stats, draw, few, many, 50.0, said, repeats=REPEATS, effect=15)
 
 
 @pytest.mark.question("q1.5", weight=0.5)
-def test_the_default_is_one_sample(submission, probes, expect, stats, draw):
+def test_the_default_is_one_sample(followed, expect, stats, draw):
     """Without `num_samples` one sample is taken. The submission's own one-sample estimates are
     the yardstick; 5 samples or more would be told from one."""
     said = (
         "the estimate without num_samples does not vary as the one with one sample",
         "num_samples is 1 by default.",
     )
-    spread_shrinks(
-        submission, probes, expect, stats, draw, [], [1], 1.0, said, repeats=160, effect=5
-    )
+    spread_shrinks(followed, expect, stats, draw, [], [1], 1.0, said, repeats=160, effect=5)
 
 
 @pytest.mark.question("q1.5", weight=1.25)
-def test_estimate_takes_images_as_well_as_rows(submission, probes, expect, stats, draw):
-    """All axes but the first are summed over."""
-    args = equal_variances(draw, 2, 1, 28, 28, low=1.0, high=1.5)
+def test_estimate_takes_images_as_well_as_rows(followed, expect, stats, draw):
+    """All axes but the first are summed over, and log-variances are as far apart as a model has
+    them, from -6 to 2."""
+    args = equal_variances(draw, 2, 1, 28, 28, low=1.0, high=1.5, logvars=(-6.0, 2.0))
     b, c, kl = sample_coefficients(*args)
 
     def accept(values):
@@ -456,31 +538,31 @@ def test_estimate_takes_images_as_well_as_rows(submission, probes, expect, stats
                 "Flatten all but the first axis, and sum over all of it.",
             )
 
-    estimates(submission, probes, accept, seed=draw.seed(), args=[*args, 5], repeats=4)
+    followed.estimates(accept, seed=draw.seed(), args=[*args, 5], repeats=4)
 
 
-def pair_of_calls(submission, probes, expect, first, second, accept):
+def pair_of_calls(followed, expect, first, second, accept):
     """The check `accept` sees a call with the first arguments, once the second gives another."""
     what = "kl_gaussian_gaussian_mc"
 
     def ask(density):
-        return [submission(probes.kl_call, args=args, density=density) for args in (first, second)]
+        probe = followed.probes.kl_call
+        return [followed.submission(probe, args=args, density=density) for args in (first, second)]
 
     def accept_both(runs):
         responds(expect, runs[0]["result"], runs[1]["result"], what)
         accept(runs[0], what)
 
-    with_any_density(ask, accept_both)
+    followed.judge(ask, accept_both)
 
 
 @pytest.mark.question("q1.5", weight=0.75)
-def test_estimate_gives_one_number_per_example(submission, probes, expect, draw):
+def test_estimate_gives_one_number_per_example(followed, expect, draw):
     """The result has shape (B,), however many samples are taken."""
     for samples in (1, 6):
         first, second = [*two_normals(draw, 5, 7), samples], [*two_normals(draw, 5, 7), samples]
         pair_of_calls(
-            submission,
-            probes,
+            followed,
             expect,
             first,
             second,
@@ -489,21 +571,21 @@ def test_estimate_gives_one_number_per_example(submission, probes, expect, draw)
 
 
 @pytest.mark.question("q1.5", weight=0.25)
-def test_estimate_keeps_a_batch_of_one(submission, probes, expect, draw):
-    """The last batch of a data set may hold one example: the batch axis has to survive."""
-    first, second = [*two_normals(draw, 1, 6), 4], [*two_normals(draw, 1, 6), 4]
-    pair_of_calls(
-        submission,
-        probes,
-        expect,
-        first,
-        second,
-        lambda run, what: keeps_the_batch_axis(expect, run["result"], what),
-    )
+def test_estimate_keeps_a_batch_of_one(followed, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive. So has
+    that of the dimensions, where an example has one."""
+
+    def keeps(run, what):
+        keeps_the_batch_axis(expect, run["result"], what)
+        expect.each(run["result"], batch, what=what)
+
+    for batch, size, samples in ((1, 6, 4), (3, 1, 4), (3, 1, 1)):
+        first, second = ([*two_normals(draw, batch, size), samples] for _ in range(2))
+        pair_of_calls(followed, expect, first, second, keeps)
 
 
 @pytest.mark.question("q1.5", weight=0.25)
-def test_estimate_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
+def test_estimate_leaves_its_arguments_as_they_are(followed, expect, draw):
     """The inputs are expanded views of the caller's tensors: in-place arithmetic reaches them."""
     given, other = [*two_normals(draw, 3, 5), 4], [*two_normals(draw, 3, 5), 4]
 
@@ -512,4 +594,4 @@ def test_estimate_leaves_its_arguments_as_they_are(submission, probes, expect, d
             if isinstance(right, torch.Tensor):
                 expect.unchanged(left, right, what=f"argument {number} of {what}")
 
-    pair_of_calls(submission, probes, expect, given, other, unchanged)
+    pair_of_calls(followed, expect, given, other, unchanged)

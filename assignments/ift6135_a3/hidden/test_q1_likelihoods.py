@@ -43,6 +43,31 @@ def keeps_the_batch_axis(expect, result, what):
     )
 
 
+def agrees(submission, reference, expect, name, args, what, **how):
+    """`name` gives each example the reference's value, in whatever layout it comes."""
+    got, wanted = (getattr(i.q1_solution, name)(*args) for i in (submission, reference))
+    expect.close(expect.each(got, len(wanted), what=what), wanted, what=what, **how)
+
+
+def agrees_as_elsewhere(submission, reference, expect, name, args, other, what, slack, help):
+    """The values for `args` are right, if those for `other`, of which another test says so, are."""
+    for point in (other, args):
+        wanted = getattr(reference.q1_solution, name)(*point)
+        room = slack * (1 + float(wanted.abs().max()))
+        try:
+            agrees(submission, reference, expect, name, point, what, help=help, slack=room)
+        except AssertionError:
+            if point is args:
+                raise
+            return
+
+
+def keeps_one_dimension(submission, reference, expect, name, args, other, what):
+    """Examples of one dimension each, D = 1, are added up one by one as well."""
+    help = "A bare squeeze() removes the axis of one dimension too, and then B takes its place."
+    agrees_as_elsewhere(submission, reference, expect, name, args, other, what, 1e-3, help)
+
+
 # --- 1.1 log_likelihood_bernoulli -------------------------------------------------------------
 
 
@@ -57,10 +82,13 @@ def test_bernoulli_log_likelihood_is_summed_over_the_pixels(submission, referenc
     for _ in range(3):
         size = draw.integer(5, 12)
         mu, target = pixels(draw, 4, size)
-        expect.close(
-            submission.q1_solution.log_likelihood_bernoulli(mu, target),
-            reference.q1_solution.log_likelihood_bernoulli(mu, target),
-            what="log_likelihood_bernoulli(mu, target)",
+        agrees(
+            submission,
+            reference,
+            expect,
+            "log_likelihood_bernoulli",
+            (mu, target),
+            "log_likelihood_bernoulli(mu, target)",
             help="mu is a probability, not a logit; both kinds of pixel count; sum over D.",
             terms=size,
             slack=1.5e-4 * size,
@@ -71,15 +99,19 @@ def test_bernoulli_log_likelihood_is_summed_over_the_pixels(submission, referenc
 def test_bernoulli_takes_images_as_well_as_rows(submission, reference, expect, draw):
     """Images arrive as (B, 1, 28, 28). Their log-likelihood is still one number per example, and
     a product of 784 probabilities must not be formed outside the logarithm."""
-    mu, target = pixels(draw, 3, 1, 28, 28)
-    expect.close(
-        submission.q1_solution.log_likelihood_bernoulli(mu, target),
-        reference.q1_solution.log_likelihood_bernoulli(mu, target),
-        what="log_likelihood_bernoulli of images",
-        help="Flatten all but the first axis, and add logarithms rather than multiply.",
-        terms=784,
-        slack=1.5e-4 * 784,
-    )
+    for shape in ((3, 1, 28, 28), (2, 3, 8, 6)):
+        size = math.prod(shape[1:])
+        agrees(
+            submission,
+            reference,
+            expect,
+            "log_likelihood_bernoulli",
+            pixels(draw, *shape),
+            "log_likelihood_bernoulli of images",
+            help="Flatten all but the first axis, and add logarithms rather than multiply.",
+            terms=size,
+            slack=1.5e-4 * size,
+        )
 
 
 @pytest.mark.question("q1.1", weight=0.75)
@@ -88,18 +120,28 @@ def test_bernoulli_log_likelihood_is_right_for_confident_probabilities(
 ):
     """A trained decoder is sure of most pixels: probabilities of 0.001 and 0.999 are usual. What
     keeps the logarithm away from zero must be far smaller than they are."""
+    name, what = "log_likelihood_bernoulli", "log_likelihood_bernoulli of confident probabilities"
+    help = "Constants of up to 1e-5 are fine; where mu is clamped, clamp it later than that."
     for _ in range(2):
-        rare = 10 ** draw.uniform(4, 12, low=-3.0, high=-2.0)
-        mu = torch.where(draw.bernoulli(4, 12) > 0, rare, 1 - rare)
-        target = draw.bernoulli(4, 12)
-        expect.close(
-            submission.q1_solution.log_likelihood_bernoulli(mu, target),
-            reference.q1_solution.log_likelihood_bernoulli(mu, target),
-            what="log_likelihood_bernoulli of confident probabilities",
-            help="Constants of up to 1e-5 are fine; where mu is clamped, clamp it later than that.",
+        agrees(
+            submission,
+            reference,
+            expect,
+            name,
+            confident_pixels(draw, 4, 12),
+            what,
+            help=help,
             terms=12,
             slack=0.011 * 12,
         )
+    batch, usual = confident_pixels(draw, 64, 784), pixels(draw, 64, 784)
+    agrees_as_elsewhere(submission, reference, expect, name, batch, usual, what, 4e-3, help)
+
+
+def confident_pixels(draw, *shape):
+    """Probabilities of 0.001 to 0.01, or as much below one, and pixels of either kind."""
+    rare = 10 ** draw.uniform(*shape, low=-3.0, high=-2.0)
+    return torch.where(draw.bernoulli(*shape) > 0, rare, 1 - rare), draw.bernoulli(*shape)
 
 
 @pytest.mark.question("q1.1", weight=1)
@@ -151,12 +193,16 @@ def test_bernoulli_gives_one_number_per_example(submission, expect, draw):
 
 
 @pytest.mark.question("q1.1", weight=0.25)
-def test_bernoulli_keeps_a_batch_of_one(submission, expect, draw):
-    """The last batch of a data set may hold one example: the batch axis has to survive."""
+def test_bernoulli_keeps_a_batch_of_one(submission, reference, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive. So has
+    that of the pixels, where an example has one."""
     result = submission.q1_solution.log_likelihood_bernoulli(*pixels(draw, 1, 6))
     other = submission.q1_solution.log_likelihood_bernoulli(*pixels(draw, 1, 6))
     responds(expect, result, other, "log_likelihood_bernoulli(mu, target)")
     keeps_the_batch_axis(expect, result, "log_likelihood_bernoulli(mu, target)")
+    name, what = "log_likelihood_bernoulli", "log_likelihood_bernoulli of one pixel each"
+    one, three = pixels(draw, 4, 1), pixels(draw, 4, 3)
+    keeps_one_dimension(submission, reference, expect, name, one, three, what)
 
 
 @pytest.mark.question("q1.1", weight=0.25)
@@ -203,13 +249,12 @@ def test_normal_log_density_falls_with_the_scaled_squared_distance(
 
 def is_difference(expect, got, wanted, what, help, relative=1e-4):
     """got[0] - got[1] is what it should be; constants cancel."""
+    got = [expect.each(value, len(wanted[0]), what=what) for value in got]
     for value in got:
-        expect.close(value, wanted[0], what=what, slack=math.inf)  # as many values, no NaN
         expect.finite(value, what=what)
     scale = max(float(w.abs().max()) for w in wanted)
-    difference = torch.as_tensor(got[0]).double() - torch.as_tensor(got[1]).double()
     expect.close(
-        difference.float(),
+        got[0] - got[1],
         wanted[0] - wanted[1],
         what=what,
         help=help,
@@ -242,12 +287,15 @@ def test_normal_log_density_falls_with_the_log_variance(submission, reference, e
 def test_normal_log_density_includes_the_constant(submission, reference, expect, draw):
     """A density integrates to one only with its constant, -D/2 log(2 pi). Seen at z = mu with
     unit variance, where nothing else is left; for several D."""
-    for size in (1, draw.integer(2, 4), draw.integer(5, 9)):
+    for size in (draw.integer(2, 4), draw.integer(5, 9), 40):
         mu = draw.normal(3, size)
-        expect.close(
-            submission.q1_solution.log_likelihood_normal(mu, torch.zeros_like(mu), mu),
-            reference.q1_solution.log_likelihood_normal(mu, torch.zeros_like(mu), mu),
-            what="log_likelihood_normal at the mean with unit variance",
+        agrees(
+            submission,
+            reference,
+            expect,
+            "log_likelihood_normal",
+            (mu, torch.zeros_like(mu), mu),
+            "log_likelihood_normal at the mean with unit variance",
             help="log(2 pi) counts half, once for each dimension.",
             slack=1e-3 * size,
         )
@@ -255,20 +303,50 @@ def test_normal_log_density_includes_the_constant(submission, reference, expect,
 
 @pytest.mark.question("q1.2", weight=1)
 def test_normal_takes_images_as_well_as_rows(submission, reference, expect, draw):
-    """All axes but the first are summed over, however many there are."""
-    mu, logvar = gaussian(draw, 3, 1, 28, 28)
-    points = [draw.normal(3, 1, 28, 28), draw.normal(3, 1, 28, 28)]
-    got, wanted = [
-        [i.q1_solution.log_likelihood_normal(mu, logvar, z) for z in points]
-        for i in (submission, reference)
-    ]
-    is_difference(
-        expect,
-        got,
-        wanted,
-        "log_likelihood_normal of images",
-        "Flatten all but the first axis.",
-    )
+    """All axes but the first are summed over, however many there are, and D is the number of all
+    of them. A wrong constant is another test's where images and rows have the same."""
+    what, help = "log_likelihood_normal of images", "Flatten all but the first axis, then take D."
+    for shape in ((3, 1, 28, 28), (2, 3, 8, 6)):
+        mu, logvar = gaussian(draw, *shape)
+        points = [draw.normal(*shape), draw.normal(*shape)]
+        got, wanted = [
+            [i.q1_solution.log_likelihood_normal(mu, logvar, z) for z in points]
+            for i in (submission, reference)
+        ]
+        is_difference(expect, got, wanted, what, help)
+        rows = submission.q1_solution.log_likelihood_normal(
+            *(t.reshape(shape[0], -1) for t in (mu, logvar, points[0]))
+        )
+        image, row = (expect.each(value, shape[0], what=what) for value in (got[0], rows))
+        expect.close(image, row, what=what, help=help, slack=1e-4 * (1 + float(row.abs().max())))
+
+
+@pytest.mark.question("q1.2", weight=0.75)
+def test_normal_is_right_where_models_live(submission, reference, expect, draw):
+    """Encoders have a hundred dimensions, images 784, and log-variances are between -6 and 2: a
+    product of that many variances or densities is zero or infinite in float32."""
+    function = submission.q1_solution.log_likelihood_normal
+    what, name = "log_likelihood_normal(mu, logvar, z)", "log_likelihood_normal"
+    first, other = ([*gaussian(draw, 4, 5), draw.normal(4, 5)] for _ in range(2))
+    responds(expect, function(*first), function(*other), what)
+    for shape, low, high in (((64, 100), 0.0, 2.0), ((64, 100), -6.0, -1.0), ((8, 784), -6.0, 2.0)):
+        agrees_as_elsewhere(
+            submission,
+            reference,
+            expect,
+            name,
+            likely_points(draw, shape, low, high),
+            likely_points(draw, shape, -0.3, 0.3),
+            f"log_likelihood_normal for {shape[1]} log-variances from {low:g} to {high:g}",
+            6e-3,
+            "Add logarithms: a product of variances or of densities leaves the range of float32.",
+        )
+
+
+def likely_points(draw, shape, low, high):
+    """[mu, logvar, z] with log-variances in a range, and z as far from mu as samples are."""
+    mu, logvar = draw.normal(*shape), draw.uniform(*shape, low=low, high=high)
+    return [mu, logvar, mu + torch.exp(logvar / 2) * draw.normal(*shape)]
 
 
 @pytest.mark.question("q1.2", weight=0.75)
@@ -281,12 +359,16 @@ def test_normal_gives_one_number_per_example(submission, expect, draw):
 
 
 @pytest.mark.question("q1.2", weight=0.25)
-def test_normal_keeps_a_batch_of_one(submission, expect, draw):
-    """The last batch of a data set may hold one example: the batch axis has to survive."""
+def test_normal_keeps_a_batch_of_one(submission, reference, expect, draw):
+    """The last batch of a data set may hold one example: the batch axis has to survive. So has
+    that of the dimensions, where an example has one."""
     result = submission.q1_solution.log_likelihood_normal(*gaussian(draw, 1, 6), draw.normal(1, 6))
     other = submission.q1_solution.log_likelihood_normal(*gaussian(draw, 1, 6), draw.normal(1, 6))
     responds(expect, result, other, "log_likelihood_normal(mu, logvar, z)")
     keeps_the_batch_axis(expect, result, "log_likelihood_normal(mu, logvar, z)")
+    name, what = "log_likelihood_normal", "log_likelihood_normal in one dimension"
+    one, three = ([*gaussian(draw, 4, size), draw.normal(4, size)] for size in (1, 3))
+    keeps_one_dimension(submission, reference, expect, name, one, three, what)
 
 
 @pytest.mark.question("q1.2", weight=0.25)
@@ -305,12 +387,15 @@ def test_normal_leaves_its_arguments_as_they_are(submission, probes, expect, dra
 def test_log_mean_exp_is_the_logarithm_of_the_mean(submission, reference, expect, draw):
     """For each example: the logarithm of the mean of the exponentials, not of their sum, and not
     the mean of the logarithms. Batch and sample size differ."""
-    for batch, samples in ((4, draw.integer(5, 9)), (7, draw.integer(2, 5))):
+    for batch, samples in ((4, draw.integer(5, 9)), (7, draw.integer(2, 5)), (64, 200)):
         y = draw.normal(batch, samples, std=2.0)
-        expect.close(
-            submission.q1_solution.log_mean_exp(y),
-            reference.q1_solution.log_mean_exp(y),
-            what="log_mean_exp(y)",
+        agrees(
+            submission,
+            reference,
+            expect,
+            "log_mean_exp",
+            (y,),
+            "log_mean_exp(y)",
             help="Reduce over the samples, axis 1; the mean divides by the number of samples. "
             "Does the maximum keep its axis where it is subtracted?",
             slack=1e-4,
@@ -324,15 +409,13 @@ def is_stable(submission, reference, expect, draw, y, what, help):
     the log K of a sum in place of a mean). It must be the same for all examples.
     """
     small = draw.normal(*y.shape)
-    own = submission.q1_solution.log_mean_exp(small)
-    right = reference.q1_solution.log_mean_exp(small)
-    expect.close(own, right, what="log_mean_exp(y)", slack=math.inf)  # as many values, no NaN
+    own = expect.each(submission.q1_solution.log_mean_exp(small), len(y), what="log_mean_exp(y)")
     expect.finite(own, what="log_mean_exp(y)")
-    offset = (torch.as_tensor(own).reshape(-1) - right).double()
+    offset = own - reference.q1_solution.log_mean_exp(small)
     expect.close(
         offset, offset.mean().expand_as(offset), what="log_mean_exp(y)", help=help, slack=1e-3
     )
-    result = submission.q1_solution.log_mean_exp(y)
+    result = expect.each(submission.q1_solution.log_mean_exp(y), len(y), what=what)
     expect.finite(result, what=what, help=help)
     wanted = reference.q1_solution.log_mean_exp(y) + offset.float()
     expect.close(result, wanted, what=what, help=help, slack=1e-3)
@@ -347,6 +430,7 @@ def test_log_mean_exp_survives_large_values(submission, reference, expect, draw)
         (draw.normal(4, 6) + draw.number(900, 1100), "around 1000"),
         (draw.normal(4, 6) - draw.number(900, 1100), "around -1000"),
         (torch.linspace(-500, 500, 6) + draw.normal(4, 6, std=10.0), "from -500 to 500"),
+        (draw.normal(64, 200, std=8.0) - draw.number(110, 130), "around -120"),
     ):
         what = f"log_mean_exp for values {which}"
         is_stable(submission, reference, expect, draw, y, what, help)
@@ -377,19 +461,18 @@ def test_log_mean_exp_gives_one_number_per_example(submission, expect, draw):
 
 
 @pytest.mark.question("q1.3", weight=0.25)
-def test_log_mean_exp_keeps_the_axes_with_one(submission, expect, draw):
+def test_log_mean_exp_keeps_the_axes_with_one(submission, reference, expect, draw):
     """A batch of one example gives one value; one sample per example gives one value each."""
     for batch, samples in ((1, 6), (4, 1)):
-        result = submission.q1_solution.log_mean_exp(draw.normal(batch, samples))
+        y = draw.normal(batch, samples)
+        result = submission.q1_solution.log_mean_exp(y)
         other = submission.q1_solution.log_mean_exp(draw.normal(batch, samples))
         responds(expect, result, other, "log_mean_exp(y)")
         keeps_the_batch_axis(expect, result, "log_mean_exp(y)")
-        expect.true(
-            torch.as_tensor(result).numel() == batch,
-            f"log_mean_exp gives {torch.as_tensor(result).numel()} values for {batch} example(s) "
-            f"with {samples} sample(s)",
-            "Name the axis that is reduced.",
-        )
+        what = f"log_mean_exp of {batch} example(s) with {samples} sample(s)"
+        expect.each(result, batch, what=what)
+        more = (draw.normal(4, 5),)
+        keeps_one_dimension(submission, reference, expect, "log_mean_exp", (y,), more, what)
 
 
 @pytest.mark.question("q1.3", weight=0.25)

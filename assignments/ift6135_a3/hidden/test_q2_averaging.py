@@ -18,9 +18,9 @@ def has_moved(expect, result, target):
     )
 
 
-def averages(submission, reference, probes, expect, draw, alphas, what, help):
+def averages(submission, reference, probes, expect, draw, alphas, what, help, **more):
     source, target = parameters(draw), parameters(draw)
-    keywords = {"source": source, "target": target, "alphas": alphas}
+    keywords = {"source": source, "target": target, "alphas": alphas, **more}
     got = submission(probes.moving_average, **keywords)["target"]
     wanted = reference(probes.moving_average, **keywords)["target"]
     for left, right in zip(got, wanted, strict=True):
@@ -57,6 +57,25 @@ def test_average_can_be_repeated(submission, reference, probes, expect, draw):
         "a parameter of the target after four updates",
         "Update the parameters themselves, in place, without their gradients.",
     )
+
+
+@pytest.mark.question("q2.4", weight=0.75)
+def test_parameters_without_gradients_are_averaged_too(submission, reference, probes, expect, draw):
+    """A test generator is never trained, so its parameters are usually frozen; so may be a part of
+    the generator. What the average makes of parameters that learn is another test's."""
+    source, target = parameters(draw), parameters(draw)
+    result = submission(probes.moving_average, source=source, target=target, alphas=[0.5])
+    has_moved(expect, result, target)
+    shared = (submission, reference, probes, expect, draw, [draw.number(0.3, 0.7)])
+    try:
+        averages(*shared, "", "")
+    except AssertionError:
+        return
+    for frozen in ("target", "source"):
+        what = f"a parameter of the target, where the {frozen}'s parameters are frozen,"
+        averages(
+            *shared, what, "Average all parameters, whatever their requires_grad.", frozen=frozen
+        )
 
 
 @pytest.mark.question("q2.4", weight=0.5)

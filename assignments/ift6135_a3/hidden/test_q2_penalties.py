@@ -171,6 +171,7 @@ def test_penalty_takes_samples_that_are_numbers(submission, reference, probes, e
     (1, 1), the generated one (1,), and the critic's values have the same shapes."""
     for shapes in (((6,), (6,)), ((1, 1), (1,))):
         made = []
+        likely = smooth(draw, 1) if name == "r1gp" else linear(draw, 1, draw.number(1.7, 2.5))
         for _ in range(2):
             if len(shapes[0]) == 2:
                 critic = {"kind": "elementwise", "param": draw.uniform(2, low=1.5, high=2.5)}
@@ -179,15 +180,16 @@ def test_penalty_takes_samples_that_are_numbers(submission, reference, probes, e
             else:
                 critic = linear(draw, 1, draw.number(1.7, 2.5))
             made.append((draw.normal(*shapes[0]), draw.normal(*shapes[1]), critic))
-        # Of the same shape: a sum in place of a mean is the slip of another test.
-        factor = own_factor(submission, reference, probes, expect, name, made[:1])
+        # From as many rows of one number: a sum in place of a mean is the slip of another test.
+        alike = [(draw.normal(len(made[0][0]), 1), draw.normal(len(made[0][0]), 1), likely)]
+        factor = own_factor(submission, reference, probes, expect, name, alike)
         agrees_up_to(
             submission,
             reference,
             probes,
             expect,
             name,
-            made[1:],
+            made,
             factor,
             "samples that are numbers",
             "Arbitrary sample shapes are asked for: reshape by the size of the batch.",

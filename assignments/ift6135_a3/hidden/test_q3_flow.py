@@ -1,11 +1,10 @@
 """Question 3.6: the flow and the negative log-likelihood; question 3.8: the loss for sampling.
 
-The layers have been marked in 3.1 and 3.4. So `Flow.forward` is looked at with stand-ins for its
-layers; where an implementation does not run with these, its result may be the reference's, or
-follow from its own layers as long as these do something.
+The layers have been marked in 3.1 and 3.4. So the result of `Flow.forward` may be the reference's
+or, where its layers are wrong, follow from these as long as they do something, or from stand-ins.
 
 The training loops take the mean of `loss1` and `loss2`. A sum of (B,) and (B, 1) is (B, B) and has
-the same mean, so it keeps the marks for the value and loses those for the shape.
+the same mean, with each example's value on the diagonal, so it loses the marks for the shape alone.
 """
 
 import pytest
@@ -44,6 +43,23 @@ def through_stand_ins(x, layers):
     return x, logdet
 
 
+def layers_are_right(submission, reference, probes, expect, draw):
+    """Whether a layer's two methods, which 3.1 and 3.4 mark, give the reference's values."""
+    try:
+        for batch, dim in ((6, 2), (1, 3)):
+            keywords = {**planar_layers(draw, dim, 1)[0], "x": draw.normal(batch, dim)}
+            for method, columns in (("forward", dim), ("get_logdet", 1)):
+                runs = [
+                    i(probes.planar, **keywords, method=method) for i in (submission, reference)
+                ]
+                expect.shape(runs[0]["result"], (batch, columns))
+                expect.close(runs[0]["result"], runs[1]["result"], slack=SLACK)
+                expect.unchanged(runs[0]["x"], keywords["x"], what="x")
+    except AssertionError:
+        return False
+    return True
+
+
 def is_near(value, wanted, slack=SLACK):
     if not isinstance(value, torch.Tensor) or value.numel() != wanted.numel():
         return False
@@ -54,32 +70,46 @@ def is_near(value, wanted, slack=SLACK):
 
 def flow_holds(submission, reference, probes, expect, draw, which, what, help):
     """`which` ("z" or "logdet") is right for flows of several lengths."""
-    for count in (1, draw.integer(3, 5)):
-        x = draw.normal(6, 2)
-        layers = stand_in_layers(draw, 2, count)
-        run = submission(probes.flow, x=x, layers=layers, stand_ins=True)
-        wanted = dict(zip(("z", "logdet"), through_stand_ins(x, layers), strict=True))[which]
-        if run["error"] is None and is_near(run[which], wanted):
-            continue
-        layers = planar_layers(draw, 2, count)
+
+    def read(value, batch):
+        """The log-determinant as one column, whatever its layout is."""
+        return value if which == "z" else expect.each(value, batch, what=what).float()
+
+    def own(x, layers):
         run = submission(probes.flow, x=x, layers=layers, stand_ins=False)
         right = reference(probes.flow, x=x, layers=layers, stand_ins=False)
-        if is_near(run[which], right[which]):
-            continue
+        found = read(run[which], len(x))
+        if is_near(found, right[which]):
+            return
         chain = run["chain"]
-        own = chain["z"] if which == "z" else None
+        follows = chain["z"] if which == "z" else None
         if which == "logdet" and all(is_near(t, t) for t in chain["logdets"]) and chain["logdets"]:
-            own = sum(t.reshape(-1) for t in chain["logdets"])
-        works = isinstance(own, torch.Tensor) and not is_near(own, x if which == "z" else 0 * own)
+            follows = sum(read(t, len(x)) for t in chain["logdets"])
+        works = isinstance(follows, torch.Tensor) and not is_near(
+            follows, x if which == "z" else 0 * follows
+        )
         if works and which == "z":
             # Points that are all the same, or not as many as went in, are nobody's layers.
-            works = own.numel() == x.numel() and float(own.double().std()) > 1e-3
-        if works and is_near(run[which], own):
-            continue
+            works = follows.numel() == x.numel() and float(follows.double().std()) > 1e-3
+        if works and is_near(found, follows):
+            return
         expect.finite(run[which], what=what)
-        expect.true(
-            False, what + " is wrong", help, f"{run[which]}, reference {right[which]}, own {own}"
-        )
+        detail = f"{run[which]}, reference {right[which]}, own {follows}"
+        expect.true(False, what + " is wrong", help, detail)
+
+    def with_stand_ins(x, layers):
+        run = submission(probes.flow, x=x, layers=layers, stand_ins=True)
+        wanted = dict(zip(("z", "logdet"), through_stand_ins(x, layers), strict=True))[which]
+        return run["error"] is None and is_near(read(run[which], len(x)), wanted)
+
+    for count in (1, draw.integer(3, 5), 32):
+        x, stand_ins = draw.normal(6, 2), stand_in_layers(draw, 2, count)
+        try:
+            own(x, planar_layers(draw, 2, count))
+        except AssertionError:
+            right = layers_are_right(submission, reference, probes, expect, draw)
+            if right or not with_stand_ins(x, stand_ins):
+                raise
 
 
 @pytest.mark.question("q3.6", weight=2.5)
@@ -133,7 +163,7 @@ def has_points_and_one_column(run, expect, x):
 def test_flow_gives_points_and_one_column(submission, probes, expect, draw):
     """(B, dim) and (B, 1), also for one point and in space, and the points that go in stay. A
     flow that makes this of its own layers' wrong shapes is followed through."""
-    for batch, dim in ((5, 2), (1, 3)):
+    for batch, dim in ((5, 2), (1, 3), (4, 1)):
         x = draw.normal(batch, dim)
         stand_ins, planar = stand_in_layers(draw, dim, 3), planar_layers(draw, dim, 3)
         run = submission(probes.flow, x=x, layers=stand_ins, stand_ins=True)
@@ -210,23 +240,14 @@ def layers_can_be_trained(submission, probes, expect, draw):
 
 
 def per_example(expect, value, batch, what):
-    """A loss as one value per example, (batch,), or as their mean, (), if it was reduced.
-
-    (B, B) stands for its diagonal, as long as its mean is the diagonal's: then it came from
-    adding (B,) to (B, 1).
-    """
-    expect.finite(value, what=what)
-    value = torch.as_tensor(value).double()
-    if value.numel() == batch:
-        return value.reshape(-1)
-    if value.numel() == batch * batch and tuple(value.shape)[-2:] == (batch, batch):
-        square = value.reshape(batch, batch)
-        if abs(float(square.mean() - square.diagonal().mean())) < 1e-3:
-            return square.diagonal()
-    if value.numel() == 1:
-        return value.reshape(())
-    expect.shape(value, (batch, 1), what=what)
-    return value
+    """A loss as one value per example, (batch,), or as their mean, (), if it was reduced."""
+    value = torch.as_tensor(value) if isinstance(value, int | float) else value
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        values = value.double().reshape(())
+    else:
+        values = expect.each(value, batch, what=what)
+    expect.finite(values, what=what)
+    return values
 
 
 def change(expect, implementation, name, first, second):
@@ -439,11 +460,34 @@ class Base(Inverse):
         return target_density.reshape(-1, 1) - self.loss1(z0, 0 * logdet) - logdet
 
 
-def with_any_loss1(submission, probes, reference, check):
-    """Follow-through: the check holds for the submission, or for its loss2 on a stand-in."""
+def loss1_is_right(submission, reference, probes, expect, draw):
+    """Whether `loss1` is right in all that 3.6 asks: value, shape, slopes, and what stays."""
+    try:
+        for batch in (5, 1):
+            args = list(flow_results(draw, batch))
+            run = submission(probes.call, function="solution.loss1", args=args)
+            expect.shape(run["result"], (batch, 1))
+            expect.close(run["result"], reference.solution.loss1(*args), slack=2e-3)
+            for left, given in zip(run["args"], args, strict=True):
+                expect.unchanged(left, given, what="an argument")
+        along = [[draw.normal(5, 2), draw.normal(5, 1)] for _ in range(2)]
+        asked = {"function": "solution.loss1", "directions": along, "step": 0.02}
+        args = list(flow_results(draw, 5))
+        slopes = [i(probes.slopes, args=args, **asked) for i in (submission, reference)]
+        expect.close(*(torch.tensor(found["autograd"]) for found in slopes), slack=1e-2)
+    except AssertionError:
+        return False
+    return True
+
+
+def with_any_loss1(submission, probes, reference, expect, draw, check):
+    """Follow-through: the check holds for the submission or, where its loss1 is wrong, for its
+    loss2 on a stand-in."""
     try:
         check(submission, reference)
     except AssertionError as error:
+        if loss1_is_right(submission, reference, probes, expect, draw):
+            raise
         for wanted in (Inverse(probes), Base(probes)):
             try:
                 check(OnStandIn(submission, probes), wanted)
@@ -476,7 +520,7 @@ def test_loss2_is_the_divergence_from_the_target(
     def check(loss2, wanted):
         changes_rightly(loss2, wanted, expect, "loss2", first, second, what, MEANING[argument])
 
-    with_any_loss1(submission, probes, reference, check)
+    with_any_loss1(submission, probes, reference, expect, draw, check)
 
 
 @pytest.mark.question("q3.8", weight=0.75)
@@ -486,7 +530,7 @@ def test_loss2_includes_the_constant(submission, reference, probes, expect, draw
     def check(loss2, wanted):
         constant_is_included(loss2, wanted, expect, "loss2", [torch.zeros(4)], draw)
 
-    with_any_loss1(submission, probes, reference, check)
+    with_any_loss1(submission, probes, reference, expect, draw, check)
 
 
 @pytest.mark.question("q3.8", weight=1.5)
@@ -499,7 +543,7 @@ def test_loss2_has_one_column(submission, reference, probes, expect, draw):
         def check(loss2, wanted, first=first, second=second, batch=batch):
             has_one_column(loss2, expect, "loss2", first, second, batch)
 
-        with_any_loss1(submission, probes, reference, check)
+        with_any_loss1(submission, probes, reference, expect, draw, check)
 
 
 @pytest.mark.question("q3.8", weight=0.5)
@@ -513,7 +557,7 @@ def test_loss2_can_be_trained(submission, reference, probes, expect, draw):
             place = PLACES[argument]
             can_be_trained(loss2, probes, expect, draw, "loss2", args, place, argument)
 
-        with_any_loss1(submission, probes, reference, check)
+        with_any_loss1(submission, probes, reference, expect, draw, check)
 
 
 @pytest.mark.question("q3.8", weight=0.25)
@@ -524,4 +568,4 @@ def test_loss2_leaves_its_arguments_as_they_are(submission, reference, probes, e
     def check(loss2, wanted):
         leaves_its_arguments(loss2, probes, expect, "loss2", given, other)
 
-    with_any_loss1(submission, probes, reference, check)
+    with_any_loss1(submission, probes, reference, expect, draw, check)

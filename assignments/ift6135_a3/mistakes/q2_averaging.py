@@ -224,3 +224,29 @@ def average_freezes_the_source(source, target, alpha=0.998):
     for t, s in pairs(source, target):
         s.requires_grad_(False)
         t.data.copy_(alpha * t.data + (1 - alpha) * s)
+
+
+@mistake(
+    "gan.apply_exponential_moving_average",
+    fails=["test_parameters_without_gradients_are_averaged_too"],
+    hint="Parameters of the target that do not require a gradient are passed over. A test "
+    "generator is never trained, so all of its parameters may be such.",
+)
+def average_passes_over_a_frozen_target(source, target, alpha=0.998):
+    with torch.no_grad():
+        for new, kept in zip(source.parameters(), target.parameters(), strict=True):
+            if kept.requires_grad:
+                kept.mul_(alpha).add_(new, alpha=1 - alpha)
+
+
+@mistake(
+    "gan.apply_exponential_moving_average",
+    fails=["test_parameters_without_gradients_are_averaged_too"],
+    hint="Parameters of the source that do not require a gradient are passed over. Every parameter "
+    "is averaged, whether it learns at the moment or not.",
+)
+def average_passes_over_a_frozen_source(source, target, alpha=0.998):
+    with torch.no_grad():
+        for new, kept in zip(source.parameters(), target.parameters(), strict=True):
+            if new.requires_grad:
+                kept.mul_(alpha).add_(new, alpha=1 - alpha)

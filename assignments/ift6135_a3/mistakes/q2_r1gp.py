@@ -309,3 +309,15 @@ def r1gp_leaves_gradients_in_the_critic(p, cp, q, cq, critic):
 )
 def r1gp_full_of_nan(p, cp, q, cq, critic):
     return torch.log(-1 - cp**2).mean()
+
+
+@mistake(
+    "gan.r1gp",
+    fails=["test_penalty_takes_samples_that_are_numbers"],
+    hint="For a batch of numbers, (N,), the last axis is the batch: its norm is that of all "
+    "samples together. Each number is a sample.",
+)
+def r1gp_norm_of_all_numbers(p, cp, q, cq, critic):
+    grad = gradient_at(critic, p.detach())
+    grad = grad.flatten(1) if grad.dim() > 2 else grad
+    return (grad.norm(dim=-1) ** 2).mean()

@@ -4,8 +4,6 @@
 # make_losses and apply_exponential_moving_average are those of the file that an entry is grafted
 # onto.
 
-import torch
-
 from grader.catalogue import mistake
 
 
@@ -173,28 +171,6 @@ def training_returns_the_critics_loss(loss_type, inner=1, reg_type=None, reg_cf=
         generator_step(data, critic, generator, generator_optim, metric)
         average(generator, test_generator, alpha)
         return value.detach()
-
-    return train_step
-
-
-@mistake(
-    "gan.make_train_step",
-    fails=["test_metric_of_the_generators_step_is_returned"],
-    hint="The metric is computed again after the generator's step. The one that was minimised is "
-    "the value before it, on the same samples.",
-)
-def training_returns_the_metric_after_the_step(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_step(data, critic, critic_optim, generator, critic_loss)
-        generator_step(data, critic, generator, generator_optim, metric)
-        average(generator, test_generator, alpha)
-        with torch.no_grad():
-            return metric(next(data), generator(), critic)
 
     return train_step
 

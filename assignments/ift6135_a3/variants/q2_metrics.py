@@ -55,6 +55,20 @@ def jsd_with_a_distribution(cp, cq):
     return torch.mean(real) / 2 + torch.mean(fake) / 2 + np.log(2)
 
 
+@variant(
+    "gan.jsd", because="float32 holds the sigmoid of -80, and of less the contract says nothing"
+)
+def jsd_takes_the_logarithm_of_the_sigmoid(cp, cq):
+    dp, dq = torch.sigmoid(cp), torch.sigmoid(-cq)
+    return 0.5 * (dp.log().mean() + dq.log().mean() + math.log(4))
+
+
+@variant("gan.jsd", because="log sigmoid(c) = -log(1 + exp(-c)), and exp(80) is finite in float32")
+def jsd_with_the_exponential_written_out(cp, cq):
+    real, fake = -torch.log(1 + torch.exp(-cp)), -torch.log(1 + torch.exp(cq))
+    return 0.5 * (real.mean() + fake.mean() + math.log(4))
+
+
 @variant("gan.jsd", because="log sigmoid(c) = min(c, 0) - log(1 + exp(-|c|)), written out")
 def jsd_written_out(cp, cq):
     def log_sigmoid(c):

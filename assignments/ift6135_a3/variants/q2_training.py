@@ -277,3 +277,48 @@ def training_makes_the_two_losses_apart(loss_type, inner=1, reg_type=None, reg_c
         return loss.detach()
 
     return train_step
+
+
+# --- the metric, computed anew ----------------------------------------------------------------
+
+
+@variant("gan.make_train_step", because="the metric after the step, on a fresh batch, is as good")
+def training_returns_the_metric_after_the_step(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+        generator_optim.zero_grad()
+        metric(next(data), generator(), critic).backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        with torch.no_grad():
+            return metric(next(data), generator(), critic)
+
+    return train_step
+
+
+@variant("gan.make_train_step", because="or on the batch of real samples that the step had")
+def training_returns_the_metric_of_new_samples_after_the_step(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+        p = next(data)
+        generator_optim.zero_grad()
+        metric(p, generator(), critic).backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return metric(p, generator(), critic)
+
+    return train_step
