@@ -191,6 +191,7 @@ class Description(Strict):
     university: str
     term: str = ""
     version: int = Field(1, ge=1)
+    rounding: float = Field(0.01, ge=0.0001, le=1)  # step of the marks that are shown, half up
     given: tuple[FileName, ...] = ()
     limits: Limits = Limits()
     notebook_rules: NotebookRules = NotebookRules()
@@ -479,12 +480,22 @@ def _roots() -> list[tuple[Path, Path]]:
     ]
     extra = os.environ.get("GRADER_HOME")
     if extra:
-        roots.insert(0, (Path(extra) / "assignments", Path(extra) / "reference"))
+        own = Path(extra) / "assignments"
+        if not own.is_dir():
+            raise AssignmentError(
+                f"GRADER_HOME is {extra!r}, but there is no folder {own}; let it name the folder "
+                "that holds `assignments` and `reference`, or unset it"
+            )
+        roots.insert(0, (own, Path(extra) / "reference"))
     return roots
 
 
 def known_assignments() -> list[str]:
-    """Names of the assignments that can be found, sorted."""
+    """Names of the assignments that can be found, sorted.
+
+    Raises:
+        AssignmentError: `GRADER_HOME` names no folder of assignments.
+    """
     names = {
         path.parent.name
         for assignments, _ in _roots()
@@ -498,7 +509,7 @@ def find_assignment(name: str) -> Assignment:
     """The assignment of this name, from `GRADER_HOME`, the checkout or the installed package.
 
     Raises:
-        AssignmentError: there is none, or its `assignment.toml` is wrong.
+        AssignmentError: there is none, its `assignment.toml` is wrong, or `GRADER_HOME` is.
     """
     for assignments, reference in _roots():
         if (assignments / name / "assignment.toml").is_file():

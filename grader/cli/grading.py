@@ -18,8 +18,9 @@ from grader.cli.app import app, assignment_or_stop, console, errors, runs_or_sto
 from grader.cli.batches import Batch, grade_batch
 from grader.export import FORMATS, export
 from grader.intake import IntakeError, find_submissions
+from grader.marks.rounding import decimals, written
 from grader.report import write_reports
-from grader.report.display import clean
+from grader.report.display import clean, column
 from grader.results import Result, RunResult
 from grader.store import StoreError
 from grader.store.shards import Shard
@@ -245,6 +246,7 @@ def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
     title = f"{assignment.about.title}: unit-tested questions{' and training runs' if runs else ''}"
     if console.width < NARROW + 7 * len(shown):
         return _table_of_parts(assignment, shown, results, title)
+    step = assignment.about.rounding
     table = Table("submission", title=title)
     for question in shown:
         table.add_column(question.id, justify="right")
@@ -259,8 +261,9 @@ def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
     )
     for result in results:
         marks = {q.id: q.awarded for q in result.questions}
-        cells = [_cell(marks.get(q.id), q.marks) for q in shown]
-        table.add_row(Text(result.submission), *cells, _total(result), f"{result.seconds:.1f}")
+        cells = [_cell(marks.get(q.id), q.marks, step) for q in shown]
+        total = _total(result, step)
+        table.add_row(Text(result.submission), *cells, total, f"{result.seconds:.1f}")
     return table
 
 
@@ -276,6 +279,7 @@ def _shown(assignment: Assignment, results: Sequence[Result]) -> list[Question]:
 def _table_of_parts(
     assignment: Assignment, shown: Sequence[Question], results: Sequence[Result], title: str
 ) -> Table:
+    step = assignment.about.rounding
     table = Table("submission", title=title)
     parts = [
         (part.id, [q for q in assignment.about.questions_of(part.id) if q in shown])
@@ -293,21 +297,22 @@ def _table_of_parts(
         for (_, questions), total in zip(parts, sums, strict=True):
             decided = [marks.get(q.id) for q in questions]
             known = [m for m in decided if m is not None]
-            cells.append(_cell(sum(known) if len(known) == len(decided) else None, total))
-        table.add_row(Text(result.submission), *cells, _total(result), f"{result.seconds:.1f}")
+            cells.append(_cell(sum(known) if len(known) == len(decided) else None, total, step))
+        whole = _total(result, step)
+        table.add_row(Text(result.submission), *cells, whole, f"{result.seconds:.1f}")
     return table
 
 
-def _total(result: Result) -> Text:
+def _total(result: Result, step: float) -> Text:
     words = {"unreadable": "unreadable", "not_graded": "not graded"}
-    return Text(words.get(result.status, f"{result.awarded:.2f}"))
+    return Text(words.get(result.status) or column(result.awarded, decimals(step), step))
 
 
-def _cell(awarded: float | None, marks: float) -> Text:
+def _cell(awarded: float | None, marks: float, step: float) -> Text:
     if awarded is None:
         return Text("-", style="dim")
     style = "green" if awarded == marks else "red" if awarded == 0 else "yellow"
-    return Text(f"{awarded:.2f}".rstrip("0").rstrip("."), style=style)
+    return Text(written(awarded, step), style=style)
 
 
 def _known_runs(assignment: Assignment, runs: Runs, wanted: Sequence[str]) -> Sequence[str]:

@@ -6,13 +6,15 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from grader.marks.rounding import written
 from grader.report import display
 
 # A cell that starts so is a formula to Excel, LibreOffice or Google Sheets; the last four are what
 # some of them make of the full-width forms.
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _BLANK_STARTS = ("\t", "\r", "\n")
-_DECIMALS = 4
+# What can be earned is shown as the assignment states it.
+_FINEST = 0.0001
 
 
 def text(value: str) -> str:
@@ -24,12 +26,9 @@ def text(value: str) -> str:
     return shown
 
 
-def number(value: float | None) -> str:
-    """A number in plain notation with at most four decimals; empty for None."""
-    if value is None:
-        return ""
-    shortened = f"{value:.{_DECIMALS}f}".rstrip("0").rstrip(".")
-    return "0" if shortened == "-0" else shortened
+def marks(value: float | None, step: float = _FINEST) -> str:
+    """Marks in plain notation, rounded half up to a step; empty for None."""
+    return "" if value is None else written(value, step)
 
 
 def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -31,6 +31,7 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
         notes: why it could not be read or graded, and what was noticed, separated by `; `.
     """
     questions = [q.id for q in assignment.about.questions]
+    step = assignment.about.rounding
     header = ["id", "source", "status", "awarded", "decided_marks", *questions, "notes"]
     rows = []
     for result in _by_id(results):
@@ -41,9 +42,9 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
                 cells.text(result.submission),
                 cells.text(result.source),
                 result.status,
-                cells.number(mark(result)),
-                cells.number(result.decided_marks),
-                *(cells.number(earned.get(q)) for q in questions),
+                cells.marks(mark(result), step),
+                cells.marks(result.decided_marks),
+                *(cells.marks(earned.get(q), step) for q in questions),
                 cells.text("; ".join([*remarks, *result.notes])),
             ]
         )
@@ -74,6 +75,7 @@ def write_moodle(assignment: Assignment, results: Sequence[Result], path: Path) 
         "Feedback comments",
     ]
     rows = []
+    step = assignment.about.rounding
     for result in _by_id(results):
         folder = _MOODLE_FOLDER.search(result.source)
         rows.append(
@@ -81,9 +83,9 @@ def write_moodle(assignment: Assignment, results: Sequence[Result], path: Path) 
                 f"Participant {folder['id']}" if folder else "",
                 cells.text(folder["name"]) if folder else "",
                 cells.text(result.submission),
-                cells.number(mark(result)),
-                cells.number(result.decided_marks if mark(result) is not None else None),
-                cells.text(feedback(result)),
+                cells.marks(mark(result), step),
+                cells.marks(result.decided_marks if mark(result) is not None else None),
+                cells.text(feedback(result, step)),
             ]
         )
     cells.write(path, header, rows)
@@ -105,12 +107,13 @@ def write_canvas(assignment: Assignment, results: Sequence[Result], path: Path) 
             to `Name in Canvas (number)` to fill an assignment that is there already.
     """
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-    points = ["    Points Possible", "", "", "", "", cells.number(assignment.total_marks)]
+    points = ["    Points Possible", "", "", "", "", cells.marks(assignment.total_marks)]
     rows = []
+    step = assignment.about.rounding
     for result in _by_id(results):
         file = _CANVAS_FILE.search(result.source)
         submission = cells.text(result.submission)
-        grade = cells.number(mark(result))
+        grade = cells.marks(mark(result), step)
         rows.append([submission, file["id"] if file else "", "", submission, "", grade])
     cells.write(path, [*header, cells.text(assignment.about.title)], [points, *rows])
 
@@ -122,8 +125,13 @@ def mark(result: Result) -> float | None:
     return result.awarded
 
 
-def feedback(result: Result) -> str:
-    """What a student reads beside the mark, in a few sentences and without a word of their own."""
+def feedback(result: Result, step: float) -> str:
+    """What a student reads beside the mark, in a few sentences and without a word of their own.
+
+    Args:
+        result: of one submission.
+        step: what marks are rounded to.
+    """
     if result.status == "not_graded":
         return "We could not grade this submission yet. That is our fault and not a zero."
     sentences = []
@@ -132,10 +140,10 @@ def feedback(result: Result) -> str:
     decided = [q for q in result.questions if q.awarded is not None]
     if decided:
         listed = ", ".join(
-            f"{q.id} {cells.number(q.awarded)} of {cells.number(q.marks)}" for q in decided
+            f"{q.id} {cells.marks(q.awarded, step)} of {cells.marks(q.marks)}" for q in decided
         )
         sentences.append(f"Marks so far: {listed}.")
-    undecided = [f"{q.id} ({cells.number(q.marks)})" for q in result.questions if q.awarded is None]
+    undecided = [f"{q.id} ({cells.marks(q.marks)})" for q in result.questions if q.awarded is None]
     if undecided:
         sentences.append(f"Not marked yet: {', '.join(undecided)}.")
     return " ".join(sentences)

@@ -10,6 +10,8 @@ import math
 import re
 from datetime import UTC, datetime
 
+from grader.marks.rounding import FINEST, rounded, written
+
 _TERMINAL_CODE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_-])|\x9b[0-?]*[ -/]*[@-~]"
 )
@@ -40,12 +42,14 @@ def name(text: str) -> str:
     return " ".join(clean(text).split()) or "(a name without visible characters)"
 
 
-def marks(value: float | None) -> str:
-    """Marks with at most two decimals: `1.5`, `10`, `0.33`; a dash while undecided."""
-    if value is None:
-        return NO_VALUE
-    shortened = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if shortened == "-0" else shortened
+def marks(value: float | None, step: float = FINEST) -> str:
+    """Marks, rounded half up to a step: `1.5`, `10`, `0.33`; a dash while undecided."""
+    return NO_VALUE if value is None else written(value, step)
+
+
+def column(value: float | None, decimals: int, step: float = FINEST) -> str:
+    """Marks, rounded half up to a step, with this many decimals, so that they line up."""
+    return NO_VALUE if value is None else f"{rounded(value, step):.{decimals}f}"
 
 
 def fixed(value: float | None, decimals: int) -> str:

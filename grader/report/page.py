@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from grader.assignment import Description
 from grader.report import display
 
 
-def render(template: str, *, script: bool = False, **values: object) -> str:
+def render(template: str, about: Description, *, script: bool = False, **values: object) -> str:
     """One page from a template of this package.
 
     Args:
         template: its name without suffix, e.g. `student`.
+        about: the assignment that the page is about; it says how marks are rounded.
         script: whether the page carries the script that sorts and filters tables.
         values: what the template shows; text is cleaned and escaped on its way out.
     """
     code = _asset("sort.js") if script else ""
-    page = _environment().get_template(f"{template}.html.j2")
+    page = _environment(about.rounding).get_template(f"{template}.html.j2")
     return page.render(
+        about=about,
         **values,
         style=Markup(_asset("style.css") + _asset("runs.css")),
         script=Markup(code),
@@ -53,7 +56,7 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(rounding: float) -> Environment:
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -66,6 +69,8 @@ def _environment() -> Environment:
     environment.filters.update(
         name=display.name,
         marks=display.marks,
+        earned=partial(display.marks, step=rounding),
+        column=partial(display.column, step=rounding),
         fixed=display.fixed,
         share=display.percent,
         duration=display.duration,

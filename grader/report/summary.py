@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from grader.assignment import Assignment, Kind, Question
+from grader.marks.rounding import decimals, rounded
 from grader.report.attention import Attention, who_needs_attention
 from grader.report.run_summary import RunSummary, run_summaries
 from grader.report.submission import earned_share
@@ -136,7 +137,9 @@ class ClassSummary:
     @cached_property
     def decimals(self) -> int:
         """How many decimals a column of marks needs: none while all are whole."""
-        return 0 if all(float(r.awarded).is_integer() for r in self.results) else 2
+        step = self.assignment.about.rounding
+        whole = all(rounded(r.awarded, step) % 1 == 0 for r in self.results)
+        return 0 if whole else decimals(step)
 
     @cached_property
     def seconds(self) -> Spread | None:

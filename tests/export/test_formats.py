@@ -42,7 +42,7 @@ def test_gradescope_gets_a_folder_per_submission(assignment, graded, tmp_path) -
     for path in written:
         assert path.name == "results.json"
         assert path.resolve().parent.parent == (tmp_path / "gs").resolve()
-        assert json.loads(path.read_text(encoding="utf-8"))["score"] == 4.3333
+        assert json.loads(path.read_text(encoding="utf-8"))["score"] == 4.33
 
 
 def test_json_holds_whole_results(assignment, graded, tmp_path) -> None:

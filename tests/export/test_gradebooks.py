@@ -25,7 +25,7 @@ def test_csv_has_a_row_per_submission_and_a_column_per_question(
     ]  # fmt: skip
     source = "/handed-in/ada.zip"
     assert rows == [
-        ["ada", source, "graded", "4.3333", "7", "3", "1.3333", "", "ignored 2 files"],
+        ["ada", source, "graded", "4.33", "7", "3", "1.33", "", "ignored 2 files"],
         ["bob", source, "unreadable", "", "0", "", "", "", "not a zip archive"],
         ["cyd", source, "not_graded", "", "0", "", "", "", "the wall could not start"],
     ]
@@ -85,9 +85,9 @@ def test_moodle_finds_participants_by_the_folder_it_made(
         "Participant 4711",
         "Ada Lovelace",
         "ada",
-        "4.3333",
+        "4.33",
         "7",
-        "Marks so far: q1.1 3 of 3, q1.2 1.3333 of 4. Not marked yet: q1.3 (3).",
+        "Marks so far: q1.1 3 of 3, q1.2 1.33 of 4. Not marked yet: q1.3 (3).",
     ]
     assert bob[:5] == ["", "", "bob", "", ""]
     assert "could not be read" in bob[5]
@@ -114,7 +114,7 @@ def test_canvas_finds_students_by_the_file_it_made(
     assert read(tmp_path / "canvas.csv") == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Assignment 3, GAN"],
         ["    Points Possible", "", "", "", "", "10"],
-        ["ada", number, "", "ada", "", "4.3333"],
+        ["ada", number, "", "ada", "", "4.33"],
     ]
 
 
