@@ -148,6 +148,7 @@ class Slot:
                 "status": "not_graded" if faults else "graded",
                 "problem": faults[0].detail.splitlines()[0] if faults else "",
                 "notes": notes,
+                "doubts": list(submission.doubts),
                 "files": list(submission.taken),
                 "rules": list(submission.rules),
                 "questions": questions,
