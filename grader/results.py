@@ -18,6 +18,7 @@ Outcome = Literal["passed", "failed", "not_graded"]
 Status = Literal["graded", "unreadable", "not_graded"]
 Ending = Literal["returned", "raised", "hung", "crashed"]
 RunStatus = Literal["finished", "failed", "absent", "not_graded"]
+Platform = Literal["moodle", "canvas", "blackboard", "brightspace", "gradescope"]
 
 
 class Record(BaseModel):
@@ -163,6 +164,21 @@ class RuleFinding(Record):
     detail: str = Field("", description="where it is not kept; safe to show to the student")
 
 
+class Handed(Record):
+    """What a learning platform's names say about a submission."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    platform: Platform
+    person: str = Field("", description="the platform's id of the person; empty for a team")
+    name: str = Field(description="the person or team, as the platform writes it")
+    team: bool = False
+    late: bool | None = Field(None, description="whether it came late; null: the names do not tell")
+    attempt: str = Field("", description="when or which, as the platform writes it")
+    attachments: tuple[str, ...] = Field((), description="the platform's ids of the files")
+    entries: tuple[str, ...] = Field((), description="the names in the platform's download")
+
+
 class Result(Record):
     """Everything about one submission."""
 
@@ -172,11 +188,15 @@ class Result(Record):
     secret_id: str = Field(description="tells secrets apart without giving one away")
     harness: str = Field("", description="version of the harness, with a digest of its sources")
     submission: str = Field(description="id of the submission, unique in the batch")
+    name: str = Field("", description="whose it is, to be shown: in any script, not unique")
+    handed: Handed | None = Field(None, description="null where no platform named it")
+    given_last: bool = Field(True, description="whether it was in the class that was given last")
     source: str = Field(description="the path that was given")
     source_digest: str = Field(description="SHA-256 of what was handed in")
     status: Status
     problem: str = Field("", description="why it could not be read or graded")
     notes: list[str] = Field([], description="what intake noticed, e.g. files that were ignored")
+    doubts: list[str] = Field([], description="what intake could not decide; for the TA only")
     files: list[TakenFile] = []
     rules: list[RuleFinding] = Field([], description="empty where no notebook was handed in")
     questions: list[QuestionMark]
@@ -186,6 +206,11 @@ class Result(Record):
     environment: Environment | None = None
     graded_at: str = Field(description="ISO 8601, UTC")
     seconds: float = Field(ge=0, description="wall time of grading")
+
+    @property
+    def who(self) -> str:
+        """Whose it is, to be shown; the id where no name is known."""
+        return self.name or self.submission
 
     @property
     def awarded(self) -> float:

@@ -180,6 +180,7 @@ class Slot:
                 "status": "not_graded" if faults else "graded",
                 "problem": problem,
                 "notes": notes,
+                "doubts": list(submission.doubts),
                 "files": list(submission.taken),
                 "rules": list(submission.rules),
                 "questions": questions,

@@ -148,6 +148,9 @@ def blank(task: Task, assignment: Assignment, candidate: Candidate) -> Result:
         secret_id=secret_id(task.secret),
         harness=harness_version(),
         submission=candidate.id,
+        name=candidate.name,
+        handed=candidate.handed,
+        doubts=list(candidate.doubts),
         # A name that is not UTF-8 could not be stored.
         source=os.fsencode(candidate.path).decode(errors="replace"),
         source_digest="",
@@ -164,6 +167,7 @@ def unreadable(task: Task, assignment: Assignment, candidate: Candidate, problem
         update={
             "status": "unreadable",
             "problem": problem,
+            "notes": list(candidate.notes),
             "questions": nothing(assignment, 0.0, "the submission could not be read"),
         }
     )

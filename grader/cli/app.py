@@ -33,6 +33,7 @@ COMMANDS = (
     "publishing",
     "grading",
     "merging",
+    "dropping",
     "checking",
     "auditing",
     "calibrating",

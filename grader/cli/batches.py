@@ -21,6 +21,7 @@ from grader.data import DataError, data_root
 from grader.intake import Candidate
 from grader.results import Result
 from grader.store import Store, StoreError, shards
+from grader.store.people import Member, settle_class
 from grader.store.shards import Shard
 from grader.wall import isolation as walls
 from grader.wall.errors import WallError
@@ -37,6 +38,8 @@ class Batch:
 
     Attributes:
         candidates: the whole class, also where a shard grades a share of it.
+        only: ids of the submissions to grade; none: all of them.
+        whole: whether a class was given, not single submissions of it.
         out: the output folder; that of a shard lies in it.
         jobs: slots at a time; 0: one for each processor, or all that the cluster has.
         again: grade even what is graded.
@@ -57,11 +60,18 @@ class Batch:
     data: Path | None = None
     shard: Shard | None = None
     scheduler: str | None = None
+    only: Sequence[str] = ()
+    whole: bool = False
 
     @property
     def mine(self) -> list[Candidate]:
         """The submissions that this batch grades."""
-        return [c for c in self.candidates if self.shard is None or self.shard.owns(c.id)]
+        return [
+            c
+            for c in self.candidates
+            if (self.shard is None or self.shard.owns(c.id))
+            and (not self.only or c.id in self.only)
+        ]
 
     @property
     def folder(self) -> Path:
@@ -87,14 +97,32 @@ def grade_batch(batch: Batch) -> list[Result]:
             secret = shards.agree(batch.out, batch.secret)
         with Store(batch.folder, batch.assignment, secret) as store:
             if batch.shard is not None:
-                seen = {c.id: "/".join((c.path.name, *c.members)) for c in batch.candidates}
+                seen = {
+                    c.id: "/".join((c.path.name, *c.within, *c.members)) for c in batch.candidates
+                }
                 shards.begin(store, batch.shard, seen)
+            _say_who_is_gone(batch, store)
             _grade(batch, store)
             if batch.shard is not None:
                 shards.complete(store)
             return store.results()
     except (StoreError, WallError, DataError, AssignmentError, engine.BatchError) as error:
         stop(str(error))
+
+
+def _say_who_is_gone(batch: Batch, store: Store) -> None:
+    given = {c.id: Member(c.key, c.name, c.handed) for c in batch.candidates}
+    gone = settle_class(store, given, whole=batch.whole)
+    if gone:
+        more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
+        errors.print(
+            f"Not in the class that was given now, and still in the marks: {', '.join(gone[:10])}"
+            f"{more}. To remove: grader drop {batch.folder} {gone[0]}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _grade(batch: Batch, store: Store) -> None:

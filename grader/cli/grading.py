@@ -23,6 +23,7 @@ from grader.report import write_reports
 from grader.report.display import clean, column
 from grader.results import Result, RunResult
 from grader.store import StoreError
+from grader.store.people import known_people
 from grader.store.shards import Shard
 from grader.store.store import read_results
 from grader.wall.isolation import Choice as Isolation
@@ -97,17 +98,21 @@ def grade(
     if (engine == "dask") != (scheduler is not None):
         stop("--engine dask and --scheduler ADDRESS belong together; give both or neither")
     try:
-        candidates, notes = find_submissions(paths, assignment, layout, out)
+        # Shards have stores of their own, so what one of them remembers must not decide.
+        known = {} if share else known_people(out)
+        candidates, notes = find_submissions(paths, assignment, layout, out, known)
     except IntakeError as error:
         stop(str(error))
-    for note in notes:
-        errors.print(note, style="dim", markup=False, highlight=False)
+    for n, note in enumerate(notes):
+        style = "dim" if n or not candidates else "bold"
+        errors.print(note, style=style, markup=False, highlight=False, soft_wrap=True)
+    wanted = {c.id for c in candidates}
     if only:
-        unknown = sorted(set(only) - {c.id for c in candidates})
+        unknown = sorted(set(only) - wanted)
         if unknown:
-            known = ", ".join(c.id for c in candidates[:20])
-            stop(f"--only {unknown[0]}: there is no such submission; there are {known}")
-        candidates = [c for c in candidates if c.id in only]
+            listed = ", ".join(c.id for c in candidates[:20])
+            stop(f"--only {unknown[0]}: there is no such submission; there are {listed}")
+        wanted = set(only)
     if not candidates:
         stop("there is nothing to grade in " + ", ".join(map(str, paths)))
     results = grade_batch(
@@ -124,9 +129,10 @@ def grade(
             data=data,
             shard=share,
             scheduler=scheduler,
+            only=only or (),
+            whole=any(c.in_class for c in candidates),
         )
     )
-    wanted = {c.id for c in candidates}
     mine = [r for r in results if r.submission in wanted]
     # The pages of a share of the class would say wrong things about the class.
     no_report = no_report or share is not None

@@ -5,17 +5,13 @@ A mark that is not decided is an empty cell everywhere, never a zero.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from grader.assignment import Assignment
 from grader.export import cells
-from grader.results import Result
-
-# What the learning management systems call the files of a bulk download.
-_MOODLE_FOLDER = re.compile(r"(?P<name>[^/\\]+)_(?P<id>\d+)_assignsubmission_")
-_CANVAS_FILE = re.compile(r"(?:^|[/\\])[^/\\_]+_(?:LATE_)?(?P<id>\d+)_\d+_[^/\\]*$")
+from grader.report.attention import NOT_GIVEN
+from grader.results import Handed, Platform, Result
 
 
 def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> None:
@@ -23,6 +19,7 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
 
     Columns:
         id: the submission.
+        name: whose it is.
         source: the path that was given.
         status: `graded`, `unreadable` or `not_graded`.
         awarded: marks earned in the questions that are decided; empty while none is.
@@ -32,20 +29,22 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
     """
     questions = [q.id for q in assignment.about.questions]
     step = assignment.about.rounding
-    header = ["id", "source", "status", "awarded", "decided_marks", *questions, "notes"]
+    header = ["id", "name", "source", "status", "awarded", "decided_marks", *questions, "notes"]
     rows = []
     for result in _by_id(results):
         earned = {q.id: q.awarded for q in result.questions}
-        remarks = [result.problem] if result.problem else []
+        remarks = [] if result.given_last else [NOT_GIVEN]
+        remarks += [result.problem] if result.problem else []
         rows.append(
             [
                 cells.text(result.submission),
+                cells.text(result.who),
                 cells.text(result.source),
                 result.status,
                 cells.marks(mark(result), step),
                 cells.marks(result.decided_marks),
                 *(cells.marks(earned.get(q), step) for q in questions),
-                cells.text("; ".join([*remarks, *result.notes])),
+                cells.text("; ".join([*remarks, *result.doubts, *result.notes])),
             ]
         )
     cells.write(path, header, rows)
@@ -55,12 +54,12 @@ def write_moodle(assignment: Assignment, results: Sequence[Result], path: Path) 
     """Write a file for Moodle's offline grading worksheet or its gradebook import.
 
     The worksheet (Assignment, Upload grading worksheet) finds students by `Identifier`. That number
-    is in the folder names of "Download all submissions", so it is filled in when those folders were
-    graded as they came. The gradebook (Grades, Import, CSV file) finds them by `ID number`.
+    is in the names of "Download all submissions", so it is filled in when those were graded as they
+    came, packed or not. The gradebook (Grades, Import, CSV file) finds them by `ID number`.
 
     Columns:
-        Identifier: `Participant 12345`; empty when the source does not tell.
-        Full name: from the same folder name; empty when the source does not tell.
+        Identifier: `Participant 12345`; empty for a team, and when Moodle did not name it.
+        Full name: as Moodle writes it; empty when Moodle did not name it.
         ID number: the submission id.
         Grade: marks decided so far; empty, and so left alone by Moodle, while none is.
         Maximum grade: marks that could be earned in the decided questions.
@@ -77,11 +76,11 @@ def write_moodle(assignment: Assignment, results: Sequence[Result], path: Path) 
     rows = []
     step = assignment.about.rounding
     for result in _by_id(results):
-        folder = _MOODLE_FOLDER.search(result.source)
+        handed = _from(result, "moodle")
         rows.append(
             [
-                f"Participant {folder['id']}" if folder else "",
-                cells.text(folder["name"]) if folder else "",
+                f"Participant {handed.person}" if handed and handed.person else "",
+                cells.text(handed.name) if handed else "",
                 cells.text(result.submission),
                 cells.marks(mark(result), step),
                 cells.marks(result.decided_marks if mark(result) is not None else None),
@@ -98,8 +97,8 @@ def write_canvas(assignment: Assignment, results: Sequence[Result], path: Path) 
     otherwise by `SIS Login ID`. The second row, as in Canvas's own files, states the points.
 
     Columns:
-        Student: the submission id, for people; Canvas does not look at it.
-        ID: the student's number in Canvas; empty when the source does not tell.
+        Student: the name, for people; Canvas does not look at it.
+        ID: the student's number in Canvas; empty when Canvas did not name it, or anonymously.
         SIS User ID: empty.
         SIS Login ID: the submission id.
         Section: empty.
@@ -111,10 +110,11 @@ def write_canvas(assignment: Assignment, results: Sequence[Result], path: Path) 
     rows = []
     step = assignment.about.rounding
     for result in _by_id(results):
-        file = _CANVAS_FILE.search(result.source)
-        submission = cells.text(result.submission)
+        handed = _from(result, "canvas")
+        number = handed.person if handed and handed.person.isdecimal() else ""
         grade = cells.marks(mark(result), step)
-        rows.append([submission, file["id"] if file else "", "", submission, "", grade])
+        submission = cells.text(result.submission)
+        rows.append([cells.text(result.who), number, "", submission, "", grade])
     cells.write(path, [*header, cells.text(assignment.about.title)], [points, *rows])
 
 
@@ -147,6 +147,11 @@ def feedback(result: Result, step: float) -> str:
     if undecided:
         sentences.append(f"Not marked yet: {', '.join(undecided)}.")
     return " ".join(sentences)
+
+
+def _from(result: Result, platform: Platform) -> Handed | None:
+    """What a platform's names say, if it was this one."""
+    return result.handed if result.handed and result.handed.platform == platform else None
 
 
 def _by_id(results: Sequence[Result]) -> list[Result]:

@@ -1,6 +1,7 @@
 """Reads what students handed in, on the trusted side, without running any of it.
 
-A submission flows through: `discover` (which paths are whose), `folders` and `unpack` (entries,
+A submission flows through: `discover` (which paths hold a class), `people` (whose is what in it,
+with `platforms`, how learning platforms name things), `folders` and `unpack` (entries,
 read in memory under limits), `tree` (the files of one submission), `locate` (which file is which
 of the assignment's) and `submission` (what goes behind the wall). A notebook becomes a module on
 the way: `cells`, `statements` (of which `kinds`, with which `needs`), `rewriting`, `notebook`.

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from grader.assignment import Assignment, Description
 from grader.intake.limits import IntakeError, Notes, shown
-from grader.intake.listing import Child, Listing, contracts_under, listing_of
+from grader.intake.listing import (
+    Child,
+    Listing,
+    Looks,
+    contracts_under,
+    holds_classes,
+    listing_of,
+)
 from grader.intake.locate import name_rank
 from grader.intake.names import (
-    handed_by,
+    Person,
+    display_name,
     identifiers,
     is_archive,
-    is_online_text,
+    is_litter,
     is_set_aside,
+    meant_name,
+    spellings,
     without_suffix,
 )
-from grader.intake.tree import Candidate
+from grader.intake.people import Found, people_in
+from grader.intake.platforms import handed_in_class
+from grader.intake.tree import Candidate, is_archive_file
 
 Layout = Literal["auto", "single", "class"]
 
-_Found = tuple[str, Path, tuple[str, ...]]
-
 # So many folders and archives without any file of the assignment are a class all the same.
 MANY = 10
+# What nbgrader keeps beside the folder with what was handed in.
+_NBGRADER = {"source", "release", "autograded", "feedback"}
 
 
 def find_submissions(
@@ -33,13 +47,15 @@ def find_submissions(
     assignment: Assignment,
     layout: Layout = "auto",
     out: Path | None = None,
+    known: Mapping[str, str] | None = None,
 ) -> tuple[list[Candidate], list[str]]:
     """Find the submissions in what was given on the command line.
 
     A Python file or notebook is one submission. For a folder or archive, `layout` says what it is;
     "auto" decides by the first of these rules that applies:
 
-    1. A child is named as Moodle, Canvas or Gradescope name them: a class.
+    1. A child is named as Moodle, Canvas, Blackboard, Brightspace or Gradescope name them, or holds
+       nothing but such names, at whatever depth: a class.
     2. A file of the assignment lies directly in it: one submission.
     3. The same file of the assignment lies under two different children: a class. A flat folder
        of `.py` files counts likewise, by what they define. Folders called backup, old, template
@@ -48,56 +64,123 @@ def find_submissions(
     5. Files of the assignment were found: one submission.
     6. Two archives or more, or ten folders or more: a class. Else one submission.
 
-    Of a class, every folder, archive, Python file and notebook directly in it is a submission;
-    files that Canvas or Moodle name as one student's belong together. Other files, links and what
-    Moodle calls onlinetext are passed over.
+    Of a class, whatever lies directly in it is a submission, readable or not, but for lists, pages
+    and what tools leave behind. What platforms, or names such as `jane_gan.py` and `jane_vae.py`,
+    say is one person's belongs together. An export of a platform in a class is a class in it.
 
     Args:
         paths: files and folders.
         assignment: whose files are looked for.
         layout: "single" or "class" to say what every folder and archive is.
         out: where results go; what a class's folder holds there is nobody's submission.
+        known: the key of whoever had each id before.
 
     Returns:
         The candidates, in the order of `paths` and by name within a class, with unique ids; and
-        notes on what was decided or passed over.
+        notes: first how many people were found in which form, then what was decided or passed over.
 
     Raises:
         IntakeError: a path is missing or cannot be read; the message names it.
     """
     notes = Notes()
-    found: dict[tuple[Path, tuple[str, ...]], _Found] = {}
+    found: dict[tuple[Path, tuple[str, ...], tuple[str, ...]], Found] = {}
     for path in paths:
-        for who, place, members in _in_path(path, assignment.about, layout, notes):
-            key = (place.resolve(), members)
-            if out is not None and place != path and place.resolve() == out.resolve():
-                notes.add(f"{shown(str(place))}: results go there; passed over")
+        for one in _in_path(path, assignment.about, layout, notes):
+            # A link is not what it leads to.
+            place = one.path.parent.resolve() / one.path.name if one.problem else one.path.resolve()
+            key = (place, one.within, one.members)
+            if out is not None and one.path != path and place == out.resolve():
+                notes.add(f"{shown(str(one.path))}: results go there; passed over")
                 continue
             if key in found:
-                notes.add(f"{shown(str(place))}: was given twice; it counts once")
-            found.setdefault(key, (who, place, members))
-    ids = identifiers(who for who, _, _ in found.values())
-    candidates = [
-        Candidate(id, path, members)
-        for id, (_, path, members) in zip(ids, found.values(), strict=True)
+                notes.add(f"{shown(str(one.path))}: was given twice; it counts once")
+            found.setdefault(key, one)
+    people = _namesakes(_once(list(found.values()), notes))
+    ids = identifiers([Person(one.who, one.key, one.place) for one in people], known)
+    candidates = [one.candidate(id) for id, one in zip(ids, people, strict=True)]
+    return candidates, [_counted(people), *notes.texts] if people else notes.texts
+
+
+def _counted(people: Sequence[Found]) -> str:
+    """How many people there are, and where they were found."""
+    what = "submission" if any(p.handed and p.handed.team for p in people) else "student"
+    counts = Counter((one.form, one.where) for one in people)
+    listed = [
+        f"{n} {'from ' + form + ' ' if form else ''}in {where}" if where else f"{n} given by path"
+        for (form, where), n in counts.items()
     ]
-    return candidates, notes.texts
+    more = f" and {len(listed) - 8} more places" if len(listed) > 8 else ""
+    plural = "" if len(people) == 1 else "s"
+    return f"{len(people)} {what}{plural}: {', '.join(listed[:8])}{more}"
 
 
-def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> list[_Found]:
+def _once(found: list[Found], notes: Notes) -> list[Found]:
+    """Everybody once: whom a platform knows by one id is one person, in however many exports."""
+    groups: dict[tuple[str, str], list[Found]] = {}
+    for n, one in enumerate(found):
+        known = one.handed is not None and bool(one.handed.person)
+        groups.setdefault((one.key, "" if known else str(n)), []).append(one)
+    result = []
+    for same in groups.values():
+        *older, newest = sorted(same, key=lambda one: one.age)
+        if older:
+            places = ", ".join(sorted({one.where for one in older}))
+            text = (
+                f"{newest.name}: is in {len(same)} exports; the newer files, in {newest.where}, "
+                f"count, not those in {places}"
+            )
+            notes.add(text)
+            newest = replace(newest, doubts=(*newest.doubts, text))
+        result.append(newest)
+    return result
+
+
+def _namesakes(people: list[Found]) -> list[Found]:
+    """Tell of people of one name whom no platform tells apart."""
+    named: defaultdict[str, list[int]] = defaultdict(list)
+    for n, one in enumerate(people):
+        for spelling in spellings(one.name):
+            named[spelling].append(n)
+    others: defaultdict[int, set[int]] = defaultdict(set)
+    for same in named.values():
+        for n in same[:20]:
+            others[n] |= {m for m in same[:20] if m != n and not _told_apart(people[n], people[m])}
+    return [
+        replace(one, doubts=(*one.doubts, *(_may_be(people[m]) for m in sorted(others[n])[:3])))
+        for n, one in enumerate(people)
+    ]
+
+
+def _may_be(other: Found) -> str:
+    return f"May be the same person as {other.name} in {other.where or other.path}"
+
+
+def _told_apart(one: Found, other: Found) -> bool:
+    """Does a platform know the two by different ids?"""
+    return (
+        one.handed is not None
+        and other.handed is not None
+        and one.handed.platform == other.handed.platform
+        and one.key != other.key
+    )
+
+
+def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> list[Found]:
     if not path.exists():
         raise IntakeError(f"{shown(str(path))}: there is no such file or folder; check the path")
     name = path.resolve().name
-    single: list[_Found] = [(_who(name), path, ())]
-    if layout == "single" or not (path.is_dir() or is_archive(name)):
+    who = without_suffix(meant_name(name))
+    named = handed_in_class([name]).get(name)
+    single = [Found(named.who if named else who, display_name(named.name if named else who), path)]
+    if layout == "single" or not (path.is_dir() or is_archive_file(path)):
         return single
     inside: str | None = ""
     reason = ""
-    looked = Notes()
+    looked, looks = Notes(), Looks()
     try:
         listing = listing_of(path, looked)
         if layout == "auto":
-            inside, reason = _class_within(listing, about, "")
+            inside, reason = _class_within(listing, about, "", looks)
     except IntakeError as error:
         if path.is_dir():
             raise
@@ -109,38 +192,42 @@ def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> li
     notes.extend(looked)
     if reason:
         notes.add(f"{shown(str(path))}: taken as a class: {reason}")
-    groups = _groups(listing.children(inside), path, notes)
-    if not groups:
+    people = people_in(listing, inside, about, notes, looks)
+    if not people:
         notes.add(f"{shown(str(path))}: no submissions in it")
-    return [
-        (who, path / members[0], ())
-        if path.is_dir() and len(members) == 1
-        else (who, path, tuple(members))
-        for who, members in groups
-    ]
+    return people
 
 
-def _class_within(listing: Listing, about: Description, inside: str) -> tuple[str | None, str]:
+def _class_within(
+    listing: Listing, about: Description, inside: str, looks: Looks
+) -> tuple[str | None, str]:
     """The folder whose children are a class's submissions, or None; and why."""
-    children = [child for child in listing.children(inside) if child.may_be_submission]
-    for child in children:
-        if handed_by(child.name):
-            return inside, f"{shown(child.name)} is named as learning platforms name submissions"
+    everything = listing.children(inside)
+    children = [c for c in everything if c.may_be_submission and not is_litter(c.name)]
+    if named := handed_in_class(child.name for child in everything):
+        first = shown(next(iter(named)))
+        return inside, f"{first} is named as learning platforms name submissions"
     for child in children:
         for source in about.files:
-            if not child.is_folder and name_rank(child.name, source) is not None:
+            if not child.is_folder and name_rank(meant_name(child.name), source) is not None:
                 return None, f"{shown(child.name)} lies directly in it"
+    for child in children:
+        if holds_classes(listing, child, looks):
+            return inside, f"{shown(child.name)} holds what a learning platform gave out"
+    submitted = next((c for c in children if c.is_folder and c.name == "submitted"), None)
+    if submitted and {c.name for c in children if c.is_folder} <= {"submitted", *_NBGRADER}:
+        return submitted.path, "submitted is where nbgrader keeps what was handed in"
     holder: dict[str, Child] = {}
     for child in children:
         if is_set_aside(child.name + "/"):
             continue
         for file in sorted(contracts_under(listing, child, about)):
-            first = holder.setdefault(file, child)
-            if first is not child:
-                return inside, f"{file} is in {shown(first.name)} and in {shown(child.name)}"
+            first_child = holder.setdefault(file, child)
+            if first_child is not child:
+                return inside, f"{file} is in {shown(first_child.name)} and in {shown(child.name)}"
     folders = [child for child in children if child.is_folder]
     if len(children) == len(folders) == 1:
-        return _class_within(listing, about, folders[0].path)
+        return _class_within(listing, about, folders[0].path, looks)
     if holder:
         files = ", ".join(sorted(holder))
         remedy = "; if it is a class, give --layout class" if len(folders) > 1 else ""
@@ -151,26 +238,3 @@ def _class_within(listing: Listing, about: Description, inside: str) -> tuple[st
     if len(folders) >= MANY:
         return inside, f"it holds {len(folders)} folders"
     return None, "none of the assignment's files was found by name"
-
-
-def _groups(children: Sequence[Child], path: Path, notes: Notes) -> list[tuple[str, list[str]]]:
-    """Whose the submissions in a class are, and the paths that belong to each."""
-    groups: list[tuple[str, list[str]]] = []
-    in_parts: dict[str, list[str]] = {}
-    for child in children:
-        handed = handed_by(child.name)
-        if is_online_text(child.name) or not (child.may_be_submission or handed):
-            notes.add(f"{shown(str(path / child.path))}: is no submission; passed over")
-        elif handed and handed.who in in_parts:
-            in_parts[handed.who].append(child.path)
-        else:
-            groups.append((_who(child.name), [child.path]))
-            if handed and handed.rest:
-                in_parts[handed.who] = groups[-1][1]
-    return groups
-
-
-def _who(name: str) -> str:
-    """Whose submission it is, or what to call it, by the name of a file or folder."""
-    handed = handed_by(name)
-    return handed.who if handed else without_suffix(name)

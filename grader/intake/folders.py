@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from grader.intake.limits import (
     MAX_ENTRIES,
@@ -46,10 +47,16 @@ class Entry:
     read: Callable[[int], bytes]
 
 
-def children_of(folder: Path, notes: Notes) -> list[tuple[str, bool]]:
-    """Names in a folder and whether each is a folder, sorted.
+class Found(NamedTuple):
+    """What a folder holds; `problem` says why it cannot be read."""
 
-    What tools leave behind is passed over, links and special files with a note.
+    name: str
+    is_folder: bool
+    problem: str = ""
+
+
+def children_of(folder: Path) -> list[Found]:
+    """What lies in a folder, by name; what tools leave behind is passed over.
 
     Raises:
         IntakeError: the folder cannot be listed.
@@ -60,16 +67,25 @@ def children_of(folder: Path, notes: Notes) -> list[tuple[str, bool]]:
             for child in found:
                 if is_junk(child.name):
                     continue
-                is_folder = child.is_dir(follow_symlinks=False)
-                if is_folder or child.is_file(follow_symlinks=False):
-                    children.append((child.name, is_folder))
-                else:
-                    notes.add(f"{shown(child.path)}: is a link or a special file; left out")
+                children.append(Found(child.name, *_kind(child)))
     except OSError as error:
         raise IntakeError(
             f"{shown(str(folder))}: cannot be listed: {error.strerror}; check its permissions"
         ) from None
     return sorted(children)
+
+
+def _kind(child: os.DirEntry[str]) -> tuple[bool, str]:
+    """Whether it is a folder, and why it cannot be read."""
+    if child.is_symlink():
+        return False, (
+            "is a link to another place, and links are not followed; put a copy of what it leads "
+            "to in its stead"
+        )
+    is_folder = child.is_dir(follow_symlinks=False)
+    if is_folder or child.is_file(follow_symlinks=False):
+        return is_folder, ""
+    return False, "is neither a file nor a folder, but a pipe, a socket or a device; take it away"
 
 
 def folder_entries(folder: Path, notes: Notes) -> Iterator[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -13,19 +13,32 @@ from typing import Protocol
 from grader.assignment import Description
 from grader.intake.folders import Entry, children_of, file_entry, folder_entries
 from grader.intake.limits import (
+    MAX_CLASS_DEPTH,
     MAX_ENTRIES,
     MAX_LISTED,
     MAX_NESTED_ARCHIVE,
     MAX_NESTED_ARCHIVES,
+    MAX_NESTED_DEPTH,
     MAX_NESTED_STREAM,
     MAX_PARSED_TOTAL,
     MAX_SOURCE,
     IntakeError,
     Notes,
     UnreadableEntryError,
+    shown,
 )
 from grader.intake.locate import contracts_in, name_rank, overlap
-from grader.intake.names import is_archive, is_set_aside, is_source
+from grader.intake.names import (
+    MAGIC_BYTES,
+    is_archive,
+    is_archive_content,
+    is_litter,
+    is_set_aside,
+    is_source,
+    may_be_archive,
+    meant_name,
+)
+from grader.intake.platforms import handed_in_class
 from grader.intake.source import outline
 from grader.intake.tree import open_archive
 from grader.intake.unpack import archive_entries
@@ -33,10 +46,16 @@ from grader.intake.unpack import archive_entries
 
 @dataclass(frozen=True)
 class Child:
-    """A file or folder; `path` leads to it from the root of the listing."""
+    """A file or folder.
+
+    Attributes:
+        path: leads to it from the root of the listing.
+        problem: why it cannot be read; empty for what can be.
+    """
 
     path: str
     is_folder: bool
+    problem: str = ""
 
     @property
     def name(self) -> str:
@@ -44,17 +63,37 @@ class Child:
 
     @property
     def may_be_submission(self) -> bool:
-        return self.is_folder or is_archive(self.name) or is_source(self.name)
+        return self.is_folder or self.may_be_archive or is_source(self.name)
+
+    @property
+    def may_be_archive(self) -> bool:
+        """Does its name say so, or not say what it is?"""
+        return (
+            not self.is_folder
+            and not self.problem
+            and (is_archive(self.name) or may_be_archive(self.name))
+        )
 
 
 class Listing(Protocol):
-    """A folder or archive that can be looked into."""
+    """A folder or archive that can be looked into.
+
+    Attributes:
+        path: the folder or archive on disk.
+        within: paths of archives that lie in each other, if it is not that one itself.
+    """
+
+    path: Path
+    within: tuple[str, ...]
 
     def children(self, inside: str) -> list[Child]:
         """What lies directly in the place, by name."""
 
     def entries(self, child: Child) -> Iterator[Entry]:
         """The files at or under a child, by their paths from the root."""
+
+    def opened(self, child: Child) -> Listing:
+        """An archive in it; raises IntakeError if it cannot be listed."""
 
 
 def listing_of(path: Path, notes: Notes) -> Listing:
@@ -63,43 +102,101 @@ def listing_of(path: Path, notes: Notes) -> Listing:
     Raises:
         IntakeError: it cannot be listed.
     """
-    return _Folder(path, notes) if path.is_dir() else _Archive(path, notes)
+    return _Folder(path) if path.is_dir() else _Archive(path, notes)
 
 
 class _Folder:
-    def __init__(self, root: Path, notes: Notes) -> None:
-        self._root = root
-        self._notes = notes
+    def __init__(self, root: Path) -> None:
+        self.path = root
+        self.within: tuple[str, ...] = ()
 
     def children(self, inside: str) -> list[Child]:
-        found = children_of(self._root / inside, self._notes)
-        return [Child(posixpath.join(inside, name), is_folder) for name, is_folder in found]
+        return [
+            Child(posixpath.join(inside, name), is_folder, problem)
+            for name, is_folder, problem in children_of(self.path / inside)
+        ]
 
     def entries(self, child: Child) -> Iterator[Entry]:
+        if child.problem:
+            return
         if not child.is_folder:
-            entry = file_entry(self._root / child.path)
+            entry = file_entry(self.path / child.path)
             yield Entry(child.path, entry.size, entry.read)
             return
-        for entry in folder_entries(self._root / child.path, Notes()):
+        for entry in folder_entries(self.path / child.path, Notes()):
             yield Entry(f"{child.path}/{entry.path}", entry.size, entry.read)
+
+    def opened(self, child: Child) -> Listing:
+        return _Archive(self.path / child.path, Notes())
 
 
 class _Archive:
-    def __init__(self, path: Path, notes: Notes) -> None:
-        self._path = path
-        self._names = [entry.path for entry in open_archive(path, notes, most=MAX_LISTED)]
+    def __init__(self, path: Path, notes: Notes, within: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self.within = within
+        self._problems: dict[str, str] = {}
+        entries = open_archive(path, notes, most=MAX_LISTED, within=within, left_out=self._problems)
+        self._names = [entry.path for entry in entries]
 
     def children(self, inside: str) -> list[Child]:
         start = inside + "/" if inside else ""
         found: dict[str, bool] = {}
-        for name in self._names:
+        problems: dict[str, str] = {}
+        for name in (*self._names, *self._problems):
             if name.startswith(start):
                 head, _, rest = name[len(start) :].partition("/")
                 found[head] = found.get(head, False) or bool(rest)
-        return [Child(start + name, is_folder) for name, is_folder in sorted(found.items())]
+                if not rest:
+                    problems[head] = self._problems.get(name, "")
+        found.pop("", None)
+        return [
+            # A folder is told of by its own member and by what lies in it.
+            Child(start + name, is_folder, "" if is_folder else problems[name])
+            for name, is_folder in sorted(found.items())
+        ]
 
     def entries(self, child: Child) -> Iterator[Entry]:
-        return open_archive(self._path, Notes(), (child.path,))
+        return open_archive(self.path, Notes(), (child.path,), within=self.within)
+
+    def opened(self, child: Child) -> Listing:
+        return _Archive(self.path, Notes(), (*self.within, child.path))
+
+
+@dataclass
+class Looks:
+    """How much may still be looked at to find classes in classes, and what was found."""
+
+    left: int = MAX_LISTED
+    known: dict[tuple[Path, tuple[str, ...], str], bool] = field(default_factory=dict)
+
+
+def holds_classes(listing: Listing, child: Child, looks: Looks, depth: int = 0) -> bool:
+    """Is a folder or archive an export of a platform, or does it hold nothing but such?
+
+    A platform names all that it puts into an export, so one entry that has another name is enough
+    to say no.
+    """
+    key = (listing.path, listing.within, child.path)
+    if key not in looks.known:
+        looks.known[key] = _holds_classes(listing, child, looks, depth)
+    return looks.known[key]
+
+
+def _holds_classes(listing: Listing, child: Child, looks: Looks, depth: int) -> bool:
+    if depth > MAX_CLASS_DEPTH or not (child.is_folder or child.may_be_archive):
+        return False
+    inside = child.path if child.is_folder else ""
+    try:
+        place = listing if child.is_folder else listing.opened(child)
+        children = place.children(inside)
+    except IntakeError:
+        return False
+    named = handed_in_class(c.name for c in children)
+    rest = [c for c in children if c.name not in named and not is_litter(c.name)]
+    looks.left -= len(children)
+    if looks.left < 0 or not (named or rest):
+        return False
+    return all(holds_classes(place, c, looks, depth + 1) for c in rest)
 
 
 def contracts_under(listing: Listing, child: Child, about: Description) -> set[str]:
@@ -111,11 +208,13 @@ def contracts_under(listing: Listing, child: Child, about: Description) -> set[s
     found: set[str] = set()
     wanted = {source.path for source in about.files}
     to_parse = MAX_PARSED_TOTAL
-    for inner in _opened(islice(listing.entries(child), MAX_ENTRIES)):
-        if is_set_aside(inner.path):
+    entries = islice(listing.entries(child), MAX_ENTRIES)
+    for inner in _opened(entries, Looks(MAX_NESTED_ARCHIVES)):
+        path = meant_name(inner.path)
+        if is_set_aside(path):
             continue
-        named = {s.path for s in about.files if name_rank(inner.path, s) is not None}
-        if inner.path.lower().endswith(".py") and (named or not child.is_folder):
+        named = {s.path for s in about.files if name_rank(path, s) is not None}
+        if path.lower().endswith(".py") and (named or not child.is_folder):
             if not (named or wanted) - found or inner.size > to_parse:
                 continue
             to_parse -= inner.size
@@ -125,20 +224,24 @@ def contracts_under(listing: Listing, child: Child, about: Description) -> set[s
     return found
 
 
-def _opened(entries: Iterable[Entry]) -> Iterator[Entry]:
+def _opened(entries: Iterable[Entry], looks: Looks, depth: int = 0) -> Iterator[Entry]:
     """The entries; for archives that can be read, as many as are opened, those in them."""
-    opened = 0
     for entry in entries:
-        if not is_archive(entry.path):
+        if not is_archive(entry.path) and not may_be_archive(entry.path):
             yield entry
             continue
-        opened += 1
-        if opened > MAX_NESTED_ARCHIVES:
+        if looks.left <= 0 or depth == MAX_NESTED_DEPTH:
             continue
         try:
-            file = io.BytesIO(entry.read(MAX_NESTED_ARCHIVE))
-            inside = archive_entries(file, "", Notes(), stream=MAX_NESTED_STREAM)
-            yield from islice(inside, MAX_ENTRIES)
+            content = entry.read(MAX_NESTED_ARCHIVE)
+            if not is_archive_content(content[:MAGIC_BYTES]):
+                yield entry
+                continue
+            looks.left -= 1
+            inside = archive_entries(
+                io.BytesIO(content), shown(entry.path), Notes(), stream=MAX_NESTED_STREAM
+            )
+            yield from _opened(islice(inside, MAX_ENTRIES), looks, depth + 1)
         except (UnreadableEntryError, IntakeError):
             continue
 

@@ -5,18 +5,46 @@ Everything here is text in, text out; nothing looks at a disk.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 from grader.intake.limits import MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, is_visible
 
 MAX_ID = 80
-ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip", ".tar", ".tgz", ".tbz2", ".txz")
+TAR_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar", ".tgz", ".tbz", ".tbz2", ".txz")
+# A single packed file, or a tar whose name does not say so.
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 # They are seen, so that no student vanishes, but not read.
-CLOSED_SUFFIXES = (".rar", ".7z")
+CLOSED_SUFFIXES = (".rar", ".7z", ".tar.zst", ".tzst", ".zst", ".tar.z", ".tar.lz", ".lzh", ".ace")
+ARCHIVE_SUFFIXES = (*TAR_SUFFIXES, ".zip", ".zipx", *CLOSED_SUFFIXES)
 SOURCE_SUFFIXES = (".py", ".ipynb")
+_DATA_SUFFIXES = (".npy", ".csv", ".txt", ".json", ".safetensors")
+
+# How archives begin, at the byte that is stated.
+_MAGIC = (
+    (0, b"PK\x03\x04"),
+    (0, b"PK\x05\x06"),
+    (0, b"\x1f\x8b"),
+    (0, b"BZh"),
+    (0, b"\xfd7zXZ\x00"),
+    (0, b"Rar!"),
+    (0, b"7z\xbc\xaf\x27\x1c"),
+    (0, b"\x28\xb5\x2f\xfd"),
+    (257, b"ustar"),
+)
+MAGIC_BYTES = 512
+
+# What lies in a class and is nobody's: lists, scripts and pages of platforms and teachers.
+_LITTER = re.compile(
+    r"(?i)(?:readme|licen[cs]e|index|roster|handout|instructions|rubric|makefile|requirements"
+    r"|grades?|marks|gradebook)(?:[ ._-].*)?|.*\.(?:csv|tsv|xlsx?|ods|ya?ml|toml|ini|log|db|sqlite"
+    r"|lnk|url|html?|md5|sha\d+|sh|bat|tmp|crdownload|part)|\.?ds_store|thumbs\.db"
+)
 
 _JUNK = frozenset(
     {
@@ -34,13 +62,6 @@ _SET_ASIDE = re.compile(
     r"|previous|unused|deprecated)(?:[^a-z]|$)"
 )
 
-# Moodle: "Jane Doe_12345_assignsubmission_file_", with the file's name after it where the teacher
-# chose a download without folders. Canvas: "doejane_LATE_12345_67890_hw3.zip".
-_MOODLE = re.compile(r"^(?P<who>.+_\d+)_assignsubmission_file_(?P<rest>.*)$")
-_CANVAS = re.compile(r"^(?P<name>[^_\W][^_]*)(?:_LATE)?_(?P<id>\d+)_\d{3,}_(?P<rest>.+)$")
-_MOODLE_TEXT = re.compile(r"^.+_\d+_assignsubmission_onlinetext_")
-_GRADESCOPE = re.compile(r"^submission_\d+$")
-
 # What browsers and file managers make of a name that is taken: "gan (1)", "gan - Copy (2)",
 # "gan copy 2", "gan (copy)", and Canvas for a second upload: "gan-1".
 _RENAMED = re.compile(
@@ -53,11 +74,18 @@ class UnsafeNameError(Exception):
     """A member's name leads out of the submission; the message is the reason."""
 
 
-class Handed(NamedTuple):
-    """A name that a learning platform made: whose it is, and the student's own name for it."""
+class Person(NamedTuple):
+    """Whose a submission is.
+
+    Attributes:
+        who: the name, with the platform's id where there is one; an id is made of it.
+        key: what stays the same when the class is given again, e.g. the platform's id.
+        place: where it was found; tells those with one key apart.
+    """
 
     who: str
-    rest: str
+    key: str
+    place: str
 
 
 def clean_path(raw: str) -> str:
@@ -103,8 +131,28 @@ def is_set_aside(path: str) -> bool:
 
 
 def is_archive(name: str) -> bool:
-    """Is it an archive by its name, readable or not?"""
-    return name.lower().endswith((*ARCHIVE_SUFFIXES, *CLOSED_SUFFIXES))
+    """Is it an archive by its name, readable or not? A packed file of data is none."""
+    name = name.lower()
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return True
+    return name.endswith(PACKED_SUFFIXES) and not (
+        name.rpartition(".")[0].endswith(_DATA_SUFFIXES) or "ubyte" in name
+    )
+
+
+def is_archive_content(start: bytes) -> bool:
+    """Is it an archive by its first MAGIC_BYTES, readable or not?"""
+    return any(start[at : at + len(magic)] == magic for at, magic in _MAGIC)
+
+
+def may_be_archive(name: str) -> bool:
+    """Does only the content tell whether it is an archive, because the name has no suffix?"""
+    return not re.search(r"\.[A-Za-z][A-Za-z0-9]{0,9}$", name)
+
+
+def is_litter(name: str) -> bool:
+    """Is it, by its name, what lies in a class and is nobody's submission?"""
+    return _LITTER.fullmatch(name) is not None or is_junk(name)
 
 
 def is_source(name: str) -> bool:
@@ -114,10 +162,26 @@ def is_source(name: str) -> bool:
 
 def without_suffix(name: str) -> str:
     """The name without the suffix of an archive, a Python file or a notebook."""
-    for suffix in (*ARCHIVE_SUFFIXES, *CLOSED_SUFFIXES, *SOURCE_SUFFIXES):
+    for suffix in (*ARCHIVE_SUFFIXES, *PACKED_SUFFIXES, *SOURCE_SUFFIXES):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return name
+
+
+# What mail, chat and text editors append to a name, and slips of the hand.
+_APPENDED = re.compile(
+    r"(?i)(?P<stem>.*?) ?\.(?P<suffix>py|ipynb)"
+    r"(?:[ _]|\.(?:py|ipynb|txt|text|json|download|rtf|html?|log))*"
+)
+
+
+def meant_name(path: str) -> str:
+    """The path that a Python file or notebook was meant to have: gan.py.txt is gan.py."""
+    folder, slash, name = path.rpartition("/")
+    match = _APPENDED.fullmatch(name)
+    if match is None or not match["stem"]:
+        return path
+    return f"{folder}{slash}{match['stem']}.{match['suffix'].lower()}"
 
 
 def renamed_from(name: str) -> str:
@@ -127,39 +191,97 @@ def renamed_from(name: str) -> str:
     return f"{match['stem']}{dot}{suffix}" if match else name.lower()
 
 
-def handed_by(name: str) -> Handed | None:
-    """Whose a file or folder is, by the naming of Moodle, Canvas or Gradescope; None if by none."""
-    if match := _MOODLE.match(name):
-        return Handed(match["who"], match["rest"])
-    if match := _CANVAS.match(name):
-        return Handed(f"{match['name']}_{match['id']}", match["rest"])
-    if _GRADESCOPE.match(name):
-        return Handed(name, "")
-    return None
+# Letters that have no accent to lose.
+_PLAIN = str.maketrans(
+    {
+        "ß": "ss",
+        "æ": "ae",
+        "Æ": "Ae",
+        "œ": "oe",
+        "Œ": "Oe",
+        "ø": "o",
+        "Ø": "O",
+        "ł": "l",
+        "Ł": "L",
+        "đ": "d",
+        "Đ": "D",
+        "ð": "d",
+        "þ": "th",
+        "Þ": "Th",
+        "ı": "i",
+    }
+)
 
 
-def is_online_text(name: str) -> bool:
-    """Is it what Moodle makes of a text typed into its form, beside the files?"""
-    return bool(_MOODLE_TEXT.match(name))
+def display_name(name: str) -> str:
+    """A name as people are shown it: in its own script, on one line, not without end."""
+    text = unicodedata.normalize(
+        "NFC", name.encode(errors="surrogateescape").decode("utf-8", "replace")
+    )
+    return _visible(text).strip()[:120]
 
 
-def identifiers(names: Iterable[str]) -> list[str]:
+def spellings(name: str) -> frozenset[str]:
+    """The name's words in every order, without accents and spaces; empty for what has no letters.
+
+    Platforms write "Jane Doe", "doejane" and "Doe, Jane".
+    """
+    words = re.findall(r"[^\W\d_]+", _folded(name))
+    if len(words) > 4:
+        words = sorted(words)
+        return frozenset({"".join(words)})
+    return frozenset("".join(order) for order in permutations(words)) - {""}
+
+
+def identifiers(people: Sequence[Person], known: Mapping[str, str] | None = None) -> list[str]:
     """Ids for submissions: readable, safe as file names anywhere, and unique in whatever case.
 
-    Letters lose their accents, everything else outside `[A-Za-z0-9._-]` becomes an underscore. The
-    second of two equal ids ends in -2, the third in -3.
+    An id is made of the person's own name and of nothing that changes when others come or go.
+    Letters lose their accents, everything else outside `[A-Za-z0-9._-]` becomes an underscore. A
+    name with other letters, or one that several people have, ends in a digest of the name, of what
+    the platform knows the person by, or of the place.
+
+    Args:
+        people: whose they are.
+        known: the key of whoever had each id before; nobody else gets it.
     """
-    taken: set[str] = set()
-    result = []
-    for name in names:
-        plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", plain)
-        base = plain.strip("._-")[:MAX_ID].rstrip("._-") or "submission"
-        candidate, count = base, 1
-        while candidate.lower() in taken:
-            count += 1
-            ending = f"-{count}"
-            candidate = base[: MAX_ID - len(ending)] + ending
-        taken.add(candidate.lower())
-        result.append(candidate)
-    return result
+    before = {id.lower(): key for id, key in (known or {}).items()}
+    keys = Counter(person.key for person in people)
+    had = {key: id for id, key in (known or {}).items() if keys[key] == 1}
+    bases = [_base(person.who) for person in people]
+    times = Counter(base.lower() for base in bases)
+    result: list[str] = []
+    for person, base in zip(people, bases, strict=True):
+        if person.key in had:
+            result.append(had[person.key])
+        elif times[base.lower()] == 1 and before.get(base.lower(), person.key) == person.key:
+            result.append(base)
+        else:
+            fact = person.key if keys[person.key] == 1 else f"{person.key}\0{person.place}"
+            result.append(_with_digest(base, fact))
+    taken = Counter(id.lower() for id in result)
+    return [
+        id
+        if taken[id.lower()] == 1
+        else _with_digest(id, f"{person.key}\0{person.place}\0{person.who}", 16)
+        for id, person in zip(result, people, strict=True)
+    ]
+
+
+def _base(who: str) -> str:
+    name = unicodedata.normalize("NFKD", who.translate(_PLAIN))
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name.encode("ascii", "ignore").decode())
+    base = plain.strip("._-")[:MAX_ID].rstrip("._-")
+    is_lossy = any(c.isalnum() and not c.isascii() for c in name) or len(plain) > MAX_ID
+    return _with_digest(base or "submission", who) if is_lossy or not base else base
+
+
+def _with_digest(base: str, fact: str, length: int = 6) -> str:
+    text = unicodedata.normalize("NFC", fact).encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(text).hexdigest()[:length]
+    return f"{base[: MAX_ID - length - 1].rstrip('._-')}-{digest}"
+
+
+def _folded(name: str) -> str:
+    text = unicodedata.normalize("NFKD", name.translate(_PLAIN))
+    return "".join(c for c in text if not unicodedata.combining(c)).casefold()

@@ -12,8 +12,10 @@ from grader.assignment import Assignment
 from grader.intake.cells import read_cells
 from grader.intake.limits import MAX_COMPANIONS, MAX_FILES, MIB, IntakeError, Notes, shown
 from grader.intake.locate import Choice, locate
+from grader.intake.rivals import rivals
 from grader.intake.rules import Notebook, rule_findings
 from grader.intake.source import encoding_problem
+from grader.intake.suffixes import name_what_was_meant
 from grader.intake.tree import Candidate, Tree, read_tree
 from grader.results import RuleFinding, TakenFile
 
@@ -34,6 +36,7 @@ class Submission:
         taken: which file stands for which file of the assignment.
         rules: whether the course's rules for notebooks are kept.
         notes: what was decided, left out or odd.
+        doubts: what a person should decide: two files of one name, a person found twice.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Submission:
     taken: list[TakenFile]
     rules: list[RuleFinding]
     notes: list[str]
+    doubts: list[str]
 
 
 def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
@@ -58,7 +62,10 @@ def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
             message names the file and the remedy.
     """
     notes = Notes()
+    for text in candidate.notes:
+        notes.add(text)
     tree = read_tree(candidate, notes)
+    name_what_was_meant(tree.files, assignment.about, notes)
     choices = locate(tree.files, assignment.about, notes)
     if not any(choice.path for choice in choices):
         raise IntakeError(_nothing_found(candidate, assignment, tree, notes))
@@ -81,6 +88,7 @@ def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
         taken=[choice.taken_file for choice in choices],
         rules=rule_findings(assignment.about.notebook_rules, _notebooks(choices, tree.files)),
         notes=notes.texts,
+        doubts=[*candidate.doubts, *rivals(choices, tree.files)],
     )
 
 

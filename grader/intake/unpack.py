@@ -11,11 +11,12 @@ import bz2
 import gzip
 import io
 import lzma
+import posixpath
 import re
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO, Protocol
 
@@ -35,15 +36,39 @@ from grader.intake.limits import (
     UnreadableEntryError,
     shown,
 )
-from grader.intake.names import UnsafeNameError, clean_path, is_junk
+from grader.intake.names import (
+    MAGIC_BYTES,
+    TAR_SUFFIXES,
+    UnsafeNameError,
+    clean_path,
+    is_junk,
+    without_suffix,
+)
 
 # The TA and the student both read this.
 _REMEDY = "it has to be handed in again as a zip"
+_SMALLER = "it has to be handed in again without data and other large files"
 _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
 # The zipfile module unpacks bzip2 and LZMA without a limit: a few KiB may become gigabytes.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_TAR_HEADER = 1 * MIB
+
+# What begins so is recognised, and not read.
+_CLOSED = {
+    b"Rar!": "RAR",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"\x28\xb5\x2f\xfd": "Zstandard (.zst)",
+    b"\x1f\x9d": "compress (.Z)",
+    b"LZIP": "lzip",
+    b"\x04\x22\x4d\x18": "LZ4",
+    b"!<arch>": "ar",
+    b"**ACE": "ACE",
+}
+
+
+class _TooLargeError(Exception):
+    """More than is read; the message says how much that is."""
 
 
 class _Bytes(Protocol):
@@ -59,6 +84,7 @@ def archive_entries(
     only: Sequence[str] = (),
     most: int = MAX_ENTRIES,
     stream: int | None = None,
+    left_out: dict[str, str] | None = None,
 ) -> Iterator[Entry]:
     """The regular files of an archive, in its order.
 
@@ -69,28 +95,59 @@ def archive_entries(
         only: if given, members elsewhere than at or under these paths are passed over.
         most: how many files to give.
         stream: what a compressed tar may unpack to, in bytes; by default MAX_STREAM.
+        left_out: is told of folders and of what cannot be read, by path, with the reason.
 
     Raises:
-        IntakeError: it is damaged from the start, or of a kind that is not read.
+        IntakeError: it is damaged from the start, too large, or of a kind that is not read.
     """
-    start = file.read(512)
+    start = file.read(MAGIC_BYTES)
     file.seek(0)
     stream = MAX_STREAM if stream is None else stream
+    left_out = {} if left_out is None else left_out
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip_entries(file, name, notes, only, most)
-    if start.startswith(b"\x1f\x8b"):
-        return _tar_entries(gzip.GzipFile(fileobj=file), name, notes, only, most, stream)
-    if start.startswith(b"BZh"):
-        return _tar_entries(bz2.BZ2File(file), name, notes, only, most, stream)
-    if start.startswith(b"\xfd7zXZ\x00"):
-        return _tar_entries(_XzStream(file), name, notes, only, most, stream)
+        return _zip_entries(file, name, notes, only, most, left_out)
+    for magic, unpacked in _UNPACKED.items():
+        if start.startswith(magic):
+            if not _holds_tar(unpacked(file), name):
+                return _single_entry(file, unpacked, name, only)
+            file.seek(0)
+            content = unpacked(file)
+            return _tar_entries(content, name, notes, only, most, stream, left_out)
     if start[257:262] == b"ustar":
-        return _tar_entries(file, name, notes, only, most, stream)
-    if start.startswith((b"Rar!", b"7z\xbc\xaf\x27\x1c")):
-        raise IntakeError(f"{name}: RAR and 7z archives are not read; {_REMEDY}")
+        return _tar_entries(file, name, notes, only, most, stream, left_out)
+    if kind := next((kind for magic, kind in _CLOSED.items() if start.startswith(magic)), None):
+        raise IntakeError(f"{name}: {kind} archives are not read; {_REMEDY}")
     if not start.strip(b"\x00"):
         raise IntakeError(f"{name}: is empty; {_REMEDY}")
     raise IntakeError(f"{name}: is neither a zip nor a tar, whatever its name says; {_REMEDY}")
+
+
+def _holds_tar(content: _Bytes, name: str) -> bool:
+    """Does a packed file hold a tar? One that is damaged does if its name says so."""
+    try:
+        return content.read(MAGIC_BYTES)[257:262] == b"ustar" or name.lower().endswith(TAR_SUFFIXES)
+    except Exception:  # whatever the decompressors raise on damaged bytes
+        return True
+
+
+def _single_entry(
+    file: BinaryIO, unpacked: Callable[[BinaryIO], _Bytes], name: str, only: Sequence[str]
+) -> Iterator[Entry]:
+    """The one file that gzip and its like pack, named as the archive without its suffix."""
+
+    def read(limit: int) -> bytes:
+        file.seek(0)
+        try:
+            content = _ForwardFile(unpacked(file), limit + 1).content(limit + 1)
+        except Exception as error:
+            raise UnreadableEntryError(f"is damaged ({shown(str(error))})") from None
+        if len(content) > limit:
+            raise UnreadableEntryError(f"is larger than {limit} bytes")
+        return content
+
+    inside = without_suffix(posixpath.basename(name))
+    if _wanted(inside, only):
+        yield Entry(inside, 0, read)
 
 
 def _wanted(path: str, only: Sequence[str]) -> bool:
@@ -118,15 +175,22 @@ class _BoundedFile(io.BufferedIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         content = self._file.read(MAX_DIRECTORY + 1 if size is None or size < 0 else size)
         if len(content) > MAX_DIRECTORY:
-            raise zipfile.BadZipFile("its list of members is too long")
+            raise _TooLargeError(f"its list of members has more than {MAX_DIRECTORY // MIB} MiB")
         return content
 
 
 def _zip_entries(
-    file: BinaryIO, name: str, notes: Notes, only: Sequence[str], most: int
+    file: BinaryIO,
+    name: str,
+    notes: Notes,
+    only: Sequence[str],
+    most: int,
+    left_out: dict[str, str],
 ) -> Iterator[Entry]:
     try:
         archive = zipfile.ZipFile(_BoundedFile(file))
+    except _TooLargeError as error:
+        raise IntakeError(f"{name}: is too large ({error}); {_SMALLER}") from None
     # The parser raises whatever its struct, codecs and arithmetic happen to raise on damaged bytes.
     except Exception as error:
         raise IntakeError(f"{name}: is damaged ({shown(str(error))}); {_REMEDY}") from None
@@ -134,30 +198,41 @@ def _zip_entries(
     overlapping = _overlapping(archive.infolist())
     for info in archive.infolist():
         raw = _zip_name(info)
-        if raw.endswith(("/", "\\")):  # a folder; `info.is_dir` fails on an empty name
-            continue
+        is_folder = raw.endswith(("/", "\\"))  # `info.is_dir` fails on an empty name
         try:
             path = clean_path(raw)
         except UnsafeNameError as error:
-            notes.add(f"{name}: {shown(raw)}: {error}; left out")
+            if not is_folder:
+                notes.add(f"{name}: {shown(raw)}: {error}; left out")
             continue
         if is_junk(path) or not _wanted(path, only):
+            continue
+        if is_folder:
+            left_out[path + "/"] = "is empty"
             continue
         seen += 1
         if seen > most:
             notes.add(f"{name}: more than {most} members; the rest was not looked at")
             return
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind == stat.S_IFLNK:
-            notes.add(f"{name}: {path}: is a symbolic link; left out")
-        elif kind not in (0, stat.S_IFREG):
-            notes.add(f"{name}: {path}: is neither a file nor a folder; left out")
-        elif info.flag_bits & _ENCRYPTED:
-            notes.add(f"{name}: {path}: is encrypted; left out; ask for it without a password")
-        elif info.header_offset in overlapping:
-            notes.add(f"{name}: {path}: shares its bytes with another member; left out")
+        if problem := _zip_problem(info, overlapping):
+            left_out[path] = problem
+            notes.add(f"{name}: {path}: {problem}")
         else:
             yield Entry(path, info.file_size, partial(_read_zip_member, archive, info))
+
+
+def _zip_problem(info: zipfile.ZipInfo, overlapping: set[int]) -> str:
+    """Why a member is left out; empty if it is not."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return "is a symbolic link; left out"
+    if kind not in (0, stat.S_IFREG):
+        return "is neither a file nor a folder; left out"
+    if info.flag_bits & _ENCRYPTED:
+        return "is encrypted; left out; ask for it without a password"
+    if info.header_offset in overlapping:
+        return "shares its bytes with another member; left out"
+    return ""
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
@@ -225,9 +300,22 @@ class _XzStream:
                     raise EOFError("the xz stream ends too early")
             else:
                 rest = b""
-            content = self._decompressor.decompress(rest, size)
+            try:
+                content = self._decompressor.decompress(rest, size)
+            except lzma.LZMAError as error:
+                if "emory" in str(error):
+                    limit = f"it needs more than {MAX_XZ_MEMORY // MIB} MiB of memory to unpack"
+                    raise _TooLargeError(limit) from None
+                raise
             if content:
                 return content
+
+
+_UNPACKED: dict[bytes, Callable[[BinaryIO], _Bytes]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": lambda file: bz2.BZ2File(file),
+    b"\xfd7zXZ\x00": lambda file: _XzStream(file),
+}
 
 
 class _ForwardFile(io.BufferedIOBase):
@@ -278,22 +366,33 @@ class _ForwardFile(io.BufferedIOBase):
         part = self._stream.read(size)
         self._position += len(part)
         if self._position > self._most:
-            raise tarfile.ReadError(f"it unpacks to more than {self._most // MIB} MiB")
+            raise _TooLargeError(f"it unpacks to more than {self._most // MIB} MiB")
         return part
 
 
 def _tar_entries(
-    content: _Bytes, name: str, notes: Notes, only: Sequence[str], most: int, stream: int
+    content: _Bytes,
+    name: str,
+    notes: Notes,
+    only: Sequence[str],
+    most: int,
+    stream: int,
+    left_out: dict[str, str],
 ) -> Iterator[Entry]:
     file = _ForwardFile(content, stream)
     try:
         archive = tarfile.TarFile(fileobj=file)
+    except _TooLargeError as error:
+        raise IntakeError(f"{name}: is too large ({error}); {_SMALLER}") from None
     except Exception as error:  # as for zip
         raise IntakeError(f"{name}: is damaged ({shown(str(error))}); {_REMEDY}") from None
     seen = 0
     for _ in range(MAX_LISTED):
         try:
             member = archive.next()
+        except _TooLargeError as error:
+            notes.add(f"{name}: is too large ({error}); the rest was not read; {_SMALLER}")
+            return
         except Exception as error:
             notes.add(f"{name}: is damaged ({shown(str(error))}); the rest was not read")
             return
@@ -301,24 +400,26 @@ def _tar_entries(
             return
         # It would keep them all; typeshed does not list the attribute that tarfile documents.
         archive.members.clear()  # type: ignore[attr-defined]
-        if member.isdir():
-            continue
         try:
             path = clean_path(member.name)
         except UnsafeNameError as error:
-            notes.add(f"{name}: {shown(member.name)}: {error}; left out")
+            if not member.isdir():
+                notes.add(f"{name}: {shown(member.name)}: {error}; left out")
             continue
         if is_junk(path) or not _wanted(path, only):
+            continue
+        if member.isdir():
+            left_out[path + "/"] = "is empty"
             continue
         seen += 1
         if seen > most:
             break
-        if member.issym() or member.islnk():
-            notes.add(f"{name}: {path}: is a link; left out")
-        elif not member.isfile() or member.issparse():
-            notes.add(f"{name}: {path}: is not an ordinary file; left out")
-        else:
+        if member.isfile() and not member.issparse():
             yield Entry(path, member.size, partial(_read_tar_member, file, member))
+            continue
+        is_link = member.issym() or member.islnk()
+        left_out[path] = f"is {'a link' if is_link else 'not an ordinary file'}; left out"
+        notes.add(f"{name}: {path}: {left_out[path]}")
     notes.add(f"{name}: more than {most} members; the rest was not looked at")
 
 
@@ -328,6 +429,8 @@ def _read_tar_member(file: _ForwardFile, member: tarfile.TarInfo, limit: int) ->
     try:
         file.seek(member.offset_data)
         content = file.content(member.size)
+    except _TooLargeError as error:
+        raise UnreadableEntryError(f"was not reached: {error}") from None
     except Exception as error:
         raise UnreadableEntryError(f"is damaged ({shown(str(error))})") from None
     if len(content) < member.size:

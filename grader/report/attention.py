@@ -12,6 +12,7 @@ from grader.results import Result
 
 _SHOWN = 3
 _NO_REASON = "no reason was recorded"
+NOT_GIVEN = "Not in the class that was given last"
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ def who_needs_attention(assignment: Assignment, results: Sequence[Result]) -> li
 
 def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     """Pairs (urgency, reason) for one submission."""
+    reasons = [(2, doubt) for doubt in result.doubts]
+    if not result.given_last:
+        reasons.append((2, f"{NOT_GIVEN}; `grader drop` removes it"))
     if result.status == "not_graded":
-        return [(0, f"Not graded, and no zero: {result.problem or _NO_REASON}")]
+        return [(0, f"Not graded, and no zero: {result.problem or _NO_REASON}"), *reasons]
     if result.status == "unreadable":
-        return [(1, f"Could not be read: {result.problem or _NO_REASON}")]
-    reasons = []
+        return [(1, f"Could not be read: {result.problem or _NO_REASON}"), *reasons]
     ours = {run.run for run in result.runs if run.status == "not_graded"}
     deciding = {m.question for m in assignment.about.measures if m.run in ours}
     undecided = [

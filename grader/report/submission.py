@@ -133,6 +133,7 @@ class SubmissionView:
     """One submission. `backstage` is None on the student's page."""
 
     id: str
+    name: str
     status: Status
     problem: str
     graded_at: str
@@ -198,6 +199,7 @@ def _view(
     problem = result.problem if for_ta or result.status == "unreadable" else ""
     return SubmissionView(
         id=result.submission,
+        name=result.who,
         status=result.status,
         problem=problem,
         graded_at=result.graded_at,
@@ -279,7 +281,7 @@ def _backstage(result: Result) -> Backstage:
         source_digest=result.source_digest,
         assignment_digest=result.assignment_digest,
         secret_id=result.secret_id,
-        notes=tuple(result.notes),
+        notes=(*result.doubts, *result.notes),
         output=result.output,
         environment=result.environment,
         seconds=result.seconds,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from grader.assignment import Assignment
 from grader.results import Result
+from grader.store.people import Member, read_people, settle_class
 from grader.store.shards import Shard, read_seen
 from grader.store.store import Store, StoreError, read_batch, read_results
 
@@ -32,6 +33,7 @@ class Part:
         secret: what inputs were drawn from.
         complete: whether it came to its end.
         seen: where it found each submission of the whole class, by id.
+        people: the key of whoever had each id.
         results: of its own submissions.
     """
 
@@ -41,6 +43,7 @@ class Part:
     secret: str
     complete: bool
     seen: Mapping[str, str]
+    people: Mapping[str, str]
     results: Sequence[Result]
 
 
@@ -86,6 +89,15 @@ def merge(parts: Sequence[Part], out: Path, assignment: Assignment) -> list[Resu
                     continue
                 _bring_artefacts(part.folder, out, result)
                 store.save(result)
+        given = {
+            result.submission: Member(
+                part.people.get(result.submission, result.submission), result.name, result.handed
+            )
+            for part in parts
+            for result in part.results
+            if result.given_last
+        }
+        settle_class(store, given, whole=True)
         return store.results()
 
 
@@ -118,6 +130,7 @@ def _read(folder: Path) -> Part:
         secret=batch.get("secret", ""),
         complete=batch.get("complete") == "yes",
         seen=read_seen(batch),
+        people=read_people(batch),
         results=results,
     )
 

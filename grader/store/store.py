@@ -159,6 +159,15 @@ class Store:
         """Every result, by id."""
         return list(_read(self._database, self.path))
 
+    def drop(self, submission: str) -> None:
+        """Forget a result; its id stays the person's."""
+        try:
+            with self._database:
+                self._database.execute("DELETE FROM submissions WHERE id=?", (submission,))
+            self._file(submission).unlink(missing_ok=True)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StoreError(f"{self.path}: the result cannot be removed: {error}") from None
+
     def remember(self, key: str, value: str) -> None:
         """Keep a text about the batch as a whole."""
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grader.assignment import AssignmentError, read_description
 from grader.intake.limits import IntakeError, Notes, UnreadableEntryError
-from grader.intake.names import UnsafeNameError, clean_path, identifiers
+from grader.intake.names import Person, UnsafeNameError, clean_path, identifiers
 from grader.intake.notebook import definitions
 from grader.intake.source import encoding_problem, outline
 from grader.intake.unpack import archive_entries
@@ -74,7 +74,7 @@ def read_name(data: bytes) -> None:
         cleaned = clean_path(name)
         assert not cleaned.startswith("/") and ".." not in cleaned.split("/")
         cleaned.encode()
-    (identifier,) = identifiers([name])
+    (identifier,) = identifiers([Person(name, name, "")])
     assert identifier.isascii() and "/" not in identifier and identifier.strip(".")
 
 

@@ -137,11 +137,11 @@ def test_names_that_are_not_text(put: Put) -> None:
     assert found == ["a.py", "b\ufffd.py"]
 
 
-def test_children_are_sorted_and_links_noted(put: Put) -> None:
+def test_children_are_sorted_and_links_have_a_reason(put: Put) -> None:
     root = put({"b/x.py": b"", "a.zip": b"", ".git/x": b""})
     (root / "link").symlink_to("b")
-    notes = Notes()
-    assert children_of(root, notes) == [("a.zip", False), ("b", True)]
-    assert "link: is a link" in notes.texts[0]
+    *ordinary, link = children_of(root)
+    assert ordinary == [("a.zip", False, ""), ("b", True, "")]
+    assert link.name == "link" and "links are not followed" in link.problem
     with pytest.raises(IntakeError, match="cannot be listed"):
-        children_of(root / "nowhere", Notes())
+        children_of(root / "nowhere")

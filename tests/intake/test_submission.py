@@ -1,5 +1,7 @@
 """One submission: what goes behind the wall, and what a person is told."""
 
+import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,13 +126,30 @@ class TestArchives:
         assert submission.files["q1_solution.py"] == VAE
         assert submission.taken[0].taken == "Q1.zip/q1_solution.py"
 
-    def test_within_an_archive_are_opened_once(self, put: Put, read: Read) -> None:
-        inner = zipped({"gan.py": GAN, "more.zip": zipped(BOTH)})
-        submission = read(put({"hw.zip": zipped({"work.zip": inner})}) / "hw.zip")
-        assert submission.taken[1].taken == "work.zip/gan.py"
-        assert submission.notes[0] == (
-            "work.zip/more.zip: is an archive within an archive; not opened"
-        )
+    def test_within_archives_are_opened(self, put: Put, read: Read) -> None:
+        each = {"vae.zip": zipped({"q1_solution.py": VAE}), "gan.zip": zipped({"gan.py": GAN})}
+        packed = zipped({"A3.zip": zipped(each)})
+        assert read(put({"hw.zip": packed}, "a") / "hw.zip").files == BOTH
+        assert read(put({"hw.zip": packed}, "b")).files == BOTH
+
+    def test_too_deep_within_archives_are_named(self, put: Put, read: Read) -> None:
+        deep = zipped(BOTH)
+        for name in ("d.zip", "c.zip", "b.zip", "a.zip"):
+            deep = zipped({name: deep})
+        with pytest.raises(IntakeError, match="is an archive within an archive, more than 3 deep"):
+            read(put({"hw.zip": deep}) / "hw.zip")
+
+    def test_are_known_by_their_content(self, put: Put, read: Read) -> None:
+        for n, (name, content) in enumerate(
+            {
+                "hw.zip": tarred(BOTH, "w:gz"),
+                "hw.tar.gz": zipped(BOTH),
+                "hw": zipped(BOTH),
+                "hw-2025.11.03": tarred(BOTH),
+            }.items()
+        ):
+            assert read(put({name: content}, f"a{n}") / name).files == BOTH
+            assert read(put({name: content}, f"b{n}")).files == BOTH
 
     def test_damaged_within_a_folder_are_noted(self, put: Put, read: Read) -> None:
         submission = read(put({**BOTH, "data.zip": b"PK\x03\x04"}))
@@ -180,3 +199,48 @@ class TestDigest:
         variants = [BOTH, {**BOTH, "x.py": b""}, {**BOTH, "y.py": b""}, {**BOTH, "gan.py": b"x"}]
         digests = {read(put(files, f"v{n}")).digest for n, files in enumerate(variants)}
         assert len(digests) == 4
+
+
+class TestWrongSuffixes:
+    @pytest.mark.parametrize(
+        "name",
+        ["gan.py.txt", "gan.txt", "gan.PY", "gan .py", "gan.py.py", "gan(1).py", "gan.py.download",
+         "gan.py.gz", "GAN.TXT"],
+    )  # fmt: skip
+    def test_are_seen_through_with_a_note(self, put: Put, read: Read, name: str) -> None:
+        content = gzip.compress(GAN) if name.endswith("gz") else GAN
+        submission = read(put({name: content, "q1_solution.py": VAE}))
+        assert submission.files["gan.py"] == GAN
+        told = [*submission.notes, *(str(f.taken) for f in submission.taken)]
+        assert any(name in text for text in told)
+
+    @pytest.mark.parametrize("name", ["gan.ipynb.txt", "gan.ipynb.json", "gan.json"])
+    def test_of_notebooks_too(self, put: Put, read: Read, name: str) -> None:
+        cells = [{"cell_type": "code", "source": GAN.decode(), "metadata": {}}]
+        notebook = json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
+        submission = read(put({name: notebook.encode(), "q1_solution.py": VAE}))
+        assert submission.taken[1].taken == "gan.ipynb"
+
+    def test_never_replace_what_is_named_rightly(self, put: Put, read: Read) -> None:
+        other = b"def jsd(cp, cq):\n    return cq\n"
+        submission = read(put({"gan.py": GAN, "gan.py.txt": other, "gan.txt": other}))
+        assert submission.files["gan.py"] == GAN
+
+    def test_of_a_text_that_is_no_code_change_nothing(self, put: Put, read: Read) -> None:
+        submission = read(put({"gan.txt": b"my answer", "gan.json": b"[]", "q1_solution.py": VAE}))
+        assert "gan.py" not in submission.files and submission.files["gan.txt"] == b"my answer"
+
+
+class TestRivals:
+    def test_are_for_a_person_to_decide(self, put: Put, read: Read) -> None:
+        other = b"def jsd(cp, cq):\n    return cq\n"
+        submission = read(put({"a/gan.py": GAN, "b/gan.py": other}))
+        assert submission.doubts == [
+            "Handed in more than once, with different content: gan.py; a/gan.py was taken, "
+            "not b/gan.py"
+        ]
+
+    def test_are_no_copies_no_old_versions_and_no_notebooks(self, put: Put, read: Read) -> None:
+        notebook = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
+        files = {"gan.py": GAN, "copy/gan.py": GAN, "old/gan.py": GAN + b"x = 1\n"}
+        assert read(put({**files, "gan.ipynb": notebook.encode()})).doubts == []
