@@ -355,6 +355,7 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
             errors.append(error)
 
     plugin = SuitePlugin(assignment, guarded)
+    root = suite if suite.is_dir() else suite.parent
     collector = _ErrorCollector()
     arguments = [
         str(suite),
@@ -370,7 +371,7 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
         ),
         *("-p", "pytest_timeout", "--timeout", str(TEST_SECONDS), "--capture=no"),
         *("--import-mode=importlib", "--strict-markers", "-c", os.devnull),
-        *("--rootdir", str(assignment.folder), "--confcutdir", str(suite)),
+        *("--rootdir", str(assignment.folder), "--confcutdir", str(root)),
     ]
     try:
         with _nothing_of_the_shell():
