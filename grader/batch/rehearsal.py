@@ -130,5 +130,8 @@ class Rehearsing:
 
 
 def _reason(check: Check) -> str:
-    said = check.detail.splitlines()[:1] if check.outcome == "not_graded" else [check.rationale]
-    return f"the reference fails this check: {said[0] if said else check.rationale}"
+    """What is wrong, in a line, for whoever mends it."""
+    said = check.detail.partition("\n")[0]
+    if check.outcome == "failed":
+        said = f"{check.rationale} ({said})" if said else check.rationale
+    return f"the reference fails this check: {said}"

@@ -56,7 +56,7 @@ class Slot:
         here: the folder that paths of submissions are relative to.
     """
 
-    def __init__(self, task: Task, plugin: SuitePlugin, warm: Warm, here: Path) -> None:
+    def __init__(self, task: Task, plugin: SuitePlugin, warm: Warm, here: Path = Path()) -> None:
         self._task = task
         self._here = here
         self._assignment = task.load()
@@ -102,7 +102,10 @@ class Slot:
             return job.lost(self._task, self._assignment, str(error))
 
     def grade_repeatedly(
-        self, job: Job, tell: Callable[[str], None], read: Submission | None = None
+        self,
+        job: Job,
+        tell: Callable[[str], None] = lambda text: None,
+        read: Submission | None = None,
     ) -> list[Result]:
         """One result for each of the job's secrets.
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from grader.assignment import Assignment, AssignmentError, find_assignment
+from grader.suite.spelling import misspelt_contracts
 
 console = Console()
 errors = Console(stderr=True)
@@ -65,11 +66,14 @@ def stop(message: str, status: int = 2) -> NoReturn:
 
 
 def assignment_or_stop(name: str) -> Assignment:
-    """The assignment of this name; ends the program with the reason if there is none."""
+    """The assignment of this name; ends the program if it or a contract does not exist."""
     try:
-        return find_assignment(name)
+        assignment = find_assignment(name)
     except AssignmentError as error:
         stop(str(error))
+    if misspelt := misspelt_contracts(assignment):
+        stop("\n".join(misspelt))
+    return assignment
 
 
 def runs_or_stop(assignment: Assignment, asked: Sequence[str]) -> Sequence[str]:

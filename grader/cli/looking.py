@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from rich.table import Table
 
 from grader.assignment import Description, find_assignment, known_assignments
-from grader.cli.app import app, assignment_or_stop, console
+from grader.cli.app import app, assignment_or_stop, console, stop
 from grader.results import Result
+from grader.suite.spelling import misspelt_tools
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
@@ -54,6 +55,8 @@ def show(
     Example: grader show ift6135_a3
     """
     assignment = assignment_or_stop(name)
+    if misspelt := misspelt_tools(assignment):
+        stop("\n".join(misspelt))
     about = assignment.about
     if as_json:
         print(about.model_dump_json(indent=1))

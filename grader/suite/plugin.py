@@ -8,6 +8,7 @@ installed reaches it: that could change marks.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 import sys
@@ -18,11 +19,13 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from _pytest.fixtures import FixtureLookupError
 from _pytest.outcomes import Skipped
 
 import grader.stats
 from grader.assignment import Assignment
-from grader.suite.calls import held_bytes
+from grader.suite import blame
+from grader.suite.calls import Ask, held_bytes
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.failures import SubmissionFailed
@@ -33,6 +36,8 @@ from grader.suite.remote import Remote
 from grader.wall.errors import WallError
 
 MAX_DETAIL = 6000
+MAX_LINE = 300
+OWN_FIXTURES = ("submission", "reference", "probes", "expect", "stats", "draw")
 MAX_KEPT_BYTES = 256 * 2**20
 
 
@@ -210,11 +215,10 @@ class SuitePlugin:
                 seen.outcome, seen.rationale, seen.detail = "passed", "", ""
             return report
         error = call.excinfo.value
-        self._explain(seen, error, str(report.longrepr or ""))
+        self._explain(item, seen, error, str(report.longrepr or ""))
         if call.when != "call" and not isinstance(error, CheckFailed):
             # A fixture that does not exist, say: the submission has not even been asked.
-            seen.outcome = "not_graded"
-            seen.rationale = NOT_RUN
+            seen.outcome, seen.rationale, seen.help = "not_graded", NOT_RUN, ""
         return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -249,7 +253,7 @@ class SuitePlugin:
             reason=" ".join(documentation.split()),
         )
 
-    def _explain(self, seen: Observed, error: BaseException, trace: str) -> None:
+    def _explain(self, item: pytest.Item, seen: Observed, error: BaseException, trace: str) -> None:
         assert self._run is not None
         seen.detail = ""
         calls = self._run.remote.ask_log.calls
@@ -274,10 +278,51 @@ class SuitePlugin:
             seen.rationale = "this check took too long on the grader's side"
             seen.detail = f"{error}\n{asked}"[:MAX_DETAIL]
         else:
-            seen.outcome = "failed"
-            seen.rationale = "what came back could not be compared with what the contract says"
-            seen.help = "Look at the type and the shape of what the function returns."
-            seen.detail = f"{trace}\n{asked}"[-MAX_DETAIL:]
+            said = f"{type(error).__name__}: {_first_line(error)} ({blame.place_of(error)})"
+            if isinstance(error, FixtureLookupError):
+                said = _no_fixture(str(error.argname), trace)
+            elif not (blame.ours(error) or self._whatever_comes(item, error)):
+                seen.outcome = "failed"
+                seen.rationale = "what came back could not be compared with what the contract says"
+                seen.help = "Look at the type and the shape of what the function returns."
+                seen.detail = f"{said}\n{f'{trace}{chr(10)}{asked}'[-MAX_DETAIL:]}"
+                return
+            seen.outcome, seen.rationale, seen.help = "not_graded", NOT_RUN, ""
+            seen.detail = f"an error in the suite itself: {said}\n{trace[-MAX_DETAIL:]}"
+
+    def _whatever_comes(self, item: pytest.Item, error: BaseException) -> bool:
+        """Whether a test raises the same if the answers are wrong, but of the right kind."""
+        assert self._run is not None
+        if not isinstance(item, pytest.Function):
+            return False
+        given = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        # Any other may hold what the submission answered.
+        if not given.keys() <= {*parameters, *OWN_FIXTURES} or "submission" not in given:
+            return False
+        key, secret = check_id(item), self._run.secret
+        self._local.ask_log.begin(key)
+        wrong = blame.WrongAnswers(self._local, Ask(key, secret))
+        own = {
+            "submission": Proxy(wrong, self._modules),
+            "draw": Draw(secret, key),
+            "expect": Expect(),
+        }
+        given |= {name: value for name, value in own.items() if name in given}
+        return blame.same(error, blame.raised_by(lambda: item.obj(**given)))
+
+
+def _no_fixture(name: str, trace: str) -> str:
+    """What is said of a fixture that does not exist, from what pytest says of it."""
+    listed = re.search(r"available fixtures: (.*)", trace)
+    known = listed[1].strip().split(", ") if listed else []
+    near = difflib.get_close_matches(name, known, 1)
+    meant = f"; is {near[0]!r} meant?" if near else ""
+    return f"there is no fixture {name!r}{meant} There are: {', '.join(known)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0][:MAX_LINE]
 
 
 def check_id(item: pytest.Item) -> str:
@@ -310,6 +355,7 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
             errors.append(error)
 
     plugin = SuitePlugin(assignment, guarded)
+    root = suite if suite.is_dir() else suite.parent
     collector = _ErrorCollector()
     arguments = [
         str(suite),
@@ -325,7 +371,7 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
         ),
         *("-p", "pytest_timeout", "--timeout", str(TEST_SECONDS), "--capture=no"),
         *("--import-mode=importlib", "--strict-markers", "-c", os.devnull),
-        *("--rootdir", str(assignment.folder), "--confcutdir", str(suite)),
+        *("--rootdir", str(assignment.folder), "--confcutdir", str(root)),
     ]
     try:
         with _nothing_of_the_shell():

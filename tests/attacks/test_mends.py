@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -226,7 +225,7 @@ class OtherSlot:
     """Stands for the process of a slot: does each job at once, or dies of its first, but later."""
 
     def __init__(self, dies: bool) -> None:
-        self.ours, self._theirs = multiprocessing.Pipe()
+        self.connection, self._theirs = multiprocessing.Pipe()
         self._dies = dies
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -242,10 +241,9 @@ class OtherSlot:
 
     def kill(self) -> None: ...
 
-    def join(self, seconds: float | None = None) -> None: ...
+    def let_go(self) -> None: ...
 
-    def is_alive(self) -> bool:
-        return False
+    def end(self) -> None: ...
 
 
 def test_a_slot_that_has_nothing_to_do_takes_over_what_another_is_lost_with(
@@ -256,11 +254,7 @@ def test_a_slot_that_has_nothing_to_do_takes_over_what_another_is_lost_with(
     candidates, _ = find_submissions([tmp_path / "class"], toy, "class")
     fates = iter([False, True])
 
-    def start(batch: Any) -> Any:
-        other = OtherSlot(next(fates))
-        return engine._Slot(other, other.ours, time.monotonic() + 60)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(engine._Batch, "_start", start)
+    monkeypatch.setattr(engine, "SlotProcess", lambda task: OtherSlot(next(fates)))
     task = Task(toy.folder, toy.reference, "none", "secret")
     said: list[engine.Progress] = []
     jobs = [Job(candidate, "secret") for candidate in candidates]

@@ -102,6 +102,19 @@ def test_results_are_those_of_one_machine_though_a_worker_dies(
         assert slots and not alive
 
 
+def test_what_the_reference_fails_is_not_graded_for_anybody(tmp_path: Path, three: Cluster) -> None:
+    course = Course.make(tmp_path)
+    test = "import pytest\n\n@pytest.mark.question('q1.2')\ndef test_x(stats):\n    stats.no()\n"
+    write_tree(course.home, {"assignments/toy/hidden/test_broken.py": test})
+    status, said = course.grade(*on(three))
+    assert status == 3 and "test_broken.py::test_x: the reference fails this check" in said
+    for result in read_results(course.out)[1]:
+        if result.status != "unreadable":
+            marks = {q.id: q.awarded for q in result.questions}
+            assert result.status == "not_graded"
+            assert marks["q1.1"] is not None and marks["q1.2"] is None
+
+
 def test_a_second_batch_and_a_resumed_one(
     tmp_path: Path, three: Cluster, here: dict[str, dict[str, object]]
 ) -> None:
