@@ -3,14 +3,18 @@
 import gzip
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from archives import GAN, VAE, tarred, zipped
 
+import grader.intake.discover as discover_module
+import grader.intake.listing as listing_module
 import grader.intake.tree as tree_module
 from grader.assignment import Assignment
 from grader.intake import Candidate, IntakeError, find_submissions, read_submission
+from grader.intake.listing import Looks
 
 Put = Callable[..., Path]
 BOTH = {"q1_solution.py": VAE, "gan.py": GAN}
@@ -99,13 +103,23 @@ class TestExportsInAClass:
         assert sorted(people) == ["jane", "jim"]
         assert files(people["jane"])["gan.py"] == GAN
 
-    def test_larger_than_is_read_end_with_a_remedy(
+    def test_larger_than_is_read_are_rows_with_a_reason(
         self, put: Put, found, problem, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tree_module, "MAX_CLASS_ARCHIVE", 10)
-        root = put({"all.zip": zipped({"moodle.zip": zipped(MOODLE), "c.zip": zipped(CANVAS)})})
+        monkeypatch.setattr(listing_module, "MAX_CLASS_ARCHIVE", 10)
+        monkeypatch.setattr(tree_module, "MAX_NESTED_ARCHIVE", 10)
+        root = put({"all.zip": zipped({"m.zip": zipped(MOODLE), "c.zip": zipped(CANVAS)})})
         people, _ = found(root / "all.zip", layout="class")
-        assert sorted(people) == ["c", "moodle"]
+        assert sorted(people) == ["c", "m"]
+        assert "c.zip: is larger than" in problem(people["c"])
+
+    def test_that_there_is_no_room_to_look_into_are_told_of(
+        self, put: Put, found, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(discover_module, "Looks", partial(Looks, bytes=10))
+        root = put({"all.zip": zipped({"m.zip": zipped(MOODLE), "c.zip": zipped(CANVAS)})})
+        _, notes = found(root / "all.zip", layout="class")
+        assert any("2 archives in it, c.zip the first, were too large" in note for note in notes)
 
     def test_one_person_of_one_platform_is_one_person(self, put: Put, found, files) -> None:
         late = {"doejane_LATE_111_90009_gan.py": GAN}
