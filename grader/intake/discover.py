@@ -193,6 +193,12 @@ def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> li
     if reason:
         notes.add(f"{shown(str(path))}: taken as a class: {reason}")
     people = people_in(listing, inside, about, notes, looks)
+    if looks.unseen:
+        notes.add(
+            f"{shown(str(path))}: {len(looks.unseen)} archives in it, {shown(looks.unseen[0])} the "
+            "first, were too large to look into, and each counts as one submission; if one of them "
+            f"is a class, unpack {shown(path.name)} and give the folder"
+        )
     if not people:
         notes.add(f"{shown(str(path))}: no submissions in it")
     return people

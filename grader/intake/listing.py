@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from grader.assignment import Description
-from grader.intake.folders import Entry, children_of, file_entry, folder_entries
+from grader.intake.folders import (
+    Entry,
+    children_of,
+    file_entry,
+    folder_entries,
+    open_regular_file,
+)
 from grader.intake.limits import (
+    MAX_CLASS_ARCHIVE,
     MAX_CLASS_DEPTH,
     MAX_ENTRIES,
     MAX_LISTED,
+    MAX_LOOKED,
+    MAX_LOOKED_INTO,
     MAX_NESTED_ARCHIVE,
     MAX_NESTED_ARCHIVES,
     MAX_NESTED_DEPTH,
@@ -38,7 +48,7 @@ from grader.intake.names import (
     may_be_archive,
     meant_name,
 )
-from grader.intake.platforms import handed_in_class
+from grader.intake.platforms import handed_by, handed_in_class
 from grader.intake.source import outline
 from grader.intake.tree import open_archive
 from grader.intake.unpack import archive_entries
@@ -95,6 +105,12 @@ class Listing(Protocol):
     def opened(self, child: Child) -> Listing:
         """An archive in it; raises IntakeError if it cannot be listed."""
 
+    def packed(self, child: Child) -> Iterator[Entry]:
+        """The entries of an archive in it, one by one; raises IntakeError likewise."""
+
+    def cost(self, child: Child) -> int:
+        """How many bytes have to be unpacked to come to an archive in it."""
+
 
 def listing_of(path: Path, notes: Notes) -> Listing:
     """Open a folder or archive.
@@ -129,20 +145,42 @@ class _Folder:
     def opened(self, child: Child) -> Listing:
         return _Archive(self.path / child.path, Notes())
 
+    def packed(self, child: Child) -> Iterator[Entry]:
+        return open_archive(self.path / child.path, Notes(), most=MAX_LISTED)
+
+    def cost(self, child: Child) -> int:
+        return 0
+
 
 class _Archive:
-    def __init__(self, path: Path, notes: Notes, within: tuple[str, ...] = ()) -> None:
+    """An archive; the members of a zip can be read in any order, those of a tar only in theirs."""
+
+    def __init__(
+        self, path: Path, notes: Notes, within: tuple[str, ...] = (), content: bytes | None = None
+    ) -> None:
         self.path = path
         self.within = within
         self._problems: dict[str, str] = {}
-        entries = open_archive(path, notes, most=MAX_LISTED, within=within, left_out=self._problems)
-        self._names = [entry.path for entry in entries]
+        try:
+            file: BinaryIO = (
+                os.fdopen(open_regular_file(path), "rb") if content is None else io.BytesIO(content)
+            )
+        except UnreadableEntryError as error:
+            raise IntakeError(f"{shown(str(path))}: {error}") from None
+        is_zip = file.read(2) == b"PK"
+        file.seek(0)
+        name = posixpath.basename(within[-1]) if within else path.name
+        entries = archive_entries(
+            file, shown(name), notes, most=MAX_LISTED, left_out=self._problems
+        )
+        # Entries of a tar would keep all of it, and cannot be read again.
+        self._entries = {entry.path: entry if is_zip else None for entry in entries}
 
     def children(self, inside: str) -> list[Child]:
         start = inside + "/" if inside else ""
         found: dict[str, bool] = {}
         problems: dict[str, str] = {}
-        for name in (*self._names, *self._problems):
+        for name in (*self._entries, *self._problems):
             if name.startswith(start):
                 head, _, rest = name[len(start) :].partition("/")
                 found[head] = found.get(head, False) or bool(rest)
@@ -156,17 +194,46 @@ class _Archive:
         ]
 
     def entries(self, child: Child) -> Iterator[Entry]:
-        return open_archive(self.path, Notes(), (child.path,), within=self.within)
+        for path, entry in self._entries.items():
+            if path == child.path or path.startswith(child.path + "/"):
+                if entry is None:
+                    yield from open_archive(self.path, Notes(), (child.path,), within=self.within)
+                    return
+                yield entry
 
     def opened(self, child: Child) -> Listing:
-        return _Archive(self.path, Notes(), (*self.within, child.path))
+        within = (*self.within, child.path)
+        return _Archive(self.path, Notes(), within, self._content(child))
+
+    def packed(self, child: Child) -> Iterator[Entry]:
+        content = io.BytesIO(self._content(child))
+        return archive_entries(content, shown(child.name), Notes(), most=MAX_LISTED)
+
+    def cost(self, child: Child) -> int:
+        entry = self._entries.get(child.path)
+        return entry.size if entry else self.path.stat().st_size
+
+    def _content(self, child: Child) -> bytes:
+        for entry in self.entries(child):
+            if entry.path == child.path:
+                try:
+                    return entry.read(MAX_CLASS_ARCHIVE)
+                except UnreadableEntryError as error:
+                    raise IntakeError(f"{shown(child.path)}: {error}") from None
+        raise IntakeError(f"{shown(child.path)}: is not in {shown(self.path.name)}")
 
 
 @dataclass
 class Looks:
-    """How much may still be looked at to find classes in classes, and what was found."""
+    """How much may still be looked at to find classes in classes, and what was found.
+
+    Attributes:
+        unseen: names of archives that there was no room to look into.
+    """
 
     left: int = MAX_LISTED
+    bytes: int = MAX_LOOKED_INTO
+    unseen: list[str] = field(default_factory=list)
     known: dict[tuple[Path, tuple[str, ...], str], bool] = field(default_factory=dict)
 
 
@@ -187,6 +254,13 @@ def _holds_classes(listing: Listing, child: Child, looks: Looks, depth: int) -> 
         return False
     inside = child.path if child.is_folder else ""
     try:
+        if not child.is_folder:
+            looks.bytes -= 2 * listing.cost(child)
+            if looks.bytes < 0:
+                looks.unseen.append(child.name)
+                return False
+            if not all(_may_be_exports(e.path) for e in listing.packed(child)):
+                return False
         place = listing if child.is_folder else listing.opened(child)
         children = place.children(inside)
     except IntakeError:
@@ -199,6 +273,17 @@ def _holds_classes(listing: Listing, child: Child, looks: Looks, depth: int) -> 
     return all(holds_classes(place, c, looks, depth + 1) for c in rest)
 
 
+def _may_be_exports(path: str) -> bool:
+    """May a file lie in an export or in an archive of such? Mostly the first of a student's not."""
+    *_, name = parts = path.split("/")
+    return (
+        is_litter(name)
+        or is_archive(name)
+        or may_be_archive(name)
+        or any(part.startswith("submission_") or handed_by(part) for part in parts)
+    )
+
+
 def contracts_under(listing: Listing, child: Child, about: Description) -> set[str]:
     """Which of the assignment's files lie at or under a child, archives in it opened.
 
@@ -209,7 +294,7 @@ def contracts_under(listing: Listing, child: Child, about: Description) -> set[s
     wanted = {source.path for source in about.files}
     to_parse = MAX_PARSED_TOTAL
     entries = islice(listing.entries(child), MAX_ENTRIES)
-    for inner in _opened(entries, Looks(MAX_NESTED_ARCHIVES)):
+    for inner in _opened(entries, Looks(MAX_NESTED_ARCHIVES, MAX_LOOKED)):
         path = meant_name(inner.path)
         if is_set_aside(path):
             continue
@@ -227,17 +312,20 @@ def contracts_under(listing: Listing, child: Child, about: Description) -> set[s
 def _opened(entries: Iterable[Entry], looks: Looks, depth: int = 0) -> Iterator[Entry]:
     """The entries; for archives that can be read, as many as are opened, those in them."""
     for entry in entries:
-        if not is_archive(entry.path) and not may_be_archive(entry.path):
+        is_named = is_archive(entry.path)
+        if not is_named and not may_be_archive(entry.path):
             yield entry
             continue
-        if looks.left <= 0 or depth == MAX_NESTED_DEPTH:
+        room = MAX_NESTED_ARCHIVE if is_named else min(looks.bytes, MAX_NESTED_ARCHIVE)
+        if looks.left <= 0 or depth == MAX_NESTED_DEPTH or entry.size > room:
             continue
+        looks.left -= is_named
         try:
-            content = entry.read(MAX_NESTED_ARCHIVE)
+            content = entry.read(room)
             if not is_archive_content(content[:MAGIC_BYTES]):
-                yield entry
+                looks.bytes -= len(content)
                 continue
-            looks.left -= 1
+            looks.left -= not is_named
             inside = archive_entries(
                 io.BytesIO(content), shown(entry.path), Notes(), stream=MAX_NESTED_STREAM
             )

@@ -112,7 +112,12 @@ class Found:
 
 
 def people_in(
-    listing: Listing, inside: str, about: Description, notes: Notes, looks: Looks
+    listing: Listing,
+    inside: str,
+    about: Description,
+    notes: Notes,
+    looks: Looks,
+    root: Path | None = None,
 ) -> list[Found]:
     """Everybody in a class, those in the exports that it holds included.
 
@@ -122,7 +127,9 @@ def people_in(
         about: whose files tell how a flat folder is named.
         notes: told of what is nobody's.
         looks: how much may be looked at.
+        root: the path that was given, if the class lies in another.
     """
+    root = root or listing.path
     children = listing.children(inside)
     named = handed_in_class(child.name for child in children)
     flat = flat_names([c.name for c in children if not c.is_folder and c.name not in named], about)
@@ -134,7 +141,7 @@ def people_in(
             groups.setdefault(flat[child.name][0].casefold(), []).append(child)
         else:
             groups[child] = [child]
-    place = _Place(listing, inside, _names_of(listing, children))
+    place = _Place(listing, inside, root, _names_of(listing, children))
     found: list[Found] = []
     for mine in groups.values():
         first = mine[0]
@@ -146,7 +153,8 @@ def people_in(
             notes.add(f"{shown(str(listing.path / first.path))}: is not a submission; passed over")
         elif holds_classes(listing, first, looks):
             inner = listing if first.is_folder else listing.opened(first)
-            found += people_in(inner, first.path if first.is_folder else "", about, notes, looks)
+            deeper = first.path if first.is_folder else ""
+            found += people_in(inner, deeper, about, notes, looks, root)
         else:
             found.append(place.of(mine, without_suffix(meant_name(first.name)), [""]))
     return found
@@ -222,12 +230,17 @@ class _Place:
     """A class's folder, and how what lies in it becomes people."""
 
     def __init__(
-        self, listing: Listing, inside: str, names: dict[str, list[tuple[str, str]]]
+        self,
+        listing: Listing,
+        inside: str,
+        root: Path,
+        names: dict[str, list[tuple[str, str]]],
     ) -> None:
         self._listing = listing
         self._names = names
-        parts = (listing.path.resolve().name, *listing.within, inside)
-        self._where = "/".join(part for part in parts if part)
+        below = listing.path.relative_to(root).as_posix()
+        parts = ("" if below == "." else below, *listing.within, inside)
+        self._where = "/".join(part for part in parts if part) or root.resolve().name
         self._on_disk = listing.path.is_dir()
 
     def of(

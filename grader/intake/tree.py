@@ -21,6 +21,7 @@ from grader.intake.limits import (
     MAX_COMPANION,
     MAX_ENTRIES,
     MAX_LISTED,
+    MAX_LOOKED,
     MAX_NESTED_ARCHIVE,
     MAX_NESTED_ARCHIVES,
     MAX_NESTED_DEPTH,
@@ -107,6 +108,7 @@ class Tree:
     files: dict[str, bytes] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     bytes_read: int = 0
+    looked: int = 0
     archives_opened: int = 0
 
 
@@ -250,10 +252,12 @@ def _take(tree: Tree, entry: Entry, notes: Notes, depth: int) -> None:
 
 def _take_unnamed(tree: Tree, entry: Entry, notes: Notes, depth: int) -> None:
     """A file without a suffix, which may be an archive all the same."""
+    room = min(MAX_NESTED_ARCHIVE, MAX_LOOKED - tree.looked)
     try:
-        content = entry.read(MAX_NESTED_ARCHIVE) if entry.size <= MAX_NESTED_ARCHIVE else b""
+        content = entry.read(room) if entry.size <= room else b""
     except UnreadableEntryError:
         content = b""
+    tree.looked += len(content)
     if is_archive_content(content[:MAGIC_BYTES]):
         notes.add(f"{shown(entry.path)}: an archive, though its name does not say so")
         packed = Entry(entry.path, len(content), lambda limit: content)

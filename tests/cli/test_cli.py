@@ -33,7 +33,7 @@ def grader(home: Path, *arguments: str | Path, status: int = 0, errors: bool = F
 
 COMMANDS = (
     *("list", "show", "publish", "audit", "check", "grade", "report", "export", "doctor"),
-    *("schema", "demo", "calibrate"),
+    *("schema", "demo", "calibrate", "drop"),
 )
 
 
@@ -87,6 +87,35 @@ def test_grade_report_and_export(home: Path, tmp_path: Path) -> None:
     assert (tmp_path / "m.csv").read_text()
     again = grader(home, "grade", "toy", tmp_path / "class", "--out", out, errors=True)
     assert "2 of 2 are graded already" in again
+
+
+def test_who_left_the_class_is_said_and_can_be_dropped(home: Path, tmp_path: Path) -> None:
+    for name in ("alice", "Zoë O'Brien", "王伟"):
+        write_tree(tmp_path / "class" / name, RIGHT)
+    out = tmp_path / "out"
+    arguments = ("grade", "toy", tmp_path / "class", "--out", out)
+    told = grader(home, *arguments, errors=True)
+    assert told.splitlines()[0] == "3 students: 3 in class"
+    assert "Not in the class" not in told
+    marks = (out / "marks.csv").read_text()
+    assert "Zoë O'Brien" in marks and "王伟" in marks
+    (tmp_path / "class" / "alice").rename(tmp_path / "class" / "alice_too")
+    told = grader(home, *arguments, errors=True)
+    assert "still in the marks: alice. To remove: grader drop" in told
+    page = out / "reports" / "class.html"
+    assert "Not in the class that was given last" in page.read_text()
+    # A single submission is not a class that others are gone from.
+    single = ("grade", "toy", tmp_path / "class" / "alice_too", "--out", out)
+    assert "alice_too" not in grader(home, *single, errors=True).partition("still in")[2]
+    text = grader(home, "drop", out, "alice")
+    assert "3 left" in text
+    assert not (out / "reports" / "ta" / "alice.html").exists()
+    assert not (out / "results" / "alice.json").exists()
+    assert "alice," not in (out / "marks.csv").read_text()
+    assert "Not in the class that was given last" not in page.read_text()
+    assert "no such submission" in grader(home, "drop", out, "alice", status=2, errors=True)
+    told = grader(home, *arguments, errors=True)
+    assert "Not in the class" not in told
 
 
 def test_only_grades_one_and_says_if_there_is_no_such(home: Path, tmp_path: Path) -> None:

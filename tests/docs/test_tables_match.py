@@ -38,6 +38,7 @@ DATA = read(DOCS / "data.md")
 @pytest.mark.parametrize(
     ("heading", "model"),
     [
+        ("### `handed`", results.Handed),
         ("### `files`", results.TakenFile),
         ("### `rules`", results.RuleFinding),
         ("### `questions`", results.QuestionMark),

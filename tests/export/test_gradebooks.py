@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grader.export import cells, export, write_canvas, write_csv, write_moodle
+from grader.results import Handed
 
 
 def read(path: Path) -> list[list[str]]:
@@ -18,16 +19,29 @@ def read(path: Path) -> list[list[str]]:
 def test_csv_has_a_row_per_submission_and_a_column_per_question(
     assignment, graded, unreadable, not_graded, tmp_path
 ) -> None:
+    graded = graded.model_copy(update={"name": "Ada Lovelace"})
     write_csv(assignment, [not_graded, graded, unreadable], tmp_path / "marks.csv")
     header, *rows = read(tmp_path / "marks.csv")
     assert header == [
-        "id", "source", "status", "awarded", "decided_marks", "q1.1", "q1.2", "q1.3", "notes",
+        "id", "name", "source", "status", "awarded", "decided_marks",
+        "q1.1", "q1.2", "q1.3", "notes",
     ]  # fmt: skip
     source = "/handed-in/ada.zip"
     assert rows == [
-        ["ada", source, "graded", "4.33", "7", "3", "1.33", "", "ignored 2 files"],
-        ["bob", source, "unreadable", "", "0", "", "", "", "not a zip archive"],
-        ["cyd", source, "not_graded", "", "0", "", "", "", "the wall could not start"],
+        [
+            "ada",
+            "Ada Lovelace",
+            source,
+            "graded",
+            "4.33",
+            "7",
+            "3",
+            "1.33",
+            "",
+            "ignored 2 files",
+        ],
+        ["bob", "bob", source, "unreadable", "", "0", "", "", "", "not a zip archive"],
+        ["cyd", "cyd", source, "not_graded", "", "0", "", "", "", "the wall could not start"],
     ]
 
 
@@ -74,8 +88,8 @@ def test_a_file_name_that_is_not_utf8_can_be_written(assignment, graded, tmp_pat
 def test_moodle_finds_participants_by_the_folder_it_made(
     assignment, graded, unreadable, not_graded, tmp_path
 ) -> None:
-    folder = "/download/Ada Lovelace_4711_assignsubmission_file/hw.zip"
-    results = [graded.model_copy(update={"source": folder}), unreadable, not_graded]
+    handed = Handed(platform="moodle", person="4711", name="Ada Lovelace")
+    results = [graded.model_copy(update={"handed": handed}), unreadable, not_graded]
     write_moodle(assignment, results, tmp_path / "moodle.csv")
     header, ada, bob, cyd = read(tmp_path / "moodle.csv")
     assert header == [
@@ -96,25 +110,30 @@ def test_moodle_finds_participants_by_the_folder_it_made(
     assert "wall" not in cyd[5]
 
 
+def test_moodle_is_told_of_no_person_for_a_team(assignment, graded, tmp_path) -> None:
+    team = Handed(platform="moodle", name="Team 3_77", team=True)
+    write_moodle(assignment, [graded.model_copy(update={"handed": team})], tmp_path / "moodle.csv")
+    assert read(tmp_path / "moodle.csv")[1][:2] == ["", "Team 3_77"]
+
+
 @pytest.mark.parametrize(
-    ("source", "number"),
+    ("handed", "number"),
     [
-        ("/download/lovelaceada_4711_98765_a3.zip", "4711"),
-        ("/download/lovelaceada_LATE_4711_98765_a3.zip", "4711"),
-        ("lovelaceada_4711_98765_q1_solution.py", "4711"),
-        ("/download/ada.zip", ""),
-        ("/down_1_2_load/ada.zip", ""),
+        (Handed(platform="canvas", person="4711", name="lovelaceada"), "4711"),
+        (Handed(platform="canvas", person="yBV4d", name="anon yBV4d"), ""),
+        (Handed(platform="moodle", person="4711", name="Ada Lovelace"), ""),
+        (None, ""),
     ],
 )
-def test_canvas_finds_students_by_the_file_it_made(
-    assignment, graded, source, number, tmp_path
+def test_canvas_finds_students_by_the_number_in_its_names(
+    assignment, graded, handed, number, tmp_path
 ) -> None:
-    results = [graded.model_copy(update={"source": source})]
+    results = [graded.model_copy(update={"handed": handed, "name": "Ada Lovelace"})]
     write_canvas(assignment, results, tmp_path / "canvas.csv")
     assert read(tmp_path / "canvas.csv") == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Assignment 3, GAN"],
         ["    Points Possible", "", "", "", "", "10"],
-        ["ada", number, "", "ada", "", "4.33"],
+        ["Ada Lovelace", number, "", "ada", "", "4.33"],
     ]
 
 
