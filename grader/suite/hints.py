@@ -29,6 +29,9 @@ from grader.suite.observed import Expected, Observed
 # than the second, so that rounding is never taken for a misconception.
 SAME = 1e-5
 CLEARLY_OTHER = 1e-3
+# What is made of differences, as a slope is, holds far more rounding for its size: such an answer
+# is the mistake's when it is this many times nearer to it than the right one is.
+NEARER = 0.01
 # Where more mistakes than this agree on all inputs, naming any of them would be a guess.
 MOST_NAMED = 2
 
@@ -100,8 +103,10 @@ class Misconceptions:
                     if direct and not call.problem:
                         return frozenset()
                     continue
-                shows = distance(wrong, right) > CLEARLY_OTHER
-                if (shows or direct) and (call.problem or distance(call.value, wrong) > SAME):
+                off = distance(wrong, right)
+                shows = off > CLEARLY_OTHER
+                room = max(SAME, NEARER * min(off, 1.0)) if shows and not direct else SAME
+                if (shows or direct) and (call.problem or distance(call.value, wrong) > room):
                     return frozenset()
                 if shows:
                     shown.add((check, number))

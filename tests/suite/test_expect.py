@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +71,39 @@ def test_close_ignores_axes_of_size_one_and_shape_does_not() -> None:
         expect.shape(torch.ones(3, 1), (3,))
     with pytest.raises(CheckFailed, match="shape"):
         expect.close(torch.ones(3, 3), torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda a, b: a + b,
+        lambda a, b: (a + b)[:, None],
+        lambda a, b: (a + b)[None],
+        lambda a, b: a + b[:, None],
+        lambda a, b: (a + b[:, None]).reshape(-1, 1),
+        lambda a, b: (a[:, None] + b)[:, None],
+        lambda a, b: a[:, None, None] + b,
+        lambda a, b: a[:, None, None] + b[:, None] + 0 * b,
+        lambda a, b: (a + b)[:, None].expand(-1, 7),
+        lambda a, b: (a + b)[None].expand(2, -1),
+    ],
+)
+def test_one_value_per_example_is_read_off_any_layout(layout: Any) -> None:
+    a, b = torch.randn(4), torch.randn(4)
+    assert torch.allclose(expect.each(layout(a, b), 4), (a + b).double())
+
+
+def test_one_value_per_example_is_not_made_up() -> None:
+    for value in (torch.randn(4, 7), torch.randn(7, 4), torch.randn(5), torch.tensor(1.0), None):
+        with pytest.raises(CheckFailed):
+            expect.each(value, 4)
+
+
+def test_what_is_off_the_diagonal_does_not_make_a_wrong_value_right() -> None:
+    square = torch.ones(3, 3)
+    square[1, 1] = 2.0
+    with pytest.raises(CheckFailed):
+        expect.close(expect.each(square, 3), torch.ones(3))
 
 
 def test_rationale_holds_no_value_and_detail_does() -> None:

@@ -182,7 +182,7 @@ def agrees_as_elsewhere(submission, reference, expect, args, other, what, slack,
             return
 
 
-@pytest.mark.question("q1.4", weight=0.75)
+@pytest.mark.question("q1.4", weight=0.5)
 def test_kl_is_right_where_models_live(submission, reference, expect, draw):
     """Encoders have a hundred dimensions, images 784, and log-variances are between -6 and 2: a
     product of that many variances is zero or infinite in float32."""
@@ -237,7 +237,7 @@ def test_kl_has_the_gradient_of_its_value(submission, probes, expect, draw):
         )
 
 
-@pytest.mark.question("q1.4", weight=0.75)
+@pytest.mark.question("q1.4", weight=0.5)
 def test_kl_gives_one_number_per_example(submission, expect, draw):
     """The result has shape (B,)."""
     what = "kl_gaussian_gaussian_analytic"

@@ -321,7 +321,7 @@ def test_normal_takes_images_as_well_as_rows(submission, reference, expect, draw
         expect.close(image, row, what=what, help=help, slack=1e-4 * (1 + float(row.abs().max())))
 
 
-@pytest.mark.question("q1.2", weight=0.75)
+@pytest.mark.question("q1.2", weight=0.5)
 def test_normal_is_right_where_models_live(submission, reference, expect, draw):
     """Encoders have a hundred dimensions, images 784, and log-variances are between -6 and 2: a
     product of that many variances or densities is zero or infinite in float32."""
@@ -349,7 +349,7 @@ def likely_points(draw, shape, low, high):
     return [mu, logvar, mu + torch.exp(logvar / 2) * draw.normal(*shape)]
 
 
-@pytest.mark.question("q1.2", weight=0.75)
+@pytest.mark.question("q1.2", weight=0.5)
 def test_normal_gives_one_number_per_example(submission, expect, draw):
     """The result has shape (B,)."""
     result = submission.q1_solution.log_likelihood_normal(*gaussian(draw, 5, 7), draw.normal(5, 7))

@@ -59,7 +59,7 @@ def test_average_can_be_repeated(submission, reference, probes, expect, draw):
     )
 
 
-@pytest.mark.question("q2.4", weight=0.75)
+@pytest.mark.question("q2.4", weight=0.5)
 def test_parameters_without_gradients_are_averaged_too(submission, reference, probes, expect, draw):
     """A test generator is never trained, so its parameters are usually frozen; so may be a part of
     the generator. What the average makes of parameters that learn is another test's."""
@@ -86,7 +86,7 @@ def test_default_alpha_is_used(submission, reference, probes, expect, draw):
     )
 
 
-@pytest.mark.question("q2.4", weight=1)
+@pytest.mark.question("q2.4", weight=0.75)
 def test_target_keeps_its_parameters(submission, probes, expect, draw):
     """In place: optimisers and other holders of the target's parameters must see the change, so
     the parameters stay the same objects, and leaves without a history."""
@@ -100,7 +100,7 @@ def test_target_keeps_its_parameters(submission, probes, expect, draw):
     )
 
 
-@pytest.mark.question("q2.4", weight=1)
+@pytest.mark.question("q2.4", weight=0.75)
 def test_source_stays_as_it_is(submission, probes, expect, draw):
     """The source is the model in training; averaging must not touch it, nor stop its training."""
     source, target = parameters(draw), parameters(draw)
