@@ -24,6 +24,7 @@ from grader.batch.shipment import Delivery
 from grader.batch.task import Job, RunJob, Task, blank, not_graded
 from grader.data import DataError
 from grader.intake import IntakeError, Submission, read_submission
+from grader.intake.excerpts import excerpts
 from grader.marks.scoring import score
 from grader.results import Environment, Result, RunResult
 from grader.runs.execute import Executor
@@ -138,7 +139,6 @@ class Slot:
         self._misconceptions.explain(expected, observed)
         printed = remote.printed
         notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
-        notes += _reaching(submission.files)
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
         result = blank(task, self._assignment, job.candidate)
@@ -148,6 +148,8 @@ class Slot:
                 "status": "not_graded" if faults else "graded",
                 "problem": faults[0].detail.splitlines()[0] if faults else "",
                 "notes": notes,
+                "concerns": _reaching(submission.files),
+                "code": excerpts(submission.files, submission.taken, self._assignment),
                 "files": list(submission.taken),
                 "rules": list(submission.rules),
                 "questions": questions,

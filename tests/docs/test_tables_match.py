@@ -39,6 +39,7 @@ DATA = read(DOCS / "data.md")
     ("heading", "model"),
     [
         ("### `files`", results.TakenFile),
+        ("### `code`", results.Excerpt),
         ("### `rules`", results.RuleFinding),
         ("### `questions`", results.QuestionMark),
         ("### `checks`", results.Check),
