@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import signal
 import tempfile
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -107,6 +110,19 @@ def grade_all(
             batch.close()
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """What is started meanwhile ignores Ctrl-C for good."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 class _Batch:
     def __init__(
         self,
@@ -137,6 +153,7 @@ class _Batch:
         while self._queue or any(s.job for s in self._slots):
             while len(self._slots) < min(self._jobs, len(self._queue) + self._busy()):
                 self._slots.append(self._start())
+                self._report()
             for slot in list(self._slots):
                 # One that had nothing more to do, when another was lost with its job.
                 if slot.ready and slot.job is None and self._queue:
@@ -173,7 +190,9 @@ class _Batch:
         # well be a folder of submissions.
         os.environ["PYTHONSAFEPATH"] = "1"
         process = self._context.Process(target=enter_slot, args=(theirs, self._task), daemon=True)
-        process.start()
+        # Ctrl-C at the terminal is ours to handle, from a slot's first moment on.
+        with _without_interrupts():
+            process.start()
         theirs.close()
         return _Slot(process, ours, time.monotonic() + START_SECONDS)
 
@@ -186,9 +205,10 @@ class _Batch:
         if kind == "fault":
             self._lose(slot, str(value))
             return
-        if kind == "step" and slot.job is not None:
+        if kind == "step":
             slot.says = str(value)
-            slot.deadline = time.monotonic() + self._patience(slot.job)
+            if slot.job is not None:
+                slot.deadline = time.monotonic() + self._patience(slot.job)
             self._report()
             return
         if kind == "ready":
@@ -230,6 +250,10 @@ class _Batch:
     def _report(self) -> None:
         self._progress.running = [
             f"{s.job.candidate.id} {s.says}".rstrip() for s in self._slots if s.job
+        ] + [
+            f"slot {number} of {len(self._slots)}: {s.says or 'importing torch'}"
+            for number, s in enumerate(self._slots, start=1)
+            if not s.ready
         ]
         now = time.monotonic()
         left = self._pace.left(

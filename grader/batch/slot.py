@@ -222,6 +222,7 @@ def run_slot(connection: Connection, task: Task) -> None:
     kernel.keep_freed_memory()
     limit_memory()
     try:
+        connection.send(("step", "starting the wall"))
         assignment = task.load()
         suite = assignment.hidden if task.suite == "hidden" else assignment.public
         with tempfile.TemporaryDirectory(prefix="grader-slot-") as scratch:
@@ -230,6 +231,7 @@ def run_slot(connection: Connection, task: Task) -> None:
             hide = (task.assignment, task.reference)
             with Warm(task.wall, assignment.about.limits, given, mounted, hide) as warm:
                 warm.start()
+                connection.send(("step", "collecting the suite"))
                 serve_suite(
                     assignment, suite, lambda plugin: _serve(connection, task, plugin, warm)
                 )
