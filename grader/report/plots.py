@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,12 +91,15 @@ class Distribution:
         at the end, so they begin below the smallest value and are as narrow as its spread asks for.
         """
         top, low = max(self.upper, *self.values), min(self.values)
-        most = _MOST_BINS if len(self.values) >= _MANY else _FEWER_BINS
         if top <= 0:
             return [Bin(0.0, 1.0, len(self.values))]
         bottom = low if low > top / 2 else 0.0
-        # As finely as a class can be told apart, and not into hundredths of a mark.
-        width = round_step(max((top - bottom) / most, top / _FINEST_BINS))
+        span = top - bottom
+        most = _MOST_BINS if len(self.values) >= _MANY else _FEWER_BINS
+        spare = 1 if bottom else 0  # where the first bin begins further down
+        # Where most are close together, finely enough to tell them apart.
+        fine = max(span / (_MOST_BINS - spare), _middle_half(self.values) / 2)
+        width = round_step(max(min(span / (most - spare), fine), top / _FINEST_BINS))
         first = math.floor(bottom / width + 1e-9)
         number = max(1, math.ceil(top / width - 1e-9) - first)
         counts = Counter(min(number - 1, int(v / width + 1e-9) - first) for v in self.values)
@@ -117,6 +121,14 @@ class Distribution:
             seen[round(value / width)] += 1
             heights.append(seen[round(value / width)])
         return heights
+
+
+def _middle_half(values: Sequence[float]) -> float:
+    """The distance of the quartiles."""
+    if len(values) < 2:
+        return 0.0
+    lower, _, upper = statistics.quantiles(values, method="inclusive")
+    return upper - lower
 
 
 def round_step(least: float) -> float:
