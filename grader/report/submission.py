@@ -357,7 +357,12 @@ def _files(assignment: Assignment, result: Result) -> tuple[tuple[FileView, ...]
         own = [note for note in notes if note.startswith(starts)]
         notes = [note for note in notes if note not in own]
         # The table itself says so.
-        own = [note for note in own if note != f"{expected}: not found in the submission"]
+        said = (
+            f"{expected}: not found in the submission",
+            f"{expected}: {file.taken} was taken for it",
+            f"{expected}: {file.taken} was taken, not ",
+        )
+        own = [note for note in own if not note.startswith(said)]
         views.append(FileView(expected, file.taken, tuple(file.others), tuple(own)))
     return tuple(views), tuple(notes)
 
