@@ -156,6 +156,16 @@ class TakenFile(Record):
     others: list[str] = Field([], description="other candidates that were not taken")
 
 
+class Excerpt(Record):
+    """The student's own definition of a contract, as it was graded."""
+
+    contract: str
+    file: str = Field(description="path inside the submission")
+    first: int = Field(description="line of the module that was graded, from 1")
+    last: int
+    text: str = Field(description="cut where it is very long")
+
+
 class RuleFinding(Record):
     """Whether a rule that the course has for notebooks is kept; it costs no marks."""
 
@@ -195,12 +205,15 @@ class Result(Record):
     source_digest: str = Field(description="SHA-256 of what was handed in")
     status: Status
     problem: str = Field("", description="why it could not be read or graded")
-    notes: list[str] = Field([], description="what intake noticed, e.g. files that were ignored")
-    doubts: list[str] = Field([], description="what intake could not decide; for the TA only")
+    notes: list[str] = Field(
+        [], description="what intake noticed, e.g. files that were ignored; the student reads it"
+    )
+    concerns: list[str] = Field([], description="what somebody should look at; for the TA only")
     files: list[TakenFile] = []
     rules: list[RuleFinding] = Field([], description="empty where no notebook was handed in")
     questions: list[QuestionMark]
     checks: list[Check] = []
+    code: list[Excerpt] = Field([], description="what was graded; for the TA only")
     runs: list[RunResult] = []
     output: str = Field("", description="what the code printed, cut to the limit; for the TA only")
     environment: Environment | None = None

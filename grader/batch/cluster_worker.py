@@ -163,7 +163,9 @@ class Workshop:
             slot = SlotProcess(task)
             self._all.add(slot)
         try:
-            kind, value = _hear(slot, START_SECONDS)
+            kind = "step"
+            while kind == "step":
+                kind, value = _hear(slot, START_SECONDS)
         except SlotLost:
             self._drop(slot)
             raise

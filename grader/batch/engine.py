@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import signal
 import tempfile
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -127,6 +130,19 @@ def grade_all(
             batch.close()
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """What is started meanwhile ignores Ctrl-C for good."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 class _Batch:
     def __init__(
         self,
@@ -158,7 +174,11 @@ class _Batch:
         while self._queue or self._busy() or self._first():
             wanted = max(len(self._queue) + self._busy(), 1)
             while len(self._slots) < min(self._jobs, wanted):
-                self._slots.append(_Slot(SlotProcess(self._task), time.monotonic() + START_SECONDS))
+                # Ctrl-C at the terminal is ours to handle, from a slot's first moment on.
+                with _without_interrupts():
+                    process = SlotProcess(self._task)
+                self._slots.append(_Slot(process, time.monotonic() + START_SECONDS))
+                self._report()
             for slot in list(self._slots):
                 # One that waits for the reference, or had nothing more to do when another was lost.
                 if slot.ready and slot.job is None:
@@ -197,9 +217,10 @@ class _Batch:
         if kind == "fault":
             self._lose(slot, str(value))
             return
-        if kind == "step" and slot.job is not None:
+        if kind == "step":
             slot.says = str(value)
-            slot.deadline = time.monotonic() + self._patience(slot.job)
+            if slot.job is not None:
+                slot.deadline = time.monotonic() + self._patience(slot.job)
             self._report()
             return
         if kind == "ready":
@@ -253,6 +274,10 @@ class _Batch:
     def _report(self) -> None:
         self._progress.running = [
             f"{s.job.candidate.id} {s.says}".rstrip() for s in self._slots if s.job
+        ] + [
+            f"slot {number} of {len(self._slots)}: {s.says or 'importing torch'}"
+            for number, s in enumerate(self._slots, start=1)
+            if not s.ready
         ]
         now = time.monotonic()
         left = self._pace.left(

@@ -26,6 +26,7 @@ from grader.batch.shipment import Delivery
 from grader.batch.task import Job, RunJob, Task, blank, not_graded
 from grader.data import DataError
 from grader.intake import Candidate, IntakeError, Submission, read_submission
+from grader.intake.excerpts import excerpts
 from grader.marks.scoring import score
 from grader.results import Environment, Result, RunResult
 from grader.runs.execute import Executor
@@ -172,7 +173,6 @@ class Slot:
         self._misconceptions.explain(expected, observed)
         printed = remote.printed
         notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
-        notes += _reaching(submission.files)
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
         problem = f"{faults[0].id}: {faults[0].detail.splitlines()[0]}" if faults else ""
@@ -183,7 +183,8 @@ class Slot:
                 "status": "not_graded" if faults else "graded",
                 "problem": problem,
                 "notes": notes,
-                "doubts": list(submission.doubts),
+                "concerns": [*submission.doubts, *_reaching(submission.files)],
+                "code": excerpts(submission.files, submission.taken, self._assignment),
                 "files": list(submission.taken),
                 "rules": list(submission.rules),
                 "questions": questions,
@@ -257,6 +258,7 @@ def run_slot(connection: Connection, task: Task) -> None:
     here = Path.cwd()
     os.chdir("/")
     try:
+        connection.send(("step", "starting the wall"))
         assignment = task.load()
         suite = assignment.hidden if task.suite == "hidden" else assignment.public
         with tempfile.TemporaryDirectory(prefix="grader-slot-") as scratch:
@@ -265,6 +267,7 @@ def run_slot(connection: Connection, task: Task) -> None:
             hide = (task.assignment, task.reference)
             with Warm(task.wall, assignment.about.limits, given, mounted, hide) as warm:
                 warm.start()
+                connection.send(("step", "collecting the suite"))
                 serve_suite(
                     assignment,
                     suite,

@@ -150,7 +150,7 @@ def blank(task: Task, assignment: Assignment, candidate: Candidate) -> Result:
         submission=candidate.id,
         name=candidate.name,
         handed=candidate.handed,
-        doubts=list(candidate.doubts),
+        concerns=list(candidate.doubts),
         # A name that is not UTF-8 could not be stored.
         source=os.fsencode(candidate.path).decode(errors="replace"),
         source_digest="",

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from grader.assignment import Assignment
 from grader.batch.engine import BatchError
 from grader.catalogue import CatalogueError
-from grader.cli.app import app, assignment_or_stop, console, errors, stop
+from grader.cli.app import app, assignment_or_stop, console, errors, print_table, stop
 from grader.cli.grading import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.wall import isolation as walls
@@ -96,9 +96,9 @@ def _show(found: Audit) -> None:
             _share(sum(not v.problems for v in variants), len(variants)),
             str(sum(q == question for q in found.checks.values())),
         )
-    console.print(table)
+    print_table(table)
     if found.rates:
-        console.print(_rates(found))
+        print_table(_rates(found))
     for line in found.problems:
         console.print(Text(line, style="red"), soft_wrap=True)
     for line in found.uncovered:
@@ -115,19 +115,21 @@ def _show(found: Audit) -> None:
 
 
 def _rates(found: Audit) -> Table:
-    table = Table("check", "statistical test", title="Error rates: promised, and measured")
-    for heading in ("false-fail", "miss", "measured", "failures", "smallest p", "uniformity"):
-        table.add_column(heading, justify="right")
+    # Few columns, so that nothing is cut on a terminal of 80.
+    table = Table(
+        Column("check, statistical test", overflow="fold"),
+        Column("promised", no_wrap=True),
+        Column("measured", no_wrap=True),
+        title="Error rates: promised, and measured",
+        show_lines=True,
+    )
     for rate in found.rates:
+        uniformity = "a bound" if rate.uniformity is None else f"{rate.uniformity:.2f}"
         table.add_row(
-            rate.check.partition("::")[2],
-            f"{rate.test}; catches {rate.effect}",
-            f"{rate.false_fail:.1e}",
-            f"{rate.miss:.1e}",
-            str(rate.measured),
-            str(rate.failures),
-            f"{rate.smallest_p:.1e}",
-            "a bound" if rate.uniformity is None else f"{rate.uniformity:.2f}",
+            f"{rate.check.partition('::')[2]}\n{rate.test}; catches {rate.effect}",
+            f"false-fail {rate.false_fail:.1e}\nmiss       {rate.miss:.1e}",
+            f"{rate.failures} of {rate.measured} failed\nsmallest p {rate.smallest_p:.1e}\n"
+            f"uniformity {uniformity}",
         )
     return table
 

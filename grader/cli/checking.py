@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +14,14 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from grader.assignment import Assignment, AssignmentError, find_assignment, known_assignments
+from grader.assignment import Assignment, AssignmentError, find_assignment
 from grader.batch import engine
 from grader.batch.rehearsal import Rehearsing
 from grader.batch.task import Job, Task
-from grader.cli.app import app, assignment_or_stop, console, errors, stop
+from grader.cli.app import app, assignment_or_stop, console, errors, names_or_stop, stop
 from grader.cli.grading import IsolationOption
-from grader.intake import IntakeError, find_submissions, read_submission
-from grader.publish import PublishError, publish
+from grader.intake import Candidate, IntakeError, find_submissions, read_submission
+from grader.publish import PublishError, functions_to_write, publish
 from grader.report.display import clean
 from grader.results import Check, Result
 from grader.wall import isolation
@@ -51,6 +52,8 @@ def check(
         print(result.model_dump_json(indent=1))
     else:
         _show(result)
+        if result.status == "graded":
+            _show_written(assignment, folder)
     failed = [c for c in result.checks if c.outcome != "passed"]
     if failed or result.status != "graded":
         raise typer.Exit(1)
@@ -58,7 +61,7 @@ def check(
 
 def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
     """The assignment whose files lie in the folder."""
-    for name in known_assignments():
+    for name in names_or_stop():
         try:
             assignment = find_assignment(name)
             candidate = find_submissions([folder], assignment, "single")[0][0]
@@ -66,7 +69,7 @@ def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
         except (AssignmentError, IntakeError, IndexError):
             continue
         return assignment
-    known = ", ".join(known_assignments())
+    known = ", ".join(names_or_stop())
     stop(f"{folder}: no file of an assignment in it; give --assignment, one of {known}")
 
 
@@ -87,7 +90,45 @@ def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Resu
         )
     except (WallError, engine.BatchError) as error:
         stop(str(error))
-    return results[0]
+    return _only_what_is_written(assignment, candidate, results[0])
+
+
+def _only_what_is_written(assignment: Assignment, candidate: Candidate, result: Result) -> Result:
+    """The result without passes in questions of which nothing is written yet.
+
+    A template refuses wrong arguments by itself; that is no achievement of whoever has it.
+    """
+    if result.status != "graded":
+        return result
+    written = _written(assignment, read_submission(candidate, assignment).files)
+    untouched = {q: names for q, names in functions_to_write(assignment).items() if names}
+    untouched = {q: names for q, names in untouched.items() if not written.intersection(names)}
+    checks = [
+        check.model_copy(
+            update={
+                "outcome": "failed",
+                "awarded": 0.0,
+                "rationale": f"{untouched[check.question][0]} is not written yet",
+                "help": "Fill in the function.",
+            }
+        )
+        if check.outcome == "passed" and check.question in untouched
+        else check
+        for check in result.checks
+    ]
+    return result.model_copy(update={"checks": checks})
+
+
+def _written(assignment: Assignment, files: Mapping[str, bytes]) -> set[str]:
+    """The functions of the assignment that are not as the template has them."""
+    wanted = [name for names in functions_to_write(assignment).values() for name in names]
+    stubs = [f'"{name} is not written yet"'.encode() for name in wanted]
+    sources = {f.name: files.get(f.path, b"") for f in assignment.about.files}
+    return {
+        name
+        for name, stub in zip(wanted, stubs, strict=True)
+        if (source := sources[name.partition(".")[0]]) and stub not in source
+    }
 
 
 def _check_without_wall(assignment: Assignment, folder: Path) -> None:
@@ -124,6 +165,13 @@ def _show(result: Result) -> None:
         "The hidden suite that gives the marks asks more.",
         highlight=False,
     )
+
+
+def _show_written(assignment: Assignment, folder: Path) -> None:
+    candidate = find_submissions([folder], assignment, "single")[0][0]
+    written = _written(assignment, read_submission(candidate, assignment).files)
+    wanted = {name for names in functions_to_write(assignment).values() for name in names}
+    console.print(f"{len(written)} of {len(wanted)} functions are written.", highlight=False)
 
 
 def _show_check(item: Check) -> None:

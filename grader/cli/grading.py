@@ -14,7 +14,15 @@ from rich.text import Text
 
 from grader.assignment import Assignment, AssignmentError, Question, find_assignment
 from grader.batch.course import Runs, planned
-from grader.cli.app import app, assignment_or_stop, console, errors, runs_or_stop, stop
+from grader.cli.app import (
+    app,
+    assignment_or_stop,
+    console,
+    errors,
+    print_table,
+    runs_or_stop,
+    stop,
+)
 from grader.cli.batches import Batch, grade_batch
 from grader.export import FORMATS, export
 from grader.intake import IntakeError, find_submissions
@@ -141,7 +149,7 @@ def grade(
     if as_json:
         print(json.dumps([_summary(r) for r in mine], indent=1))
     else:
-        console.print(marks_table(assignment, mine))
+        print_table(marks_table(assignment, mine))
         print_problems(mine)
         if not no_report:
             console.print(f"Class report: {page}", soft_wrap=True, highlight=False)
@@ -190,7 +198,7 @@ def demo(
     ids = {c.id for c in candidates}
     results = [r for r in results if r.submission in ids]
     page = write_pages(assignment, results, out)
-    console.print(marks_table(assignment, results))
+    print_table(marks_table(assignment, results))
     console.print(
         f"{len(results)} submissions in {time.monotonic() - started:.0f} s, "
         f"walled off by {results[0].environment.wall if results[0].environment else 'nothing'}."

@@ -7,10 +7,19 @@ from typing import Annotated
 
 import typer
 from pydantic import BaseModel
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
-from grader.assignment import Description, find_assignment, known_assignments
-from grader.cli.app import app, assignment_or_stop, console, stop
+from grader.assignment import Assignment, AssignmentError, Description, find_assignment
+from grader.cli.app import (
+    app,
+    assignment_or_stop,
+    console,
+    errors,
+    names_or_stop,
+    print_table,
+    stop,
+)
 from grader.results import Result
 from grader.suite.spelling import misspelt_tools
 
@@ -23,7 +32,22 @@ def list_(as_json: Json = False) -> None:
 
     Example: grader list
     """
-    found = [find_assignment(name) for name in known_assignments()]
+    found, broken = [], []
+    for name in names_or_stop():
+        try:
+            one = find_assignment(name)
+            _ = one.about  # read here, so that one that is broken hides no other
+            found.append(one)
+        except AssignmentError as error:
+            broken.append(str(error))
+    _list(found, as_json)
+    for text in broken:
+        errors.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _list(found: list[Assignment], as_json: bool) -> None:
     if as_json:
         rows = [
             {
@@ -37,13 +61,13 @@ def list_(as_json: Json = False) -> None:
         ]
         print(json.dumps(rows, indent=1))
         return
-    table = Table("name", "title", "course", "university")
+    table = Table(Column("name", no_wrap=True), "title", "course", "university")
     table.add_column("marks", justify="right")
     for a in found:
         table.add_row(
             a.name, a.about.title, a.about.course, a.about.university, f"{a.total_marks:g}"
         )
-    console.print(table)
+    print_table(table)
 
 
 @app.command()
@@ -62,17 +86,17 @@ def show(
         print(about.model_dump_json(indent=1))
         return
     console.print(f"{about.title}: {about.course}, {about.university} {about.term}".strip())
-    table = Table("question", "title", "kind")
-    table.add_column("marks", justify="right")
-    table.add_column("contracts")
+    table = Table(Column("question", no_wrap=True), Column("title, contracts", overflow="fold"))
+    table.add_column("kind", no_wrap=True)
+    table.add_column("marks", justify="right", no_wrap=True)
     for part in about.parts:
-        table.add_row(part.id, part.title, "", f"{part.marks:g}", "", style="bold")
+        table.add_row(part.id, part.title, "", f"{part.marks:g}", style="bold")
         for question in about.questions_of(part.id):
-            contracts = ", ".join(question.contracts)
-            table.add_row(
-                question.id, question.title, question.kind, f"{question.marks:g}", contracts
-            )
-    console.print(table)
+            # Below the title, since beside it names would be broken in two.
+            names = "".join(f"\n  {contract}" for contract in question.contracts)
+            title = Text(question.title).append(names, style="dim")
+            table.add_row(question.id, title, question.kind, f"{question.marks:g}")
+    print_table(table)
     files = ", ".join(" or ".join(f.accepted_names) for f in about.files)
     console.print(
         f"Students hand in: {files}. They are given: {', '.join(about.given) or 'nothing'}."

@@ -44,7 +44,7 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
                 cells.marks(mark(result), step),
                 cells.marks(result.decided_marks),
                 *(cells.marks(earned.get(q), step) for q in questions),
-                cells.text("; ".join([*remarks, *result.doubts, *result.notes])),
+                cells.text("; ".join([*remarks, *result.notes, *result.concerns])),
             ]
         )
     cells.write(path, header, rows)

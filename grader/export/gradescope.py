@@ -29,8 +29,8 @@ def gradescope_results(
     """One submission as Gradescope wants it.
 
     Keys:
-        score: marks decided so far, rounded as the course says. Left out while none is:
-            Gradescope then reports that autograding failed, which is true, and enters no zero.
+        score: marks decided so far, rounded as the course says. Left out while none is: Gradescope
+            then reports that autograding failed, which is true, and enters no zero.
         execution_time: whole seconds, rounded up.
         output: a summary in words.
         output_format, test_output_format, test_name_format: `text`, so that nothing is HTML.

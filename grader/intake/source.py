@@ -50,10 +50,10 @@ def outline(content: bytes) -> Outline | None:
     tree = parse(content)
     if tree is None:
         return None
-    scopes = list(_scopes(tree.body, ""))
+    found = list(scopes(tree.body))
     return Outline(
-        frozenset(name for name, _ in scopes),
-        frozenset(name for name, node in scopes if _is_function(node) and not _is_unwritten(node)),
+        frozenset(name for name, _ in found),
+        frozenset(name for name, node in found if _is_function(node) and not _is_unwritten(node)),
     )
 
 
@@ -88,16 +88,16 @@ def _declared(content: bytes) -> str:
         return ""
 
 
-def _scopes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Scope]]:
+def scopes(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, Scope]]:
     """Functions and classes with their qualified names, those inside functions left out."""
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield prefix + node.name, node
         elif isinstance(node, ast.ClassDef):
             yield prefix + node.name, node
-            yield from _scopes(node.body, f"{prefix}{node.name}.")
+            yield from scopes(node.body, f"{prefix}{node.name}.")
         elif isinstance(node, (ast.If, ast.Try)):
-            yield from _scopes([*node.body, *node.orelse], prefix)
+            yield from scopes([*node.body, *node.orelse], prefix)
 
 
 def _is_function(node: ast.AST) -> TypeGuard[Function]:

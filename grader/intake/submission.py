@@ -107,7 +107,9 @@ def _nothing_found(candidate: Candidate, assignment: Assignment, tree: Tree, not
     there = sorted([*tree.files, *tree.unread])
     holds = ", ".join(shown(path) for path in there[:8]) or "nothing that can be read"
     more = f" and {len(there) - 8} more" if len(there) > 8 else ""
-    about = "".join(f"; {text}" for text in notes.texts[:5])
+    # What became of single cells does not tell why no file was found.
+    telling = [text for text in notes.texts if ": code cell " not in text]
+    about = "".join(f"; {text}" for text in telling[:5])
     return (
         f"{shown(candidate.path.name)}: holds none of {wanted}, but {holds}{more}{about}. "
         "If its files or functions have other names, rename them; else the right files have to be "

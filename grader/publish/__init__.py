@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from grader.assignment import Assignment
-from grader.publish.contents import template_files
+from grader.publish.contents import functions_to_write, template_files
 from grader.publish.gradescope import SCRIPTS, autograder_files
 from grader.publish.skeleton import PublishError
 
-__all__ = ["Format", "PublishError", "publish", "template_files"]
+__all__ = ["Format", "PublishError", "functions_to_write", "publish", "template_files"]
 
 Format = Literal["dir", "zip", "notebook", "gradescope"]
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import ast
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import jinja2
 
 from grader.assignment import Assignment
 from grader.publish.notebooks import as_notebook
-from grader.publish.skeleton import PublishError, Skeleton, cut, refuse_leaks, refuse_markers
+from grader.publish.skeleton import (
+    PublishError,
+    Skeleton,
+    cut,
+    refuse_leaks,
+    refuse_markers,
+    to_write,
+)
 
 _HERE = Path(__file__).parent / "template"
 _SUITE = Path(__file__).parents[1] / "suite"
@@ -47,6 +54,8 @@ _PYTEST_INI = """\
 [pytest]
 testpaths = tests
 addopts = -q
+# A test that takes longer than this, in seconds, shows the line that it is at.
+faulthandler_timeout = 30
 markers =
     question(id, weight=1.0): the question that a test belongs to
 """
@@ -70,6 +79,7 @@ def template_files(assignment: Assignment, notebooks: bool = False) -> dict[str,
     for name in about.given:
         skeletons[name] = _skeleton(assignment, name, Path(name).stem)
     modules = {path: skeleton.text for path, skeleton in skeletons.items()}
+    unwritten = [name for skeleton in skeletons.values() for name in skeleton.unwritten]
     paths = {f.path: f.path for f in about.files}
     if notebooks:
         paths = {path: f"{Path(path).stem}.ipynb" for path in paths}
@@ -83,7 +93,7 @@ def template_files(assignment: Assignment, notebooks: bool = False) -> dict[str,
         **written,
         "handout.md": _text(assignment.folder / "handout.md"),
         "pytest.ini": _PYTEST_INI,
-        **{f"tests/{name}": text for name, text in _suite(assignment, paths).items()},
+        **{f"tests/{name}": text for name, text in _suite(assignment, paths, unwritten).items()},
     }
     with_notebooks = any(path.endswith(".ipynb") for path in paths.values())
     if with_notebooks:
@@ -126,12 +136,33 @@ def _check_contracts(assignment: Assignment, skeletons: Mapping[str, Skeleton]) 
                 )
 
 
-def _suite(assignment: Assignment, paths: Mapping[str, str]) -> dict[str, str]:
+def functions_to_write(assignment: Assignment) -> dict[str, list[str]]:
+    """What students write for each unit question, by qualified name, the module's name first."""
+    unwritten = [
+        name
+        for f in assignment.about.files
+        for name in _skeleton(assignment, f.path, f.name).unwritten
+    ]
+    return _by_question(assignment, unwritten)
+
+
+def _by_question(assignment: Assignment, unwritten: Sequence[str]) -> dict[str, list[str]]:
+    return {
+        q.id: to_write(q.contracts, unwritten)
+        for q in assignment.about.questions
+        if q.kind == "unit"
+    }
+
+
+def _suite(
+    assignment: Assignment, paths: Mapping[str, str], unwritten: Sequence[str]
+) -> dict[str, str]:
     """The public suite and what it runs on, as files of `tests/`.
 
     Args:
         assignment: whose suite.
         paths: under which name each file of the assignment is published.
+        unwritten: the functions that students write.
     """
     tests = {path.name: _text(path) for path in sorted(assignment.public.glob("*.py"))}
     if not any(name.startswith("test_") for name in tests):
@@ -140,7 +171,7 @@ def _suite(assignment: Assignment, paths: Mapping[str, str]) -> dict[str, str]:
         "conftest.py": _text(_HERE / "conftest.py"),
         "expect.py": _text(_SUITE / "expect.py"),
         "draw.py": _text(_SUITE / "draw.py"),
-        "assignment.json": _description(assignment, paths),
+        "assignment.json": _description(assignment, paths, unwritten),
     }
     if any(path.endswith(".ipynb") for path in paths.values()):
         for name in _NOTEBOOK_READER:
@@ -157,7 +188,7 @@ def _suite(assignment: Assignment, paths: Mapping[str, str]) -> dict[str, str]:
     return tests | ours
 
 
-def _description(assignment: Assignment, paths: Mapping[str, str]) -> str:
+def _description(assignment: Assignment, paths: Mapping[str, str], unwritten: Sequence[str]) -> str:
     """What the template's conftest knows of the assignment."""
     about = assignment.about
     description = {
@@ -165,6 +196,7 @@ def _description(assignment: Assignment, paths: Mapping[str, str]) -> str:
         "files": {source.name: paths[source.path] for source in about.files},
         "contracts": sorted({c for q in about.questions for c in q.contracts}),
         "questions": {q.id: q.title for q in about.questions if q.kind == "unit"},
+        "functions": _by_question(assignment, unwritten),
     }
     return json.dumps(description, indent=2, ensure_ascii=False) + "\n"
 

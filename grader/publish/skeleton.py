@@ -254,3 +254,9 @@ def _secrets(lines: list[str], block: _Block, file: str) -> Iterator[Secret]:
 
 def _squeezed(text: str) -> str:
     return "".join(text.split())
+
+
+def to_write(contracts: Iterable[str], unwritten: Iterable[str]) -> list[str]:
+    """The functions that a student writes for some contracts; of a class, its methods."""
+    wanted = tuple(contracts)
+    return [name for name in unwritten if any(f"{name}.".startswith(f"{c}.") for c in wanted)]

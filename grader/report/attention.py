@@ -37,7 +37,7 @@ def who_needs_attention(assignment: Assignment, results: Sequence[Result]) -> li
 
 def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     """Pairs (urgency, reason) for one submission."""
-    reasons = [(2, doubt) for doubt in result.doubts]
+    reasons = [(2, concern) for concern in result.concerns]
     if not result.given_last:
         reasons.append((2, f"{NOT_GIVEN}; `grader drop` removes it"))
     if result.status == "not_graded":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ _FEW = 10
 _MANY = 40
 _MOST_BINS = 20
 _FEWER_BINS = 10
+_FINEST_BINS = 100
 _WIDE = (560, 250)
 _NARROW = (330, 230)
 _STEPS = (1.0, 2.0, 2.5, 5.0)
@@ -83,13 +85,25 @@ class Distribution:
 
     @property
     def bins(self) -> list[Bin]:
-        """Bins of a round width, from 0 to at least the largest value."""
-        top = max(self.upper, *self.values)
+        """Bins of a round width that end at or above `upper` and the largest value.
+
+        They begin at 0, unless all values lie in the upper half: then a good class would be a block
+        at the end, so they begin below the smallest value and are as narrow as its spread asks for.
+        """
+        top, low = max(self.upper, *self.values), min(self.values)
+        if top <= 0:
+            return [Bin(0.0, 1.0, len(self.values))]
+        bottom = low if low > top / 2 else 0.0
+        span = top - bottom
         most = _MOST_BINS if len(self.values) >= _MANY else _FEWER_BINS
-        width = round_step(top / most) if top > 0 else 1.0
-        number = max(1, math.ceil(top / width - 1e-9))
-        counts = Counter(min(number - 1, int(v / width + 1e-9)) for v in self.values)
-        return [Bin(n * width, (n + 1) * width, counts[n]) for n in range(number)]
+        spare = 1 if bottom else 0  # where the first bin begins further down
+        # Where most are close together, finely enough to tell them apart.
+        fine = max(span / (_MOST_BINS - spare), _middle_half(self.values) / 2)
+        width = round_step(max(min(span / (most - spare), fine), top / _FINEST_BINS))
+        first = math.floor(bottom / width + 1e-9)
+        number = max(1, math.ceil(top / width - 1e-9) - first)
+        counts = Counter(min(number - 1, int(v / width + 1e-9) - first) for v in self.values)
+        return [Bin((first + n) * width, (first + n + 1) * width, counts[n]) for n in range(number)]
 
     @property
     def ticks(self) -> list[float]:
@@ -100,13 +114,21 @@ class Distribution:
     @property
     def heights(self) -> list[int]:
         """For each value, which one of its bin it is, from 1."""
-        width = self.bins[0].high
+        width = self.bins[0].high - self.bins[0].low
         seen: Counter[int] = Counter()
         heights = []
         for value in self.values:
             seen[round(value / width)] += 1
             heights.append(seen[round(value / width)])
         return heights
+
+
+def _middle_half(values: Sequence[float]) -> float:
+    """The distance of the quartiles."""
+    if len(values) < 2:
+        return 0.0
+    lower, _, upper = statistics.quantiles(values, method="inclusive")
+    return upper - lower
 
 
 def round_step(least: float) -> float:
@@ -184,8 +206,9 @@ def _picture(distribution: Distribution, width: int, height: int) -> str:
             _bars(axes, distribution)
         for value, style in ((distribution.mean, "-"), (distribution.median, (0, (4, 3)))):
             axes.axvline(value, color=INK, linewidth=1.5, linestyle=style, zorder=3)
-        end = distribution.bins[-1].high
-        axes.set_xlim(-0.012 * end, 1.012 * end)
+        start, end = distribution.bins[0].low, distribution.bins[-1].high
+        pad = 0.012 * (end - start)
+        axes.set_xlim(start - pad, end + pad)
         axes.set_xticks(distribution.ticks)
         return picture()
 

@@ -8,11 +8,13 @@ template cannot show it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment import Assignment, Kind
+from grader.marks.rounding import FINEST, rounded, split
+from grader.report.causes import cause_of, is_shared
 from grader.report.runs import RunView, run_views
 from grader.results import (
     Check,
@@ -22,7 +24,6 @@ from grader.results import (
     Result,
     RuleFinding,
     Status,
-    TakenFile,
 )
 
 NOT_GRADED_NOTE = "We could not grade this question. That is our fault and no zero."
@@ -54,8 +55,37 @@ class CheckView:
 
 
 @dataclass(frozen=True)
+class CauseView:
+    """Failed checks that have one cause; `help` only where the page tells of it first."""
+
+    sentence: str
+    help: str
+    checks: tuple[CheckView, ...]
+
+    @property
+    def marks(self) -> float:
+        return sum(check.marks for check in self.checks)
+
+
+@dataclass(frozen=True)
+class CodeView:
+    """The student's own definition of a contract; `line` is 0 where lines tell nothing."""
+
+    contract: str
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
 class QuestionView:
-    """One question with its checks."""
+    """One question with its checks.
+
+    Attributes:
+        checks: those that are told one by one.
+        causes: of the others, which failed.
+        code: the definitions to be read beside failed checks; empty on the student's page.
+    """
 
     id: str
     title: str
@@ -66,7 +96,9 @@ class QuestionView:
     contracts: tuple[str, ...]
     about: str
     checks: tuple[CheckView, ...]
+    causes: tuple[CauseView, ...]
     runs: tuple[RunView, ...]
+    code: tuple[CodeView, ...]
 
     @property
     def anchor(self) -> str:
@@ -107,11 +139,12 @@ class PartView:
 
 @dataclass(frozen=True)
 class FileView:
-    """A file of the assignment, and what stands for it in the submission."""
+    """A file of the assignment, what was taken for it, and what was noticed on the way."""
 
     expected: str
     taken: str | None
     others: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,7 +155,7 @@ class Backstage:
     source_digest: str
     assignment_digest: str
     secret_id: str
-    notes: tuple[str, ...]
+    concerns: tuple[str, ...]
     output: str
     environment: Environment | None
     seconds: float
@@ -130,7 +163,12 @@ class Backstage:
 
 @dataclass(frozen=True)
 class SubmissionView:
-    """One submission. `backstage` is None on the student's page."""
+    """One submission. `backstage` is None on the student's page.
+
+    Attributes:
+        packed: the name of the file that everything was in; empty where it was several.
+        notes: what was noticed that is about none of `files`.
+    """
 
     id: str
     name: str
@@ -138,7 +176,9 @@ class SubmissionView:
     problem: str
     graded_at: str
     parts: tuple[PartView, ...]
+    packed: str
     files: tuple[FileView, ...]
+    notes: tuple[str, ...]
     rules: tuple[RuleFinding, ...]
     awarded: float
     decided_marks: float
@@ -192,9 +232,12 @@ def _view(
     for check in result.checks:
         checks[check.question].append(check)
     runs = run_views(assignment, result, pictures, for_ta=for_ta)
+    told: set[str] = set()
     questions = [
-        _question(assignment, q, checks[q.id], runs.get(q.id, ()), for_ta) for q in result.questions
+        _question(assignment, result, q, checks[q.id], runs.get(q.id, ()), told, for_ta)
+        for q in result.questions
     ]
+    files, notes = _files(assignment, result)
     # What went wrong on our side is not the student's to repair, and may name our folders.
     problem = result.problem if for_ta or result.status == "unreadable" else ""
     return SubmissionView(
@@ -204,7 +247,9 @@ def _view(
         problem=problem,
         graded_at=result.graded_at,
         parts=tuple(_parts(assignment, questions)),
-        files=tuple(_file(assignment, f) for f in result.files),
+        packed=_packed(result.source),
+        files=files,
+        notes=notes,
         rules=tuple(result.rules),
         awarded=result.awarded,
         decided_marks=result.decided_marks,
@@ -229,12 +274,27 @@ def _parts(assignment: Assignment, questions: list[QuestionView]) -> Iterable[Pa
 
 def _question(
     assignment: Assignment,
+    result: Result,
     question: QuestionMark,
     checks: list[Check],
     runs: tuple[RunView, ...],
+    told: set[str],
     for_ta: bool,
 ) -> QuestionView:
+    """One question; `told` are the causes that the page has explained, and is added to."""
     asked = next((q for q in assignment.about.questions if q.id == question.id), None)
+    views = _check_views(question, checks, for_ta)
+    by_cause: defaultdict[str, list[Check]] = defaultdict(list)
+    for check in checks:
+        by_cause[cause_of(assignment, check, result.code)].append(check)
+    causes, grouped = [], set()
+    for cause, same in by_cause.items():
+        if is_shared(cause, len(same)):
+            help = "" if cause in told else same[0].help
+            causes.append(CauseView(cause, help, tuple(views[c.id] for c in same)))
+            grouped |= {c.id for c in same}
+            told.add(cause)
+    failed = any(c.outcome == "failed" for c in checks)
     view = QuestionView(
         id=question.id,
         title=question.title,
@@ -244,8 +304,10 @@ def _question(
         note=question.note,
         contracts=asked.contracts if asked else (),
         about=asked.about if asked else "",
-        checks=tuple(_check(c, for_ta) for c in checks),
+        checks=tuple(views[c.id] for c in checks if c.id not in grouped),
+        causes=tuple(causes),
         runs=runs,
+        code=_code(result, asked.contracts if asked else ()) if for_ta and failed else (),
     )
     if for_ta or question.awarded is not None or question.kind == "written":
         return view
@@ -253,26 +315,64 @@ def _question(
     return replace(view, note=NOT_GRADED_NOTE if view.is_ours else "")
 
 
-def _check(check: Check, for_ta: bool) -> CheckView:
-    return CheckView(
-        title=check.title,
-        outcome=check.outcome,
-        marks=check.marks,
-        awarded=check.awarded,
-        # A check that we could not run says why in words about our machine.
-        rationale=check.rationale if for_ta or check.outcome != "not_graded" else "",
-        help=check.help if for_ta or check.outcome != "not_graded" else "",
-        reason=check.reason,
-        hints=tuple(hint.text for hint in check.hints),
-        internals=Internals(check.id, check.detail, check.ending, check.seconds)
-        if for_ta
-        else None,
+def _check_views(
+    question: QuestionMark, checks: Sequence[Check], for_ta: bool
+) -> dict[str, CheckView]:
+    """The views of a question's checks by id, with marks that add up to the question's."""
+    awarded = None if question.awarded is None else float(rounded(question.awarded, FINEST))
+    worth = split(awarded, question.marks, [(c.awarded, c.marks) for c in checks])
+    return {
+        check.id: CheckView(
+            title=check.title,
+            outcome=check.outcome,
+            marks=marks,
+            awarded=earned if awarded is not None else check.awarded,
+            # A check that we could not run says why in words about our machine.
+            rationale=check.rationale if for_ta or check.outcome != "not_graded" else "",
+            help=check.help if for_ta or check.outcome != "not_graded" else "",
+            reason=check.reason,
+            hints=tuple(hint.text for hint in check.hints),
+            internals=Internals(check.id, check.detail, check.ending, check.seconds)
+            if for_ta
+            else None,
+        )
+        for check, (earned, marks) in zip(checks, worth, strict=True)
+    }
+
+
+def _code(result: Result, contracts: Sequence[str]) -> tuple[CodeView, ...]:
+    return tuple(
+        CodeView(e.contract, e.file, e.first if e.file.endswith(".py") else 0, e.text)
+        for e in result.code
+        if e.contract in contracts
     )
 
 
-def _file(assignment: Assignment, file: TakenFile) -> FileView:
-    expected = next((f.path for f in assignment.about.files if f.name == file.name), file.name)
-    return FileView(expected=expected, taken=file.taken, others=tuple(file.others))
+def _files(assignment: Assignment, result: Result) -> tuple[tuple[FileView, ...], tuple[str, ...]]:
+    """Each file of the assignment with the notes about it, and the notes about none of them."""
+    paths = {f.name: f.path for f in assignment.about.files}
+    notes = list(result.notes)
+    views = []
+    for file in result.files:
+        expected = paths.get(file.name, file.name)
+        starts = tuple(f"{path}: " for path in (expected, file.taken) if path)
+        own = [note for note in notes if note.startswith(starts)]
+        notes = [note for note in notes if note not in own]
+        # The table itself says so.
+        said = (
+            f"{expected}: not found in the submission",
+            f"{expected}: {file.taken} was taken for it",
+            f"{expected}: {file.taken} was taken, not ",
+        )
+        own = [note for note in own if not note.startswith(said)]
+        views.append(FileView(expected, file.taken, tuple(file.others), tuple(own)))
+    return tuple(views), tuple(notes)
+
+
+def _packed(source: str) -> str:
+    """The name of the archive that was handed in; nothing of the folder that it lies in."""
+    name = source.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return name if name.lower().endswith((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")) else ""
 
 
 def _backstage(result: Result) -> Backstage:
@@ -281,7 +381,7 @@ def _backstage(result: Result) -> Backstage:
         source_digest=result.source_digest,
         assignment_digest=result.assignment_digest,
         secret_id=result.secret_id,
-        notes=(*result.doubts, *result.notes),
+        concerns=tuple(result.concerns),
         output=result.output,
         environment=result.environment,
         seconds=result.seconds,

@@ -224,7 +224,7 @@ class ClassSummary:
     def _question(self, question: Question) -> QuestionSummary:
         shares = [
             earned_share(mark.awarded, mark.marks)
-            for result in self.results
+            for result in self.marked
             for mark in result.questions
             if mark.id == question.id and mark.awarded is not None
         ]

@@ -33,6 +33,7 @@ from grader.suite.local import Local, ReferenceFailed, load_probes
 from grader.suite.observed import NOT_RUN, TEST_SECONDS, Expected, Observed
 from grader.suite.proxies import Proxy, UnknownFile
 from grader.suite.remote import Remote
+from grader.suite.titles import Titles
 from grader.wall.errors import WallError
 
 MAX_DETAIL = 6000
@@ -70,6 +71,7 @@ class SuitePlugin:
         self._modules = tuple(f.name for f in assignment.about.files)
         self._probes: types.ModuleType = load_probes(assignment)
         self._local = Local.reference(assignment)
+        self._titles = Titles(assignment)
         self._items: list[pytest.Item] = []
         self._found: list[pytest.Item] = []
         self._run: Run | None = None
@@ -249,7 +251,7 @@ class SuitePlugin:
             id=check_id(item),
             question=question,
             weight=weight,
-            title=title_of(item.name),
+            title=self._titles.of(item.name, documentation),
             reason=" ".join(documentation.split()),
         )
 
@@ -329,15 +331,6 @@ def check_id(item: pytest.Item) -> str:
     """Name of a check: file, class if any, test and parameters, wherever the suite lies."""
     _, _, inside = item.nodeid.partition("::")
     return f"{Path(str(item.path)).name}::{inside}"
-
-
-def title_of(name: str) -> str:
-    """A test's name as a sentence: `test_jsd_is_zero[W1]` becomes 'Jsd is zero (W1)'."""
-    match = re.fullmatch(r"(?:test_)?([^\[]*)(?:\[(.*)\])?", name)
-    assert match is not None
-    sentence = match[1].replace("_", " ").strip()
-    sentence = sentence[:1].upper() + sentence[1:]
-    return f"{sentence} ({match[2]})" if match[2] else sentence
 
 
 def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugin], None]) -> None:

@@ -40,6 +40,7 @@ DATA = read(DOCS / "data.md")
     [
         ("### `handed`", results.Handed),
         ("### `files`", results.TakenFile),
+        ("### `code`", results.Excerpt),
         ("### `rules`", results.RuleFinding),
         ("### `questions`", results.QuestionMark),
         ("### `checks`", results.Check),

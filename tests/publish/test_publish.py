@@ -197,7 +197,9 @@ class TestWhatStudentsRead:
         assert "\nflow.Flow.forward is not written yet\n" in output
         assert "Traceback" not in output
         assert "q1.1     0 of 2     The divergence" in output
-        assert "q1.2     1 of 3     The flow" in output
+        # What the template refuses by itself is no achievement of whoever has it.
+        assert "q1.2     0 of 3     The flow" in output
+        assert "\n0 of 2 functions are written.\n" in output
         assert "marked by a hidden suite with other inputs" in output
 
     def test_the_reference_passes(self, run: Run, template: Path, reference: Path) -> None:
@@ -206,6 +208,33 @@ class TestWhatStudentsRead:
         status, output = run()
         assert status == 0, output
         assert "q1.1     2 of 2     The divergence" in output
+        assert "\n2 of 2 functions are written.\n" in output
+
+    def test_a_line_of_the_template_that_is_never_reached_costs_nothing(
+        self, run: Run, template: Path, reference: Path
+    ) -> None:
+        for name in ("gan.py", "solution.py"):
+            (template / name).write_bytes((reference / name).read_bytes())
+        with (template / "gan.py").open("a") as file:
+            file.write(
+                "\n\n_right = jsd\n\n\ndef jsd(cp, cq):\n    return _right(cp, cq)\n"
+                '    raise NotImplementedError("gan.jsd is not written yet")\n'
+            )
+        status, output = run()
+        assert status == 0, output
+        assert "\n2 of 2 functions are written.\n" in output
+
+    def test_a_loop_that_never_ends_names_its_line(self, template: Path) -> None:
+        (template / "gan.py").write_text("def jsd(cp, cq):\n    while True:\n        pass\n")
+        assert "\nfaulthandler_timeout = " in (template / "pytest.ini").read_text()
+        command = [sys.executable, "-m", "pytest", "-x", "-o", "faulthandler_timeout=1"]
+        with subprocess.Popen(command, cwd=template, stderr=subprocess.PIPE, text=True) as tests:
+            assert tests.stderr is not None
+            try:
+                named = next(line for line in tests.stderr if ", line " in line)
+            finally:
+                tests.kill()
+        assert re.search(r'gan\.py", line [23] in jsd', named)
 
     def test_a_wrong_value_is_explained(self, run: Run, template: Path) -> None:
         (template / "gan.py").write_text("def jsd(cp, cq):\n    return (cp + cq).mean()\n")

@@ -153,7 +153,8 @@ def test_student_pages_never_show_what_is_for_the_ta(make, kind: str, tmp_path: 
     planted = result.model_copy(
         update={
             "output": make.secret_output,
-            "notes": ["SENTINEL-NOTE"],
+            "concerns": ["SENTINEL-CONCERN"],
+            "code": [e.model_copy(update={"text": "SENTINEL-CODE"}) for e in result.code],
             "checks": [
                 c.model_copy(update={"detail": make.secret_detail, "id": "SENTINEL-ID"})
                 for c in result.checks
@@ -168,13 +169,13 @@ def test_student_pages_never_show_what_is_for_the_ta(make, kind: str, tmp_path: 
     write_ta_report(make.assignment, planted, tmp_path / "ta" / "t.html")
     ta = (tmp_path / "ta" / "t.html").read_text(encoding="utf-8")
     assert make.secret_output in ta
-    assert "SENTINEL-NOTE" in ta
+    assert "SENTINEL-CONCERN" in ta
     assert not planted.checks or make.secret_detail in ta
 
 
 @pytest.mark.parametrize("kind", ["result", "troubled", "not_graded", "with_undecided_check"])
 def test_what_is_for_the_ta_does_not_even_reach_the_students_template(make, kind: str) -> None:
-    result = getattr(make, kind)("ada").model_copy(update={"notes": ["SENTINEL-NOTE"]})
+    result = getattr(make, kind)("ada").model_copy(update={"concerns": ["SENTINEL-CONCERN"]})
     shown = repr(student_view(make.assignment, result))
     assert "SENTINEL" not in shown
     assert "/srv/" not in shown

@@ -116,6 +116,27 @@ def test_every_value_is_in_one_bin(values: list[float], upper: float) -> None:
         assert one.count == len(inside)
 
 
+def test_a_good_class_is_told_apart() -> None:
+    good = [88, 90, 91, 92, 93, 93.5, 94, 95, 95, 96, 96.5, 97, 97, 98, 98, 99, 99.5, 100, 100, 100]
+    alone = Distribution("t", "marks", good, 100.0, 0.0, 0.0).bins
+    assert (alone[0].low, alone[-1].high) == (88, 100)
+    with_zeros = Distribution("t", "marks", [0.0, 0.0, *good], 100.0, 0.0, 0.0).bins
+    assert with_zeros[0].low == 0
+    for bins in (alone, with_zeros):
+        assert max(b.count for b in bins) <= 2 / 3 * len(good)
+        assert len(bins) <= 20
+
+
+def test_what_could_not_be_read_is_in_no_bar_either(make) -> None:
+    unread = make.unreadable("b")
+    questions = [q.model_copy(update={"awarded": 0.0}) for q in unread.questions]
+    unread = unread.model_copy(update={"questions": questions})
+    summary = ClassSummary(make.assignment, (make.result("a", ability=1), unread))
+    assert [q.bands for q in summary.questions if q.kind == "unit"] == [
+        (0, 0, 0, 1) for q in summary.questions if q.kind == "unit"
+    ]
+
+
 @pytest.mark.parametrize(
     ("least", "step"), [(0.9, 1), (1, 1), (1.4, 2), (2.2, 2.5), (3, 5), (7, 10), (0.03, 0.05)]
 )

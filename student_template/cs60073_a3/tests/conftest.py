@@ -5,6 +5,7 @@ You need not read this file to work on the assignment, and you should not change
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import importlib
 import importlib.util
@@ -15,7 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,12 @@ ROOT = TESTS.parent
 ABOUT = json.loads((TESTS / "assignment.json").read_text(encoding="utf-8"))
 FILES: dict[str, str] = ABOUT["files"]
 QUESTIONS: dict[str, str] = ABOUT["questions"]
+FUNCTIONS: dict[str, list[str]] = ABOUT["functions"]
 NOTEBOOKS = {f"<{path}>" for path in FILES.values() if path.endswith(".ipynb")}
 UNWRITTEN = "is not written yet"
 SHOWN_FRAMES = 4
+
+MODULES = pytest.StashKey["Modules"]()
 
 sys.path.insert(0, str(ROOT))
 if NOTEBOOKS:
@@ -69,6 +73,29 @@ class Modules:
         if name in self._problems:
             raise FileBroken(self._problems[name])
         raise AttributeError(f"the assignment has no file {name!r}")
+
+
+def unwritten(modules: Modules, names: list[str]) -> list[str]:
+    """Those of the functions that are as the template has them, or cannot be imported."""
+    found = []
+    for name in names:
+        function: Any = modules
+        for part in name.split("."):
+            # What is defined inside a function is found in its code.
+            if not hasattr(function, "__code__"):
+                function = getattr(function, part, None)
+        code = getattr(function, "__code__", None)
+        if function is None or (code is not None and _says(code, f"{name} {UNWRITTEN}")):
+            found.append(name)
+    return found
+
+
+def _says(code: CodeType, text: str) -> bool:
+    """Does the function, or one inside it, hold the text where it can be reached?"""
+    inside = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return any(step.argval == text for step in dis.get_instructions(code)) or any(
+        _says(one, text) for one in inside
+    )
 
 
 class Submission:
@@ -160,8 +187,8 @@ def _import_problem(path: str, error: BaseException) -> str:
 
 
 @pytest.fixture(scope="session")
-def _modules() -> Modules:
-    return Modules()
+def _modules(request: pytest.FixtureRequest) -> Modules:
+    return _modules_of(request.config)
 
 
 @pytest.fixture
@@ -215,9 +242,22 @@ def pytest_runtest_makereport(
     marker = item.get_closest_marker("question")
     question = str(marker.args[0]) if marker and marker.args else "other"
     report.user_properties.append(("question", question))
+    if report.passed and call.when == "call":
+        # What a template refuses by itself is no achievement yet.
+        names = FUNCTIONS.get(question, [])
+        missing = unwritten(_modules_of(item.config), names)
+        if names and missing == names:
+            report.outcome = "failed"
+            report.longrepr = Explanation([f"{missing[0]} {UNWRITTEN}"])  # type: ignore[assignment]
     if report.failed and call.excinfo is not None:
         report.longrepr = Explanation(_explain(item, call.excinfo.value))  # type: ignore[assignment]
     return report
+
+
+def _modules_of(config: pytest.Config) -> Modules:
+    if MODULES not in config.stash:
+        config.stash[MODULES] = Modules()
+    return config.stash[MODULES]
 
 
 def _explain(item: pytest.Item, error: BaseException) -> list[str]:
@@ -262,8 +302,8 @@ def _own_frames(error: BaseException) -> list[str]:
     return shown[-SHOWN_FRAMES:]
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Count the checks of each question."""
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Count the functions that are written, and the checks of each question."""
     passed: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for outcome in ("passed", "failed", "error"):
@@ -281,6 +321,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             title = QUESTIONS.get(question, "")
             terminalreporter.line(f"{question:<8} {count:<10} {title}".rstrip())
     terminalreporter.line("")
+    names = sorted({name for group in FUNCTIONS.values() for name in group})
+    left = unwritten(_modules_of(config), names)
+    terminalreporter.line(f"{len(names) - len(left)} of {len(names)} functions are written.")
     terminalreporter.line(
         "These are the public checks. Your work is marked by a hidden suite with other inputs and "
         "more checks."
