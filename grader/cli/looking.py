@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel
 from rich.table import Table
 
-from grader.assignment import Description, find_assignment, known_assignments
+from grader.assignment import REHEARSALS, Description, find_assignment, known_assignments
 from grader.cli.app import app, assignment_or_stop, console
 from grader.results import Result
 
@@ -80,6 +80,11 @@ def show(
         f"{assignment.total_marks:g} marks: "
         + ", ".join(f"{total:g} {kind}" for kind, total in sums)
     )
+    sizes = sorted({size for run in about.runs for size in run.profiles})
+    if sizes:
+        counting = " and ".join(size for size in sizes if size not in REHEARSALS) or "none"
+        rehearsed = "".join(f"; {s} is a rehearsal: not marks" for s in sizes if s in REHEARSALS)
+        console.print(f"Sizes of runs that count: {counting}{rehearsed}.")
 
 
 @app.command()

@@ -117,7 +117,7 @@ def _case(
             "output": display.clean(_figure(figure)),
             "visibility": visibility,
         }
-        if figure.awarded is not None:
+        if figure.awarded is not None and question.awarded is not None:
             test["score"] = round(figure.awarded, _DECIMALS)
             test["status"] = "passed" if figure.share == 1.0 else "failed"
         yield test
@@ -128,7 +128,7 @@ def _case(
             "output": display.clean(case.problem),
             "visibility": visibility,
         }
-        if case.awarded is not None:
+        if case.awarded is not None and question.awarded is not None:
             test["score"] = round(case.awarded, _DECIMALS)
             test["status"] = "failed"
         yield test

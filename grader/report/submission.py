@@ -142,6 +142,7 @@ class SubmissionView:
     awarded: float
     decided_marks: float
     total_marks: float
+    rehearsal: str
     other_runs: tuple[RunView, ...]
     backstage: Backstage | None
 
@@ -207,6 +208,7 @@ def _view(
         awarded=result.awarded,
         decided_marks=result.decided_marks,
         total_marks=result.total_marks,
+        rehearsal=result.rehearsal,
         other_runs=runs.get("", ()),
         backstage=_backstage(result) if for_ta else None,
     )
@@ -245,7 +247,8 @@ def _question(
         checks=tuple(_check(c, for_ta) for c in checks),
         runs=runs,
     )
-    if for_ta or question.awarded is not None or question.kind == "written":
+    told = question.awarded is not None or question.rehearsed is not None
+    if for_ta or told or question.kind == "written":
         return view
     # Why it is not decided is told in words about our machine, or names our commands.
     return replace(view, note=NOT_GRADED_NOTE if view.is_ours else "")
