@@ -289,7 +289,7 @@ class _Builder:
             note=figure.note if figure.value is not None or not judgement else "",
             claim=display.number(figure.claim) if figure.claim is not None else "",
             contradicted=figure.claim_is_borne_out is False,
-            asked=asked if figure.question else "",
+            asked=asked,
             judgement=judgement,
             question=figure.question or "",
             worth=worth,
