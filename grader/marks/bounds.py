@@ -26,9 +26,7 @@ ROUNDING = 1e-4
 REMEDY = "take more seeds, a longer run or another measure"
 
 
-def threshold_of(
-    measure: Measure, calibrated: Calibrated, trivial: Trivial | None = None
-) -> float:
+def threshold_of(measure: Measure, calibrated: Calibrated, trivial: Trivial | None = None) -> float:
     """The value below which (or above which) the reference falls once in a hundred runs.
 
     The prediction bound of one more draw from a normal distribution of which n were seen:

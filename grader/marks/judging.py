@@ -108,7 +108,9 @@ def _judged(
             whose = f"the reference reaches {mean} ({seeds}), asked is"
     words = told(measure, figure.value, figure.standard_error, threshold, within)[1]
     if near and reach > 0:
-        words += f" ({allowed(measure, run.profile):.4g}, and {reach:.3g} for the error of measuring)"
+        words += (
+            f" ({allowed(measure, run.profile):.4g}, and {reach:.3g} for the error of measuring)"
+        )
     update |= {"share": share, "threshold": threshold, "within": within}
     update["judgement"] = (
         f"{whose} {words}; {_interval(measure, low, high)}"

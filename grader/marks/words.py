@@ -81,9 +81,7 @@ def asked(measure: Measure | None, threshold: float | None, within: float | None
     return told(measure, None, 0.0, threshold, within)[1]
 
 
-def _reached(
-    measure: Measure | None, value: float, threshold: float, within: float | None
-) -> bool:
+def _reached(measure: Measure | None, value: float, threshold: float, within: float | None) -> bool:
     if measure is None:
         return False
     if measure.better == "near":

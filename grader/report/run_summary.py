@@ -213,9 +213,7 @@ def _measure(
     return MeasureSummary(measure.name, measure.title, measure.unit, question, tuple(cells))
 
 
-def _cell(
-    measure: Measure, profile: ProfileName, figures: Sequence[tuple[str, Figure]]
-) -> Cell:
+def _cell(measure: Measure, profile: ProfileName, figures: Sequence[tuple[str, Figure]]) -> Cell:
     judged = [f for _, f in figures if f.share is not None]
     threshold = next((f.threshold for f in judged if f.threshold is not None), None)
     # Each figure's own error of measuring comes to it, and is told on its own page.

@@ -95,7 +95,8 @@ def test_a_class_is_trained_measured_and_judged(calibrated: Home) -> None:
     # A mean that is off by five misses distance and score; the path has its length.
     assert marks == {"alice_20201111": 2.0, "bob": 0.5, "carol": 0.0}
     assert "q1.4" in table and "unit-tested questions and training runs" in " ".join(table.split())
-    assert "(2)" in table and "rehearsal in size smoke: not marks (q1.4)" in table
+    words = " ".join(table.split())
+    assert "(2)" in words and "rehearsal in size smoke: not marks (q1.4)" in words
     carol = calibrated.results()["carol"].runs[0]
     assert carol.status == "failed" and "ValueError in mean.py, line 2" in carol.problem
 
@@ -145,7 +146,9 @@ def test_a_threshold_that_a_trivial_solution_reaches_is_refused(calibrated: Home
         _, said = calibrated("calibrate", "toy", "--profile", "smoke", "--trivial", status=2)
     finally:
         trivial.unlink()
-    assert "a network of zeros" in said and "take more seeds, a longer run or another measure" in said
+    assert (
+        "a network of zeros" in said and "take more seeds, a longer run or another measure" in said
+    )
     assert "thresholds.toml stays as it was" in said and path.read_text() == before
 
 

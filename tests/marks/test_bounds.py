@@ -17,9 +17,7 @@ def measure(better: Literal["higher", "lower", "near"] = "higher", **more: Any) 
 
 
 def found(mean: float, sd: float, n: int = 3) -> Calibrated:
-    return Calibrated(
-        profile="smoke", run="fit", case="", measure="m", mean=mean, sd=sd, n=n
-    )
+    return Calibrated(profile="smoke", run="fit", case="", measure="m", mean=mean, sd=sd, n=n)
 
 
 def trivial(value: float, error: float = 0.0) -> Trivial:

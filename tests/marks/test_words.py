@@ -105,7 +105,11 @@ def test_the_sign_agrees_with_the_share_and_with_the_printed_numbers(
 def test_a_figure_that_is_only_shown_has_no_sign_and_is_asked_nothing(
     toy_with_run: Assignment,
 ) -> None:
-    for more in ({"question": None}, {"shown_only": {"cpu": "all"}}, {"shown_only": {"cpu": ["slow"]}}):
+    for more in (
+        {"question": None},
+        {"shown_only": {"cpu": "all"}},
+        {"shown_only": {"cpu": ["slow"]}},
+    ):
         toy = with_measure(toy_with_run, better="near", target=0.0, within=5.5, **more)
         view = shown(toy, -15.57, 0.0, 8.0, -3.2)
         assert (view.sign, view.asked, view.judgement, view.share) == ("neutral", "", "", None)
