@@ -292,7 +292,7 @@ class Description(Strict):
                     ("measures", n, "question"),
                     f"{measure.question!r} is no question of kind 'run'",
                 )
-            of_run = next(run for run in self.runs if run.id == measure.run)
+            of_run = next(r for r in self.runs if r.id == measure.run)
             for profile, cases in measure.shown_only.items():
                 unknown = sorted(set(() if cases == "all" else cases) - set(of_run.cases))
                 if unknown:

@@ -97,7 +97,7 @@ def flow_from_samples(context: Context) -> Solutions:
 def flow_from_density(context: Context) -> Solutions:
     """The identity, an untrained flow, and the normal distribution of least divergence.
 
-    It is no wider than the noise: nothing confines the sine wave's band, which would take all of it.
+    It is no wider than the noise, since nothing confines the band of the sine wave.
     """
     name, layers = context.case.split("-")
     energy = getattr(context.given("utils"), f"density_{name}")

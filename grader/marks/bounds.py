@@ -81,11 +81,11 @@ def flaw(
         return ""
     higher = measure.better == "higher"
     end, far = (low, high) if higher else (high, low)
-    side = "below" if higher else "above"
+    side, other = ("below", "above") if higher else ("above", "below")
     if end is not None and (threshold <= end if higher else threshold >= end):
         return f"nothing can miss it, for the figure is never {side} {end:g}"
     if far is not None and (threshold > far if higher else threshold < far):
-        return f"nothing can reach it, for the figure is never {'above' if higher else 'below'} {far:g}"
+        return f"nothing can reach it, for the figure is never {other} {far:g}"
     if trivial is not None:
         reach = Z * math.hypot(trivial.standard_error, sd)
         best = trivial.value + (reach if higher else -reach)
