@@ -2,8 +2,8 @@
 
 A threshold that nothing can miss is worth nothing. It lies within what the figure can be at all,
 and between the best of the trivial solutions and the reference: no further than half of the way
-from the reference, where luck and margin would take it further. Few seeds make luck wide, since
-their own spread is in doubt; the half way then stands for it as long as the spread itself fits in.
+from the reference, where luck would take it further. Few seeds make luck wide, since their own
+spread is in doubt; half of the way then stands for it, as long as the spread itself fits in.
 """
 
 from __future__ import annotations
@@ -31,17 +31,22 @@ def threshold_of(measure: Measure, calibrated: Calibrated, trivial: Trivial | No
 
     The prediction bound of one more draw from a normal distribution of which n were seen:
     mean -+ t(n - 1) sd sqrt(1 + 1/n). Source: Hahn and Meeker, "Statistical Intervals", ch. 4.
-    To it comes the margin of the assignment, if it has one for this profile. Both together go no
-    further than half of the way to the best trivial solution, unless the spread of the seeds does;
-    `flaw` tells whether that is fit for marks.
+    That luck goes no further than half of the way to the best trivial solution, unless the spread
+    of the seeds itself does. To it comes the margin of the assignment, if it has one for this
+    profile, but no further than where the trivial solution would earn something. `flaw` tells
+    whether what is left is fit for marks.
     """
     least = ROUNDING * abs(calibrated.mean)
-    margin = max(luck(calibrated), least) + measure.margin.get(calibrated.profile, 0.0)
+    margin = max(luck(calibrated), least)
+    extra = measure.margin.get(calibrated.profile, 0.0)
     sign = -1.0 if measure.better == "higher" else 1.0
     if trivial is not None:
-        half = sign * (trivial.value - calibrated.mean) / 2
-        margin = min(margin, max(half, least, Z * calibrated.sd))
-    return calibrated.mean + sign * margin
+        gap = sign * (trivial.value - calibrated.mean)
+        margin = min(margin, max(gap / 2, least, Z * calibrated.sd))
+        reach = Z * math.hypot(trivial.standard_error, calibrated.sd)
+        # A last digit less, so that the trivial solution stays on the wrong side.
+        extra = min(extra, max(0.0, (gap - reach) * (1 - ROUNDING) - margin))
+    return calibrated.mean + sign * (margin + extra)
 
 
 def luck(calibrated: Calibrated) -> float:

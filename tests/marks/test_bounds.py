@@ -55,15 +55,24 @@ def test_a_threshold_that_nothing_can_reach_is_unfit() -> None:
     assert "never below 0" in flaw(low, "smoke", -0.1, None, 0.0)
 
 
-def test_luck_and_margin_go_half_of_the_way_to_what_is_trivial_at_most() -> None:
+def test_luck_goes_half_of_the_way_to_what_is_trivial_at_most() -> None:
     # Three seeds with an sd of 0.57 make a luck of 4.6: two classes of ten would pass.
-    classes = SCORE.model_copy(update={"margin": {"smoke": 1.0}})
-    threshold = threshold_of(classes, found(7.2, 0.568), trivial(1.2))
+    threshold = threshold_of(SCORE, found(7.2, 0.568), trivial(1.2))
     assert threshold == pytest.approx(4.2)
-    assert flaw(classes, "smoke", threshold, trivial(1.2), 0.568) == ""
+    assert flaw(SCORE, "smoke", threshold, trivial(1.2), 0.568) == ""
     assert threshold > 2 + Z * 0.568  # a generator of two classes earns nothing
+
+
+def test_a_margin_ends_where_a_trivial_solution_would_earn_something() -> None:
     distance = measure("lower", lowest=0.0, margin={"smoke": 60.0})
-    assert threshold_of(distance, found(40.0, 3.0), trivial(100.0)) == pytest.approx(70.0)
+    noise = trivial(100.0, 0.5)
+    threshold = threshold_of(distance, found(40.0, 1.0, n=20), noise)
+    assert threshold == pytest.approx(100 - Z * 1.25**0.5, abs=0.02)
+    assert flaw(distance, "smoke", threshold, noise, 1.0) == ""
+    # One that ends before is as wide as the assignment says, for right programs that learn later.
+    later = distance.model_copy(update={"margin": {"smoke": 50.0}})
+    bare = threshold_of(measure("lower"), found(40.0, 1.0, n=20), noise)
+    assert threshold_of(later, found(40.0, 1.0, n=20), noise) == pytest.approx(bare + 50)
 
 
 def test_a_trivial_solution_far_off_leaves_the_threshold_where_luck_puts_it() -> None:
