@@ -26,6 +26,8 @@ CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Setting = bool | int | float | str | tuple[int, ...]
 
 MARKS_TOLERANCE = 1e-9
+# Sizes that show whether everything works together, and not what it is worth: never marks.
+REHEARSALS: frozenset[ProfileName] = frozenset({"smoke"})
 
 
 class AssignmentError(Exception):
@@ -139,6 +141,10 @@ class Measure(Strict):
         margin: how much worse than the reference is still right, by profile, beyond the luck of
             its seeds: where a run is so short that right programs differ by more than seeds do.
             For `near` it is added to `within`.
+        lowest, highest: between which values the figure can be at all, whatever was handed in: a
+            distance is never below 0. A threshold beyond them is refused.
+        shown_only: sizes, with their cases or `"all"`, in which the figure is shown but not
+            marked, because what is trivial comes as far there as the reference.
     """
 
     name: Identifier
@@ -152,11 +158,21 @@ class Measure(Strict):
     weight: float = Field(1.0, gt=0)
     asked: dict[ProfileName, float] = {}
     margin: dict[ProfileName, Annotated[float, Field(gt=0)]] = {}
+    lowest: float | None = None
+    highest: float | None = None
+    shown_only: dict[ProfileName, Literal["all"] | tuple[CaseName, ...]] = {}
+
+    def question_in(self, profile: ProfileName, case: str) -> str | None:
+        """The question that the figure counts towards in a case of a size; None: shown only."""
+        cases = self.shown_only.get(profile, ())
+        return None if cases == "all" or case in cases else self.question
 
     @model_validator(mode="after")
     def _near_what(self) -> Self:
         if (self.better == "near") != (self.target is not None and self.within is not None):
             raise _wrong((), "target and within belong to better = 'near', and only to it")
+        if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
+            raise _wrong(("lowest",), f"lowest = {self.lowest:g} must be below the highest value")
         return self
 
 
@@ -277,6 +293,15 @@ class Description(Strict):
                     ("measures", n, "question"),
                     f"{measure.question!r} is no question of kind 'run'",
                 )
+            of_run = next(r for r in self.runs if r.id == measure.run)
+            for shown_in, cases in measure.shown_only.items():
+                unknown = sorted(set(() if cases == "all" else cases) - set(of_run.cases))
+                if unknown:
+                    raise _wrong(
+                        ("measures", n, "shown_only"),
+                        f"{unknown[0]!r} is none of the cases of run {of_run.id}; "
+                        f'for all of them write {shown_in} = "all"',
+                    )
 
     def questions_of(self, part_id: str) -> tuple[Question, ...]:
         """The questions of one part, in the order of the file."""
@@ -338,6 +363,10 @@ class Assignment:
     @property
     def measures(self) -> Path:
         return self.folder / "measures.py"
+
+    @property
+    def trivial(self) -> Path:
+        return self.folder / "trivial.py"
 
     @property
     def thresholds(self) -> Path:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from grader.assignment import Kind, ProfileName
+from grader.assignment import REHEARSALS, Kind, ProfileName
 
 SCHEMA_VERSION = 1
 
@@ -104,6 +104,9 @@ class Figure(Record):
     share: float | None = Field(None, description="earned share of its marks; null: no threshold")
     judgement: str = Field("", description="the threshold, the interval and what follows")
     threshold: float | None = None
+    within: float | None = Field(
+        None, description="how far from the threshold is right, where the figure is to be near it"
+    )
     interval: tuple[float, float] | None = None
 
 
@@ -145,6 +148,9 @@ class QuestionMark(Record):
     kind: Kind
     marks: float
     awarded: float | None
+    rehearsed: float | None = Field(
+        None, description="what a rehearsal of its training runs would have given: not marks"
+    )
     note: str = Field("", description="why it is not graded, or who marks it")
 
 
@@ -238,3 +244,20 @@ class Result(Record):
     @property
     def total_marks(self) -> float:
         return sum(q.marks for q in self.questions)
+
+    @property
+    def rehearsal(self) -> str:
+        """A sentence for beside the total, where questions were only rehearsed; else empty."""
+        only = [q for q in self.questions if q.rehearsed is not None]
+        if not only:
+            return ""
+        sizes = " and ".join(sorted({r.profile for r in self.runs if r.profile in REHEARSALS}))
+        return f"rehearsal in size {sizes}: not marks ({', '.join(q.id for q in only)})"
+
+    def as_if_marked(self) -> Result:
+        """The same, with what a rehearsal gave as marks: for whoever asks for it by name."""
+        questions = [
+            q if q.rehearsed is None else q.model_copy(update={"awarded": q.rehearsed})
+            for q in self.questions
+        ]
+        return self.model_copy(update={"questions": questions})

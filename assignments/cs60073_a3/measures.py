@@ -510,6 +510,7 @@ TRAINING_SHARE = 5 / 6
 TABLE = 100  # generated images for the table of scores, as the text has it
 SPLITS = 10
 NEAREST = 500  # images that are compared with the training images
+MOST_COPIES = 0.05  # of the samples, which are then not the generator's own
 HELD_OUT = 1000  # of real ones, for how near is usual
 PARTITIONS = 200
 
@@ -737,15 +738,27 @@ def _scores(
     features, probabilities = yard.network.outputs(images.reshape(-1, 1, 28, 28))
     real = _moments(yard.real)
 
+    copied = functools.cache(lambda: _copies(images[:NEAREST], training, context))
+
+    def own() -> None:
+        if copied().value > MOST_COPIES:
+            raise MeasureError(
+                f"{copied().value:.0%} of the samples are copies of training images, which have "
+                "the scores of the training set"
+            )
+
     def distance() -> Estimate:
+        own()
         values = [frechet_distance(*real, *_moments(part)) for part in _tables(features)]
         return _over_tables(values, "FID", f"{TABLE} against {len(yard.real)} real", yard)
 
     def score() -> Estimate:
+        own()
         values = [inception_score(p, SPLITS).estimate.value for p in _tables(probabilities)]
         return _over_tables(values, "Inception Score", f"{SPLITS} splits of {TABLE}", yard)
 
     def classes() -> Estimate:
+        own()
         marginal = probabilities.mean(axis=0)
         # The error is that of the samples: the logarithm moves with each one's -log p(y).
         surprise = -(probabilities * np.log(np.where(marginal > 0, marginal, 1.0))).sum(axis=1)
@@ -778,7 +791,7 @@ def _scores(
         measurement("fid", distance, artefacts.claims.get("fid")),
         measurement("inception_score", score, artefacts.claims.get("inception_score")),
         measurement("classes", classes),
-        measurement("copies", lambda: _copies(images[:NEAREST], training, context)),
+        measurement("copies", copied),
         measurement("real_fid", real_distance),
         measurement("real_inception_score", real_score),
     ]

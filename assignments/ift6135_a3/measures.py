@@ -54,6 +54,8 @@ PLANAR_EXAMPLES = [
 # The integral of |p - q| up to which two densities on a grid are the same: that of the weights and
 # that of the submission. Functions that agree differ by rounding, some 1e-6.
 SAME_DENSITY = 0.01
+# Samples with a larger share of copies of training images are not the generator's own.
+MOST_COPIES = 0.05
 
 
 def vae(artefacts: Artefacts, context: Context) -> Measured:
@@ -212,10 +214,17 @@ def images(artefacts: Artefacts, context: Context) -> Measured:
     splits = 10 if count >= 1000 else 4
     moved = _has_moved(context, list(snapshots.values())[-1])
 
+    copied = functools.cache(lambda: copies(pixels[:500], train, test).share)
+
     def trained(compute: Callable[[], Estimate]) -> Estimate:
         if not moved:
             raise MeasureError(
                 "the averaged generator is still the one that the training began with"
+            )
+        if copied().value > MOST_COPIES:
+            raise MeasureError(
+                f"{copied().value:.0%} of the samples are copies of training images, which have "
+                "the scores of the training set"
             )
         return compute()
 
@@ -233,7 +242,7 @@ def images(artefacts: Artefacts, context: Context) -> Measured:
                 ),
                 artefacts.claims.get("inception_score"),
             ),
-            measurement("copies", lambda: trained(lambda: copies(pixels[:500], train, test).share)),
+            measurement("copies", copied),
         ),
         (
             *_curves(artefacts, "metric of the two players"),

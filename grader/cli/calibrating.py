@@ -14,8 +14,11 @@ from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
 from grader.cli.grading import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.data import cache_folder, data_root
+from grader.marks.bounds import REMEDY
 from grader.runs.calibrate import FAULTS, FEWEST_SEEDS, calibrate
-from grader.runs.thresholds import Calibrated, Cost, read_thresholds, write_thresholds
+from grader.runs.thresholds import Calibrated, Cost, Trivial, read_thresholds, write_thresholds
+from grader.runs.trivial import best_of_trivial, flaws
+from grader.suite.local import ReferenceFailed
 from grader.wall import isolation
 from grader.wall.isolation import Choice
 
@@ -31,12 +34,17 @@ def calibrate_(
     data: Annotated[
         Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
     ] = None,
+    trivial: Annotated[
+        bool, typer.Option("--trivial", help="Measure trivial solutions alone, and train nothing.")
+    ] = False,
     jobs: JobsOption = 0,
     isolation_: IsolationOption = "auto",
 ) -> None:
     """Run the reference over several seeds, and write what it reaches into thresholds.toml.
 
-    What has been trained is kept in the cache, so that a calibration that was stopped goes on.
+    Beside it comes what trivial solutions reach. A threshold that one of them reaches, or that no
+    figure can miss, is refused. What has been trained is kept in the cache, so that a calibration
+    that was stopped goes on.
 
     Example: grader calibrate ift6135_a3 --profile smoke --seeds 5
     """
@@ -45,24 +53,48 @@ def calibrate_(
     choice: Choice = isolation_
     try:
         before = read_thresholds(assignment)
-        with ProgressDisplay() as tell:
-            figures, costs = calibrate(
-                assignment,
-                profile=profile,
-                seeds=seeds,
-                wall=isolation.choose(choice),
-                jobs=jobs or len(os.sched_getaffinity(0)),
-                out=cache_folder() / "calibration" / assignment.name,
-                data=data_root(data),
-                only=only,
-                tell=tell,
-            )
-        after = before.replaced_by(figures, costs).still_in(assignment)
-        write_thresholds(assignment.thresholds, assignment.name, after)
-    except FAULTS as error:
+        figures: list[Calibrated] = []
+        costs: list[Cost] = []
+        if not trivial:
+            with ProgressDisplay() as tell:
+                figures, costs = calibrate(
+                    assignment,
+                    profile=profile,
+                    seeds=seeds,
+                    wall=isolation.choose(choice),
+                    jobs=jobs or len(os.sched_getaffinity(0)),
+                    out=cache_folder() / "calibration" / assignment.name,
+                    data=data_root(data),
+                    only=only,
+                    tell=tell,
+                )
+        floor = best_of_trivial(assignment, profile, data_root(data), only)
+        after = before.replaced_by(figures, costs, floor).still_in(assignment)
+        wrong = flaws(assignment, after, profile, only)
+        if not wrong:
+            write_thresholds(assignment.thresholds, assignment.name, after)
+    except (*FAULTS, ReferenceFailed) as error:
         stop(str(error))
-    console.print(_table(figures, costs))
+    if figures:
+        console.print(_table(figures, costs))
+    if floor:
+        console.print(_floor(floor))
+    if wrong:
+        stop(
+            f"{assignment.thresholds} stays as it was, because profile {profile} would have "
+            "thresholds that are worth nothing:\n"
+            + "\n".join(f"- {sentence}" for sentence in wrong)
+            + f"\nFor each of them {REMEDY}, or list the case under `shown_only` of the measure."
+        )
     console.print(f"Written: {assignment.thresholds}", soft_wrap=True, highlight=False)
+
+
+def _floor(trivial: list[Trivial]) -> Table:
+    table = Table("run", "case", "measure", "solution", title="The best that is trivial")
+    table.add_column("reaches", justify="right")
+    for t in trivial:
+        table.add_row(t.run, t.case, t.measure, t.solution, f"{t.value:.4f}")
+    return table
 
 
 def _table(figures: list[Calibrated], costs: list[Cost]) -> Table:

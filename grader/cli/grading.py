@@ -29,7 +29,7 @@ from grader.intake import IntakeError, find_submissions
 from grader.marks.rounding import decimals, written
 from grader.report import write_reports
 from grader.report.display import clean, column
-from grader.results import Result, RunResult
+from grader.results import QuestionMark, Result, RunResult
 from grader.store import StoreError
 from grader.store.people import known_people
 from grader.store.shards import Shard
@@ -226,8 +226,13 @@ def export_(
     folder: Annotated[Path, typer.Argument(help="The --out folder of a batch.")],
     format: Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")] = "csv",
     to: Annotated[Path | None, typer.Option(help="The file or folder to write.")] = None,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Count what runs in size smoke gave as marks.")
+    ] = False,
 ) -> None:
     """Write the marks for a spreadsheet or a learning platform.
+
+    Runs in size smoke are a rehearsal: their questions stay open unless --rehearsal is given.
 
     Example: grader export graded --format moodle --to moodle.csv
     """
@@ -237,7 +242,12 @@ def export_(
     target = to or folder / (
         f"marks-{format}" + ("" if format == "gradescope" else _suffix(format))
     )
+    if rehearsal:
+        results = [result.as_if_marked() for result in results]
     export(assignment, results, format, target)
+    if sentence := _rehearsal(results):
+        what = "counted all the same" if rehearsal else "left out; --rehearsal counts them"
+        errors.print(f"Training runs: {sentence}; {what}.", style="yellow", soft_wrap=True)
     console.print(f"Written: {target}", soft_wrap=True, highlight=False)
 
 
@@ -257,9 +267,13 @@ def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
     """
     shown = _shown(assignment, results)
     runs = any(q.kind == "run" for q in shown)
+    counted = {q.id for q in _shown(assignment, results, rehearsed=False)}
     title = f"{assignment.about.title}: unit-tested questions{' and training runs' if runs else ''}"
+    if sentence := _rehearsal(results):
+        title += f"\nin brackets: {sentence}"
     if console.width < NARROW + 7 * len(shown):
-        return _table_of_parts(assignment, shown, results, title)
+        counting = [q for q in shown if q.id in counted]
+        return _table_of_parts(assignment, counting, results, title.replace("in brackets: ", ""))
     step = assignment.about.rounding
     table = Table("submission", title=title)
     for question in shown:
@@ -269,20 +283,27 @@ def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
     table.add_row(
         "(out of)",
         *(f"{q.marks:g}" for q in shown),
-        f"{sum(q.marks for q in shown):g}",
+        f"{sum(q.marks for q in shown if q.id in counted):g}",
         "",
         style="dim",
     )
     for result in results:
-        marks = {q.id: q.awarded for q in result.questions}
-        cells = [_cell(marks.get(q.id), q.marks, step) for q in shown]
+        marks = {q.id: q for q in result.questions}
+        cells = [_cell_of(marks.get(q.id), q.marks, step) for q in shown]
         total = _total(result, step)
         table.add_row(Text(result.submission), *cells, total, f"{result.seconds:.1f}")
     return table
 
 
-def _shown(assignment: Assignment, results: Sequence[Result]) -> list[Question]:
-    decided = {q.id for result in results for q in result.questions if q.awarded is not None}
+def _shown(
+    assignment: Assignment, results: Sequence[Result], *, rehearsed: bool = True
+) -> list[Question]:
+    decided = {
+        q.id
+        for result in results
+        for q in result.questions
+        if q.awarded is not None or (rehearsed and q.rehearsed is not None)
+    }
     return [
         q
         for q in assignment.about.questions
@@ -320,6 +341,17 @@ def _table_of_parts(
 def _total(result: Result, step: float) -> Text:
     words = {"unreadable": "unreadable", "not_graded": "not graded"}
     return Text(words.get(result.status) or column(result.awarded, decimals(step), step))
+
+
+def _rehearsal(results: Sequence[Result]) -> str:
+    """What was only rehearsed, in the words that the pages have; of several the longest."""
+    return max((result.rehearsal for result in results), key=len, default="")
+
+
+def _cell_of(mark: QuestionMark | None, marks: float, step: float) -> Text:
+    if mark is not None and mark.awarded is None and mark.rehearsed is not None:
+        return Text(f"({_cell(mark.rehearsed, marks, step).plain})", style="dim")
+    return _cell(mark.awarded if mark else None, marks, step)
 
 
 def _cell(awarded: float | None, marks: float, step: float) -> Text:
@@ -390,6 +422,8 @@ def _summary(result: Result) -> dict[str, object]:
         "awarded": result.awarded,
         "decided_marks": result.decided_marks,
         "questions": {q.id: q.awarded for q in result.questions},
+        "rehearsal": result.rehearsal,
+        "rehearsed": {q.id: q.rehearsed for q in result.questions if q.rehearsed is not None},
         "problem": result.problem,
         "seconds": result.seconds,
     }

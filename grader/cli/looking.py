@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from rich.table import Column, Table
 from rich.text import Text
 
-from grader.assignment import Assignment, AssignmentError, Description, find_assignment
+from grader.assignment import REHEARSALS, Assignment, AssignmentError, Description, find_assignment
 from grader.cli.app import (
     app,
     assignment_or_stop,
@@ -107,6 +107,11 @@ def show(
         f"{assignment.total_marks:g} marks: "
         + ", ".join(f"{total:g} {kind}" for kind, total in sums)
     )
+    sizes = sorted({size for run in about.runs for size in run.profiles})
+    if sizes:
+        counting = " and ".join(size for size in sizes if size not in REHEARSALS) or "none"
+        rehearsed = "".join(f"; {s} is a rehearsal: not marks" for s in sizes if s in REHEARSALS)
+        console.print(f"Sizes of runs that count: {counting}{rehearsed}.")
 
 
 @app.command()

@@ -25,7 +25,8 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
         awarded: marks earned in the questions that are decided; empty while none is.
         decided_marks: marks that could be earned in those questions.
         (one per question): its id is the header; marks earned, empty while undecided.
-        notes: why it could not be read or graded, and what was noticed, separated by `; `.
+        notes: why it could not be read or graded, what was only rehearsed and so is not marks,
+            and what was noticed, separated by `; `.
     """
     questions = [q.id for q in assignment.about.questions]
     step = assignment.about.rounding
@@ -34,7 +35,7 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
     for result in _by_id(results):
         earned = {q.id: q.awarded for q in result.questions}
         remarks = [] if result.given_last else [NOT_GIVEN]
-        remarks += [result.problem] if result.problem else []
+        remarks += [text for text in (result.problem, result.rehearsal) if text]
         rows.append(
             [
                 cells.text(result.submission),
@@ -137,6 +138,8 @@ def feedback(result: Result, step: float) -> str:
     sentences = []
     if result.status == "unreadable":
         sentences.append("The submission could not be read; the report says what to do.")
+    if result.rehearsal:
+        sentences.append(f"Training runs: {result.rehearsal}.")
     decided = [q for q in result.questions if q.awarded is not None]
     if decided:
         listed = ", ".join(

@@ -148,12 +148,12 @@ def _case(question: QuestionMark, run: RunView, case: CaseView) -> Iterator[_Par
             "name": display.clean(f"{name}: {figure.title}"),
             "output": display.clean(_figure(figure)),
         }
-        if figure.awarded is not None:
+        if figure.awarded is not None and question.awarded is not None:
             test["status"] = "passed" if figure.share == 1.0 else "failed"
         yield _Part(test, figure.worth, figure.awarded)
     if not figures and case.worth > 0:
         test = {"name": display.clean(name), "output": display.clean(case.problem)}
-        if case.awarded is not None:
+        if case.awarded is not None and question.awarded is not None:
             test["status"] = "failed"
         yield _Part(test, case.worth, case.awarded)
 

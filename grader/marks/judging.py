@@ -17,39 +17,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy.special import ndtri, stdtrit
-
-from grader.assignment import Assignment, Measure
+from grader.assignment import REHEARSALS, Assignment, Measure
+from grader.marks.bounds import CONFIDENCE, Z, allowed, flaw, luck, threshold_of
+from grader.marks.words import number, told
 from grader.results import Figure, QuestionMark, RunResult
 from grader.runs.thresholds import Calibrated, Thresholds
 
-CONFIDENCE = 0.99
-# A run of the reference with a new seed falls below its own threshold at this rate, were its
-# figures normally distributed.
-REFERENCE_FAILS = 0.01
-# Figures are compared in float32 sums; a threshold is never sharper than this share of its size.
-ROUNDING = 1e-4
 # A claim may be off by this much of its size before it is flagged: students average batches of
 # unequal size, and draw their own noise.
 CLAIM_SLACK = 0.005
-
-
-def threshold_of(measure: Measure, calibrated: Calibrated) -> float:
-    """The value below which (or above which) the reference falls once in a hundred runs.
-
-    The prediction bound of one more draw from a normal distribution of which n were seen:
-    mean -+ t(n - 1) sd sqrt(1 + 1/n). Source: Hahn and Meeker, "Statistical Intervals", ch. 4.
-    To it comes the margin of the assignment, if it has one for this profile.
-    """
-    margin = max(_luck(calibrated), ROUNDING * abs(calibrated.mean))
-    margin += measure.margin.get(calibrated.profile, 0.0)
-    return calibrated.mean + (-margin if measure.better == "higher" else margin)
-
-
-def _luck(calibrated: Calibrated) -> float:
-    """How far from the mean of its seeds the reference gets with one more of them."""
-    t = float(stdtrit(calibrated.n - 1, 1 - REFERENCE_FAILS))
-    return t * calibrated.sd * math.sqrt(1 + 1 / calibrated.n)
 
 
 def judge(
@@ -77,57 +53,84 @@ def _judged(
     run: RunResult,
     thresholds: Thresholds,
 ) -> Figure:
+    question = measure.question_in(run.profile, run.case)
+    update: dict[str, object] = {"question": question}
     if figure.value is None:
-        judgement = f"there is no figure: {figure.note}"
-        return figure.model_copy(update={"share": 0.0, "judgement": judgement})
-    found = thresholds.find(run.profile, run.run, run.case, measure.name)
-    spread = found.sd if found is not None and run.origin == "trained" else 0.0
-    asked = measure.asked.get(run.profile)
-    z = float(ndtri(0.5 + CONFIDENCE / 2))
-    reach = z * math.hypot(figure.standard_error, spread)
-    if measure.better == "near":
+        if question is not None:
+            update |= {"share": 0.0, "judgement": f"there is no figure: {figure.note}"}
+        return figure.model_copy(update=update)
+    place = (run.profile, run.run, run.case, measure.name)
+    found, trivial = thresholds.find(*place), thresholds.find_trivial(*place)
+    sd = found.sd if found is not None else 0.0
+    near = measure.better == "near"
+    # What is right is the truth there, and not what the reference has luck with.
+    spread = sd if run.origin == "trained" and not near else 0.0
+    reach = Z * math.hypot(figure.standard_error, spread)
+    if near:
         assert measure.within is not None
         # A submission's own noise must not make anything near: it counts for no more than what the
         # reference shows, or than `within` allows anyway.
-        usual = _luck(found) if found is not None else 0.0
-        reach = min(reach, max(usual, measure.within))
+        reach = min(reach, max(luck(found) if found is not None else 0.0, measure.within))
     low, high = figure.value - reach, figure.value + reach
-    update: dict[str, object] = {"interval": (low, high), **_claim(figure, figure.value)}
-    if measure.better == "near":
-        assert measure.target is not None and measure.within is not None
-        # The distance that is allowed is wide as it is; the uncertainty widens it.
-        allowed = measure.within + measure.margin.get(run.profile, 0.0)
-        bottom, top = measure.target - allowed, measure.target + allowed
-        right = low <= top and high >= bottom
-        update |= {"share": float(right), "threshold": measure.target}
-        update["judgement"] = (
-            f"asked is {measure.target:g} to within {allowed:g}; 99 % interval "
-            f"{low:.4g} to {high:.4g}: {'reached' if right else 'not reached'}"
-        )
+    update |= {"interval": _possible(measure, low, high), **_claim(figure, figure.value)}
+    if question is None:
         return figure.model_copy(update=update)
-    if asked is None and found is None:
+    asked = measure.asked.get(run.profile)
+    if near:
+        threshold = measure.target
+    elif asked is not None:
+        threshold = asked
+    elif found is not None:
+        threshold = threshold_of(measure, found, trivial)
+    else:
         update["judgement"] = (
             f"no threshold for profile {run.profile}: run "
             f"`grader calibrate {assignment.name} --profile {run.profile}`"
         )
         return figure.model_copy(update=update)
-    threshold = asked if asked is not None else threshold_of(measure, _there(found))
-    higher = measure.better == "higher"
-    worst, best = (low, high) if higher else (high, low)
-    share = _share(worst if asked is not None else figure.value, best, threshold, higher=higher)
-    whose = (
-        "the assignment asks for"
-        if asked is not None
-        else f"the reference reaches {_there(found).mean:.4g} "
-        f"(sd {_there(found).sd:.2g}, {_there(found).n} seeds), asked is"
-    )
-    update |= {"share": share, "threshold": threshold}
+    assert threshold is not None
+    if wrong := flaw(measure, run.profile, threshold, trivial, sd):
+        update["judgement"] = f"not marked, because the threshold {threshold:.4g} is unfit: {wrong}"
+        return figure.model_copy(update=update)
+    within = None
+    if near:
+        within = allowed(measure, run.profile) + reach
+        share = float(threshold - within <= figure.value <= threshold + within)
+        whose = "asked is"
+    else:
+        higher = measure.better == "higher"
+        worst, best = (low, high) if higher else (high, low)
+        share = _share(worst if asked is not None else figure.value, best, threshold, higher=higher)
+        whose = "the assignment asks for"
+        if asked is None:
+            mean = number(_there(found).mean, 4)
+            seeds = f"sd {_there(found).sd:.2g}, {_there(found).n} seeds"
+            whose = f"the reference reaches {mean} ({seeds}), asked is"
+    words = told(measure, figure.value, figure.standard_error, threshold, within)[1]
+    if near and reach > 0:
+        words += (
+            f" ({allowed(measure, run.profile):.4g}, and {reach:.3g} for the error of measuring)"
+        )
+    update |= {"share": share, "threshold": threshold, "within": within}
     update["judgement"] = (
-        f"{whose} {'at least' if measure.better == 'higher' else 'at most'} {threshold:.4g}; "
-        f"99 % interval {low:.4g} to {high:.4g}"
+        f"{whose} {words}; {_interval(measure, low, high)}"
         f"{' (seed included)' if spread else ''}: {_verdict(share)}"
     )
     return figure.model_copy(update=update)
+
+
+def _possible(measure: Measure, low: float, high: float) -> tuple[float, float]:
+    """An interval without what the figure cannot be, of whatever was handed in."""
+    if measure.lowest is not None:
+        low, high = max(low, measure.lowest), max(high, measure.lowest)
+    if measure.highest is not None:
+        low, high = min(low, measure.highest), min(high, measure.highest)
+    return low, high
+
+
+def _interval(measure: Measure, low: float, high: float) -> str:
+    bottom, top = _possible(measure, low, high)
+    return f"{CONFIDENCE:.0%} interval {number(bottom, 4)} to {number(top, 4)}".replace("%", " %")
 
 
 def _there(found: Calibrated | None) -> Calibrated:
@@ -188,6 +191,8 @@ def _decided(
     for run in mine:
         figures = {f.measure: f for f in run.figures}
         for measure in (m for m in measures if m.run == run.run):
+            if measure.question_in(run.profile, run.case) is None:
+                continue  # shown only, in this size
             figure = figures.get(measure.name)
             if run.status == "finished" and figure is None:
                 continue  # a measure that does not apply to this case
@@ -199,7 +204,11 @@ def _decided(
         note = "not decided: none of its measures applies to these runs"
         return question.model_copy(update={"awarded": None, "note": note})
     share = 1.0 if earned == total else earned / total
-    return question.model_copy(update={"awarded": question.marks * share, "note": _note(mine)})
+    marks, note = question.marks * share, _note(mine)
+    if any(run.profile in REHEARSALS and run.origin == "trained" for run in mine):
+        note = f"a rehearsal, and not marks: {note}"
+        return question.model_copy(update={"awarded": None, "rehearsed": marks, "note": note})
+    return question.model_copy(update={"awarded": marks, "rehearsed": None, "note": note})
 
 
 def _needed(assignment: Assignment, measures: Sequence[Measure], like: RunResult) -> set[str]:

@@ -6,11 +6,25 @@ removed here are characters that a browser obeys or hides instead of showing.
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, datetime
 
 from grader.marks.rounding import FINEST, rounded, written
+from grader.marks.words import NO_VALUE, measured, number
+
+__all__ = [
+    "NO_VALUE",
+    "clean",
+    "count",
+    "duration",
+    "fixed",
+    "marks",
+    "measured",
+    "moment",
+    "name",
+    "number",
+    "percent",
+]
 
 _TERMINAL_CODE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_-])|\x9b[0-?]*[ -/]*[@-~]"
@@ -23,8 +37,6 @@ _OTHER_UNSEEN = [0xFEFF, 0xFFFE, 0xFFFF]
 _DROPPED: dict[int, str | None] = dict.fromkeys([*_CONTROLS, *_BIDI, *_OTHER_UNSEEN])
 # Half of a surrogate pair comes from a file name that is not UTF-8, and cannot be written as UTF-8.
 _SHOWN = _DROPPED | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
-
-NO_VALUE = "–"
 
 
 def clean(text: str) -> str:
@@ -55,27 +67,6 @@ def column(value: float | None, decimals: int, step: float = FINEST) -> str:
 def fixed(value: float | None, decimals: int) -> str:
     """A number with this many decimals, so that a column of them lines up."""
     return NO_VALUE if value is None else f"{value:.{decimals}f}"
-
-
-def number(value: float | None, digits: int = 5) -> str:
-    """A figure with at most so many significant digits; says so when it is none."""
-    if value is None:
-        return NO_VALUE
-    if not math.isfinite(value):
-        return "not a number" if math.isnan(value) else "infinite"
-    plain = f"{value:,.{digits}g}"
-    return "0" if plain == "-0" else plain
-
-
-def measured(value: float | None, error: float) -> str:
-    """A figure with its standard error, to two digits of the error: `-101.87 ± 0.21`."""
-    if value is None or not math.isfinite(value) or not 0 < error < math.inf:
-        return number(value)
-    decimals = 1 - math.floor(math.log10(error))
-    if decimals > 6 or abs(value) >= 1e9:
-        return f"{number(value)} ± {error:.2g}"
-    decimals = max(0, decimals)
-    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
 
 
 def percent(share: float | None) -> str:

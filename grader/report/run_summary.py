@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from grader.assignment import Assignment, Measure
+from grader.assignment import REHEARSALS, Assignment, Measure, ProfileName
+from grader.marks.bounds import allowed
+from grader.marks.words import asked
 from grader.report import display
-from grader.report.runs import asked
 from grader.results import Figure, Result, RunResult
 
 
@@ -99,6 +100,11 @@ class RunSummary:
     failed: tuple[Incident, ...]
     absent: tuple[Incident, ...]
     not_graded: tuple[Incident, ...]
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether what its figures earn is shown, and is not marks."""
+        return self.origin == "trained" and self.profile in REHEARSALS
 
     @property
     def name(self) -> str:
@@ -198,19 +204,24 @@ def _measure(
             if figure.measure == measure.name
         ]
         if figures:
-            cells.append((case, _cell(measure, figures)))
+            cells.append((case, _cell(measure, same[0][1].profile, figures)))
     if not cells:
         return None
-    return MeasureSummary(measure.name, measure.title, measure.unit, measure.question, tuple(cells))
+    first = same[0][1]
+    marked = {measure.question_in(first.profile, case) for case, _ in cells} - {None}
+    question = next(iter(marked), None)
+    return MeasureSummary(measure.name, measure.title, measure.unit, question, tuple(cells))
 
 
-def _cell(measure: Measure, figures: Sequence[tuple[str, Figure]]) -> Cell:
+def _cell(measure: Measure, profile: ProfileName, figures: Sequence[tuple[str, Figure]]) -> Cell:
     judged = [f for _, f in figures if f.share is not None]
     threshold = next((f.threshold for f in judged if f.threshold is not None), None)
+    # Each figure's own error of measuring comes to it, and is told on its own page.
+    within = allowed(measure, profile) if measure.better == "near" else None
     return Cell(
         values=tuple((s, f.value) for s, f in figures if f.value is not None),
         reached=sum(f.share == 1.0 for f in judged),
         judged=len(judged),
         threshold=threshold,
-        asked=asked(measure, threshold),
+        asked=asked(measure, threshold, within),
     )

@@ -9,12 +9,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from grader.assignment import Assignment, Measure
-from grader.marks.judging import CLAIM_SLACK, CONFIDENCE, REFERENCE_FAILS
+from grader.assignment import REHEARSALS, Assignment
+from grader.marks.bounds import CONFIDENCE, REFERENCE_FAILS
+from grader.marks.judging import CLAIM_SLACK
+from grader.marks.words import told
 from grader.report import display
 from grader.report.pictures import Pictures, PictureView
 from grader.results import Environment, Figure, Result, RunResult, RunStatus
+
+Sign = Literal["passed", "partial", "failed", "neutral"]
 
 NOT_GRADED = "We could not carry out this run. That is our fault and no zero."
 NO_THRESHOLD = "There is no threshold for it yet, so it is not judged."
@@ -27,10 +32,12 @@ RULE = (
     f"seeds. Both give an interval of {CONFIDENCE:.0%}. If all of it is on the right side of "
     "the threshold, the figure earns its full marks, if none of it is, nothing, and between "
     "them the share of it that is. The threshold is what the assignment asks for, or else "
-    f"what the reference itself misses in {REFERENCE_FAILS:.0%} of its runs; the latter allows "
+    f"what the reference itself misses in {REFERENCE_FAILS:.0%} of its runs, and more than "
+    "what a trivial solution reaches, as an untrained network does; the latter allows "
     "for bad luck already, so a figure that reaches it earns full marks, and the interval "
     "counts only in favour of one that does not. A figure that must be near a value earns its "
-    "marks if the interval reaches the range that is allowed. Marks follow what we measure. A "
+    "marks within the distance that is stated, in which the error of measuring is included. "
+    "Marks follow what we measure. A "
     "figure that the submission states itself earns nothing; it is flagged where it is "
     f"further from ours than chance and {CLAIM_SLACK:.1%} of rounding explain."
 )
@@ -68,6 +75,15 @@ class FigureView:
         if self.marks is None or self.share is None:
             return None
         return self.marks * self.share
+
+    @property
+    def sign(self) -> Sign:
+        """What stands before the figure; neutral where no marks depend on it or none are known."""
+        if self.share is None or not self.question:
+            return "neutral"
+        if self.share >= 1.0:
+            return "passed"
+        return "failed" if self.share <= 0.0 else "partial"
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,7 @@ class RunView:
     Attributes:
         home: id of the question at which the run is described; empty at that question itself.
         smaller: what is smaller in this profile than the assignment says.
+        rehearsal: whether what its figures earn is shown, and is not marks.
     """
 
     id: str
@@ -134,6 +151,7 @@ class RunView:
     data: tuple[str, ...]
     cases: tuple[CaseView, ...]
     home: str = ""
+    rehearsal: bool = False
 
     @property
     def anchor(self) -> str:
@@ -203,7 +221,9 @@ class _Builder:
             for q in result.questions
             if q.kind == "run"
         }
-        self._decided = {q.id for q in result.questions if q.awarded is not None}
+        self._decided = {
+            q.id for q in result.questions if q.awarded is not None or q.rehearsed is not None
+        }
 
     def run(self, run_id: str, cases: Sequence[RunResult], question: str, home: str) -> RunView:
         about = next((r for r in self._assignment.about.runs if r.id == run_id), None)
@@ -221,6 +241,7 @@ class _Builder:
             data=tuple(dict.fromkeys(text for case in cases for text in case.data)),
             cases=tuple(self._case(case, question, question == home) for case in cases),
             home="" if question == home else home,
+            rehearsal=trained and first.profile in REHEARSALS,
         )
 
     def _case(self, run: RunResult, question: str, at_home: bool) -> CaseView:
@@ -251,6 +272,9 @@ class _Builder:
     def _figure(self, run: RunResult, figure: Figure) -> FigureView:
         measure = self._measures.get((run.run, figure.measure))
         worth = self._mark_of_weight.get(figure.question or "", 0.0) * figure.weight
+        measured, asked = told(
+            measure, figure.value, figure.standard_error, figure.threshold, figure.within
+        )
         judgement = figure.judgement
         if figure.share is None:
             # The sentence names a command, which is for those who can run it.
@@ -258,14 +282,14 @@ class _Builder:
             judgement = (judgement if self._for_ta else NO_THRESHOLD) if wanted else ""
         return FigureView(
             title=figure.title,
-            measured=display.measured(figure.value, figure.standard_error),
+            measured=measured,
             unit=figure.unit if figure.value is not None else "",
             n=figure.n,
             # Why there is no figure is part of the judgement.
             note=figure.note if figure.value is not None or not judgement else "",
             claim=display.number(figure.claim) if figure.claim is not None else "",
             contradicted=figure.claim_is_borne_out is False,
-            asked=asked(measure, figure.threshold),
+            asked=asked,
             judgement=judgement,
             question=figure.question or "",
             worth=worth,
@@ -284,7 +308,7 @@ def weights_of(assignment: Assignment, run: RunResult, question: str) -> list[fl
         m.weight
         for m in assignment.about.measures
         if m.run == run.run
-        and m.question == question
+        and m.question_in(run.profile, run.case) == question
         and (run.status != "finished" or m.name in had)
     ]
 
@@ -295,18 +319,6 @@ def _mark_of_weight(
     """Marks that a measure of weight 1 is worth."""
     total = sum(sum(weights_of(assignment, run, question)) for run in runs)
     return marks / total if total > 0 else 0.0
-
-
-def asked(measure: Measure | None, threshold: float | None) -> str:
-    """What a measure must reach, as `at least -102`."""
-    if threshold is None:
-        return ""
-    level = f"{threshold:,.4g}"
-    if measure is None:
-        return level
-    if measure.better == "near":
-        return f"{level} to within {measure.within:g}"
-    return f"at {'least' if measure.better == 'higher' else 'most'} {level}"
 
 
 def _internals(run: RunResult) -> RunInternals:

@@ -183,6 +183,7 @@ class SubmissionView:
     awarded: float
     decided_marks: float
     total_marks: float
+    rehearsal: str
     other_runs: tuple[RunView, ...]
     backstage: Backstage | None
 
@@ -254,6 +255,7 @@ def _view(
         awarded=result.awarded,
         decided_marks=result.decided_marks,
         total_marks=result.total_marks,
+        rehearsal=result.rehearsal,
         other_runs=runs.get("", ()),
         backstage=_backstage(result) if for_ta else None,
     )
@@ -309,7 +311,8 @@ def _question(
         runs=runs,
         code=_code(result, asked.contracts if asked else ()) if for_ta and failed else (),
     )
-    if for_ta or question.awarded is not None or question.kind == "written":
+    decided = question.awarded is not None or question.rehearsed is not None
+    if for_ta or decided or question.kind == "written":
         return view
     # Why it is not decided is told in words about our machine, or names our commands.
     return replace(view, note=NOT_GRADED_NOTE if view.is_ours else "")

@@ -209,6 +209,11 @@ class ClassSummary:
         return run_summaries(self.assignment, self.results)
 
     @cached_property
+    def rehearsal(self) -> str:
+        """What was only rehearsed; of several submissions the longest list."""
+        return max((result.rehearsal for result in self.results), key=len, default="")
+
+    @cached_property
     def without_wall(self) -> int:
         """Submissions whose code ran with nothing between it and us."""
         return sum(r.environment is not None and r.environment.wall == "none" for r in self.results)

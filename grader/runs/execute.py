@@ -198,7 +198,7 @@ class Executor:
             settings=size.settings,
             seed=(result.seed + 1) % 2**31,
             data=lambda name: self._load(name, size),
-            given=lambda name: _given(self._assignment, name),
+            given=lambda name: given_module(self._assignment, name),
             cache=cache_folder(),
         )
         measures = {m.name: m for m in self._assignment.about.measures if m.run == run.id}
@@ -345,7 +345,7 @@ def _figure(measure: Measure, measurement: Measurement) -> Figure:
     )
 
 
-def _given(assignment: Assignment, name: str) -> types.ModuleType:
+def given_module(assignment: Assignment, name: str) -> types.ModuleType:
     """A module of the reference's folder, which may import its neighbours by their plain names."""
     folder = str(assignment.reference)
     if folder not in sys.path:

@@ -14,6 +14,7 @@ from grader.assignment import Assignment, AssignmentError, ProfileName
 HEAD = """\
 # Written by `grader calibrate {name}`; do not edit. What the reference reaches in each run, over
 # several seeds: mean and standard deviation of each figure, and processor seconds of the training.
+# Below it the best that a trivial solution reaches in each figure that is marked.
 """
 
 
@@ -41,6 +42,19 @@ class Calibrated(Entry):
     n: int = Field(ge=2)
 
 
+class Trivial(Entry):
+    """The best that a trivial solution reaches in a measure.
+
+    Attributes:
+        solution: which one it is: "an untrained network".
+    """
+
+    measure: str
+    solution: str
+    value: float
+    standard_error: float = Field(ge=0)
+
+
 class Cost(Entry):
     """What a case of a run costs: mean processor time of its training, in seconds."""
 
@@ -61,29 +75,41 @@ class Thresholds(BaseModel):
 
     figures: tuple[Calibrated, ...] = ()
     costs: tuple[Cost, ...] = ()
+    trivial: tuple[Trivial, ...] = ()
 
     def find(self, profile: str, run: str, case: str, measure: str) -> Calibrated | None:
         """What was found for a figure; None if it has not been calibrated."""
-        wanted = (profile, run, case, measure)
-        for entry in self.figures:
-            if (entry.profile, entry.run, entry.case, entry.measure) == wanted:
-                return entry
-        return None
+        return _of(self.figures, profile, run, case, measure)
 
-    def replaced_by(self, figures: Sequence[Calibrated], costs: Sequence[Cost]) -> Thresholds:
+    def find_trivial(self, profile: str, run: str, case: str, measure: str) -> Trivial | None:
+        """The best of the trivial solutions in a figure; None where none is known."""
+        return _of(self.trivial, profile, run, case, measure)
+
+    def replaced_by(
+        self,
+        figures: Sequence[Calibrated],
+        costs: Sequence[Cost],
+        trivial: Sequence[Trivial] = (),
+    ) -> Thresholds:
         """These thresholds, with the cases that were calibrated anew in place of the old ones."""
         anew = {(c.profile, c.run, c.case) for c in costs}
 
         def old(entry: Entry) -> bool:
             return (entry.profile, entry.run, entry.case) not in anew
 
+        tried = {(t.profile, t.run, t.case) for t in trivial}
+        others = [t for t in self.trivial if (t.profile, t.run, t.case) not in tried]
         return Thresholds(
             figures=_sorted([*filter(old, self.figures), *figures]),
             costs=_sorted([*filter(old, self.costs), *costs]),
+            trivial=_sorted([*others, *trivial]),
         )
 
     def still_in(self, assignment: Assignment) -> Thresholds:
-        """These thresholds without cases and measures that the assignment no longer has."""
+        """These thresholds without cases and measures that the assignment no longer has.
+
+        What is trivial is kept for figures that are marked.
+        """
         about = assignment.about
         cases = {
             (profile, run.id, case)
@@ -92,14 +118,31 @@ class Thresholds(BaseModel):
             for case in run.cases_of(profile)
         }
         measures = {(m.run, m.name) for m in about.measures}
+
+        def known(entry: Calibrated | Trivial) -> bool:
+            return (entry.profile, entry.run, entry.case) in cases and (
+                entry.run,
+                entry.measure,
+            ) in measures
+
+        marked = {(m.run, m.name): m for m in about.measures}
         return Thresholds(
-            figures=tuple(
-                f
-                for f in self.figures
-                if (f.profile, f.run, f.case) in cases and (f.run, f.measure) in measures
-            ),
+            figures=tuple(filter(known, self.figures)),
             costs=tuple(c for c in self.costs if (c.profile, c.run, c.case) in cases),
+            trivial=tuple(
+                t
+                for t in self.trivial
+                if known(t) and marked[t.run, t.measure].question_in(t.profile, t.case)
+            ),
         )
+
+
+T = TypeVar("T", Calibrated, Trivial)
+
+
+def _of(entries: Sequence[T], profile: str, run: str, case: str, measure: str) -> T | None:
+    wanted = (profile, run, case, measure)
+    return next((e for e in entries if (e.profile, e.run, e.case, e.measure) == wanted), None)
 
 
 def _sorted(entries: list[E]) -> tuple[E, ...]:
@@ -127,7 +170,12 @@ def read_thresholds(assignment: Assignment) -> Thresholds:
 def write_thresholds(path: Path, name: str, thresholds: Thresholds) -> None:
     """Write the file, as a whole or not at all."""
     lines = [HEAD.format(name=name)]
-    for table, entries in (("figures", thresholds.figures), ("costs", thresholds.costs)):
+    tables: tuple[tuple[str, Sequence[Entry]], ...] = (
+        ("figures", thresholds.figures),
+        ("costs", thresholds.costs),
+        ("trivial", thresholds.trivial),
+    )
+    for table, entries in tables:
         for entry in entries:
             lines.append(f"[[{table}]]")
             lines += [f"{key} = {_toml(value)}" for key, value in entry.model_dump().items()]

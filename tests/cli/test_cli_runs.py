@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -59,10 +60,13 @@ class Home:
         return {r.submission: r for r in read_results(self.out)[1]}
 
     def marks(self) -> dict[str, float | None]:
-        return {
-            name: next(q.awarded for q in result.questions if q.id == "q1.4")
+        """What a rehearsal gave, which is not marks."""
+        found = {
+            name: next(q for q in result.questions if q.id == "q1.4")
             for name, result in self.results().items()
         }
+        assert all(q.awarded is None for q in found.values())
+        return {name: q.rehearsed for name, q in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +95,8 @@ def test_a_class_is_trained_measured_and_judged(calibrated: Home) -> None:
     # A mean that is off by five misses distance and score; the path has its length.
     assert marks == {"alice_20201111": 2.0, "bob": 0.5, "carol": 0.0}
     assert "q1.4" in table and "unit-tested questions and training runs" in " ".join(table.split())
+    words = " ".join(table.split())
+    assert "(2)" in words and "rehearsal in size smoke: not marks (q1.4)" in words
     carol = calibrated.results()["carol"].runs[0]
     assert carol.status == "failed" and "ValueError in mean.py, line 2" in carol.problem
 
@@ -99,6 +105,51 @@ def test_a_class_is_trained_measured_and_judged(calibrated: Home) -> None:
     assert len(before) == 4
     calibrated.grade("--runs", "smoke", "--again")
     assert calibrated.marks() == marks and trained(calibrated.out / "artefacts") == before
+
+
+def test_a_rehearsal_is_exported_as_marks_only_where_it_is_asked_for(calibrated: Home) -> None:
+    calibrated.grade("--runs", "smoke")
+    path = calibrated.root / "marks.csv"
+    for options, marks, said_so in ((), "", "left out"), (("--rehearsal",), "2", "counted"):
+        _, said = calibrated("export", calibrated.out, "--to", path, *options)
+        assert "rehearsal in size smoke: not marks (q1.4)" in said and said_so in said
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = {row["id"]: row for row in csv.DictReader(file)}
+        alice = rows["alice_20201111"]
+        assert alice["q1.4"] == marks
+        assert "rehearsal in size smoke: not marks" in alice["notes"]
+    for result in calibrated.results().values():
+        assert result.decided_marks == sum(q.marks for q in result.questions if q.kind == "unit")
+    said, _ = calibrated.grade("--runs", "smoke", "--json")
+    alice = json.loads(said)[0]
+    assert alice["questions"]["q1.4"] is None and alice["rehearsed"] == {"q1.4": 2.0}
+    assert "not marks" in alice["rehearsal"]
+    said, _ = calibrated("show", "toy")
+    assert "smoke is a rehearsal: not marks" in said
+
+
+TRIVIAL = """
+import numpy as np
+from grader.runs.artefacts import Artefacts
+
+
+def fit(context):
+    return {"a network of zeros": Artefacts(weights={"fit": {"at": np.zeros(2, np.float32)}})}
+"""
+
+
+def test_a_threshold_that_a_trivial_solution_reaches_is_refused(calibrated: Home) -> None:
+    path = calibrated.toml.with_name("thresholds.toml")
+    before, trivial = path.read_text(), calibrated.toml.with_name("trivial.py")
+    trivial.write_text(TRIVIAL)
+    try:
+        _, said = calibrated("calibrate", "toy", "--profile", "smoke", "--trivial", status=2)
+    finally:
+        trivial.unlink()
+    assert (
+        "a network of zeros" in said and "take more seeds, a longer run or another measure" in said
+    )
+    assert "thresholds.toml stays as it was" in said and path.read_text() == before
 
 
 def test_calibrating_again_goes_on_where_it_was(calibrated: Home) -> None:

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from grader.assignment import Assignment, Measure, Run
-from grader.marks.judging import decide, judge, threshold_of
+from grader.marks.bounds import threshold_of
+from grader.marks.judging import decide, judge
 from grader.marks.scoring import nothing
 from grader.results import Figure, QuestionMark, RunResult
 from grader.runs.thresholds import Calibrated, Thresholds
@@ -136,7 +137,10 @@ def test_near_is_within_the_distance_or_cannot_be_told_from_it(
 ) -> None:
     found = judged(toy_with_run, figure("length", value, standard_error=error))
     assert (found.share, found.threshold) == (share, 1.0)
-    assert "asked is 1 to within 0.01" in found.judgement
+    # What the error of measuring adds is part of the distance that is told.
+    words = "asked is 1 to within 0.01;" if not error else "(0.01, and "
+    assert words in found.judgement
+    assert found.within == pytest.approx(0.01 + min(Z * error, 0.01))
 
 
 def test_near_allows_for_the_noise_that_the_reference_shows(toy_with_run: Assignment) -> None:
@@ -338,4 +342,4 @@ def test_a_margin_widens_what_is_near_in_its_own_profile_alone(toy_with_run: Ass
     ):
         found = judged(generous, figure("length", value, standard_error=error), profile=profile)
         assert found.share == share, (profile, value, error)
-        assert ("to within 0.26" in found.judgement) == (profile == "smoke")
+        assert ("0.26" in found.judgement) == (profile == "smoke")

@@ -11,12 +11,13 @@ from PIL import Image
 from test_pages import XSS, Page
 from toy_runs import DIRAC, RunFactory, make_run_assignment, tiny_png
 
+from grader.marks.words import asked
 from grader.report import pictures as embedding
 from grader.report import write_class_report, write_reports, write_student_report, write_ta_report
 from grader.report.attention import who_needs_attention
 from grader.report.pictures import DAMAGED, MISSING, TOO_LARGE, Pictures
 from grader.report.run_summary import Cell, run_summaries
-from grader.report.runs import NO_THRESHOLD, NOT_GRADED, RULE, asked, run_views
+from grader.report.runs import NO_THRESHOLD, NOT_GRADED, RULE, run_views
 from grader.report.strips import heights, limits, strip
 from grader.report.submission import NOT_GRADED_NOTE, student_view, ta_view
 from grader.results import Picture, Result
