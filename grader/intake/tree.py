@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.intake.cells import slim
 from grader.intake.folders import (
     Entry,
     file_entry,
@@ -34,8 +35,7 @@ from grader.intake.limits import (
 from grader.intake.names import handed_by, is_archive
 from grader.intake.unpack import archive_entries
 
-# What student code may need beside it, what runs leave, and how large it may be. Everything else
-# stays unread.
+# What runs leave and what is read here, and how large it may be.
 LIMITS = {
     ".py": MAX_SOURCE,
     ".ipynb": MAX_NOTEBOOK,
@@ -45,6 +45,13 @@ LIMITS = {
     ".npy": MAX_COMPANION,
     ".safetensors": MAX_WEIGHTS,
 }
+# Code needs none of these; of all others it may need any.
+_DOCUMENTS = frozenset(
+    {
+        *(".pdf", ".doc", ".docx", ".odt", ".ppt", ".pptx", ".tex", ".md", ".html", ".pyc"),
+        *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".mp3", ".wav", ".exe", ".dll", ".dmg"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -151,15 +158,16 @@ def _take(tree: Tree, entry: Entry, notes: Notes, nested: bool) -> None:
         else:
             _take_archive(tree, entry, notes)
         return
-    limit = LIMITS.get(posixpath.splitext(path)[1].lower())
-    if limit is None:
+    suffix = posixpath.splitext(path)[1].lower()
+    if suffix in _DOCUMENTS:
         tree.unread.append(path)
         return
+    limit = LIMITS.get(suffix, MAX_COMPANION)
     try:
         if entry.size > limit:
             clear = ", but its outputs can be cleared" if path.lower().endswith(".ipynb") else ""
             raise UnreadableEntryError(f"is larger than {limit // MIB} MiB{clear}")
-        content = entry.read(limit)
+        content = slim(entry.read(limit))
     except UnreadableEntryError as error:
         notes.add(f"{shown(path)}: {error}; left out")
         tree.unread.append(path)
