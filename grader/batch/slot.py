@@ -124,7 +124,13 @@ class Slot:
             self._warm.start()
         except WallError as error:
             return [not_graded(task, self._assignment, candidate, str(error))]
-        remote = Remote(self._warm, self._assignment, submission.files)
+        remote = Remote(
+            self._warm,
+            self._assignment,
+            submission.files,
+            places=submission.modules,
+            otherwise=submission.definitions_of,
+        )
         try:
             return [
                 self._grade_with(self._task.with_secret(secret), job, submission, remote, tell)
@@ -172,7 +178,7 @@ class Slot:
         observed = self._plugin.run(remote, task.secret, expected, checked)
         self._misconceptions.explain(expected, observed)
         printed = remote.printed
-        notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
+        notes = [*remote.fallen_back, *submission.notes, *map(_not_installed, remote.stood_in)]
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
         problem = f"{faults[0].id}: {faults[0].detail.splitlines()[0]}" if faults else ""

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grader.assignment import Description, SourceFile
-from grader.intake.cells import exported_cells
+from grader.intake.cells import exported_cells, is_notebook
+from grader.intake.gathering import Part
 from grader.intake.limits import MAX_PARSED_TOTAL, Notes, UnreadableEntryError, shown
 from grader.intake.names import is_set_aside, is_source, renamed_from
 from grader.intake.notebook import definitions
-from grader.intake.source import Outline, outline
+from grader.intake.source import Outline, outline, parse
 from grader.results import TakenFile
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The file taken for one file of the assignment; `path` and `content` are None if none was."""
+    """The file taken for one file of the assignment; `path` and `content` are None if none was.
+
+    Attributes:
+        others: candidates that were not taken.
+        parts: what is taken from other files besides.
+    """
 
     source: SourceFile
     path: str | None
     content: bytes | None
     others: Sequence[str]
+    parts: Sequence[Part] = ()
 
     @property
     def taken_file(self) -> TakenFile:
@@ -58,6 +65,11 @@ def contracts_in(source: SourceFile, description: Description) -> frozenset[str]
     )
 
 
+def all_contracts(description: Description) -> frozenset[str]:
+    """Those of every file."""
+    return frozenset(c for f in description.files for c in contracts_in(f, description))
+
+
 def overlap(found: Outline | None, wanted: frozenset[str]) -> int:
     """How many of the top-level names of the contracts a file defines."""
     if found is None:
@@ -65,8 +77,25 @@ def overlap(found: Outline | None, wanted: frozenset[str]) -> int:
     return len({name.split(".")[0] for name in wanted} & found.defined)
 
 
-class _Files:
-    """The Python files and notebooks of a submission with what they define, found when asked."""
+def spelled(path: str, content: bytes) -> str:
+    """The path as it should have been: with the suffix of what is in the file."""
+    stem, suffix = posixpath.splitext(path)
+    inner = posixpath.splitext(stem)[1].lower()
+    if suffix.lower() in (".txt", ".json") and inner in (".ipynb", ".py"):
+        return stem
+    if suffix.lower() == ".json" and is_notebook(content):
+        return stem + ".ipynb"
+    return path
+
+
+class Files:
+    """The Python files and notebooks of a submission with what they define, found when asked.
+
+    Args:
+        files: the submission.
+        notes: told of what is left out of notebooks.
+        contracts: the assignment's, without the names of files.
+    """
 
     def __init__(
         self, files: Mapping[str, bytes], notes: Notes, contracts: Collection[str]
@@ -77,8 +106,14 @@ class _Files:
         self._modules: dict[str, bytes | None] = {}
         self._outlines: dict[str, Outline | None] = {}
         self._to_parse = MAX_PARSED_TOTAL
-        self.sources = sorted(path for path in files if is_source(path))
-        self.notebooks = {path for path in self.sources if path.lower().endswith(".ipynb")}
+        self.spelled = {path: spelled(path, content) for path, content in files.items()}
+        self.sources = sorted(path for path in files if is_source(self.spelled[path]))
+        self.notebooks = {
+            path
+            for path in self.sources
+            if is_notebook(files[path])
+            or (path.lower().endswith(".ipynb") and parse(files[path]) is None)
+        }
 
     def module(self, path: str) -> bytes | None:
         """The source text; a notebook's definitions, or None if it cannot be read."""
@@ -86,14 +121,18 @@ class _Files:
             if path not in self.notebooks and not exported_cells(self._files[path]):
                 self._modules[path] = self._files[path]
                 return self._files[path]
-            try:
-                self._modules[path] = definitions(
-                    self._files[path], path, self._notes, self._wanted
-                )
-            except UnreadableEntryError as error:
-                self._notes.add(f"{shown(path)}: {error}; left out")
-                self._modules[path] = None
+            self._modules[path] = self.definitions(path, self._wanted, self._notes)
         return self._modules[path]
+
+    def definitions(
+        self, path: str, wanted: Collection[str], notes: Notes, execute: bool = True
+    ) -> bytes | None:
+        """What a file defines, of whatever kind it is; None if it cannot be read."""
+        try:
+            return definitions(self._files[path], path, notes, wanted, execute)
+        except UnreadableEntryError as error:
+            notes.add(f"{shown(path)}: {error}; left out")
+            return None
 
     def source(self, path: str) -> bytes:
         """The file as it was handed in."""
@@ -111,7 +150,12 @@ class _Files:
         return self._outlines[path]
 
 
-def locate(files: Mapping[str, bytes], description: Description, notes: Notes) -> list[Choice]:
+def locate(
+    files: Mapping[str, bytes],
+    description: Description,
+    notes: Notes,
+    known: Files | None = None,
+) -> list[Choice]:
     """Choose a file for each file of the assignment.
 
     By name first. Of several, in this order of importance: one that somebody has begun to fill in,
@@ -120,34 +164,80 @@ def locate(files: Mapping[str, bytes], description: Description, notes: Notes) -
     path. Where no `.py` of that name is begun, the file or notebook that defines most of the
     contracts is taken, whatever its name. A note tells of every choice that was not plain.
     """
-    contracts = {c for source in description.files for c in contracts_in(source, description)}
-    known = _Files(files, notes, contracts)
-    choices = [
-        _choose(source, contracts_in(source, description), known, notes)
-        for source in description.files
-    ]
+    contracts = all_contracts(description)
+    known = known or Files(files, notes, contracts)
+    choices = []
+    for source in description.files:
+        wanted = contracts_in(source, description)
+        choice = _choose(source, wanted, known, notes)
+        choices.append(_with_parts(choice, wanted, known, notes))
     if not all(choice.path for choice in choices):
-        _note_strangers(known, choices, notes)
+        _note_strangers(known, choices, {c.split(".")[0] for c in contracts}, notes)
     return choices
 
 
-def _note_strangers(known: _Files, choices: Sequence[Choice], notes: Notes) -> None:
+def _note_strangers(
+    known: Files, choices: Sequence[Choice], wanted: Collection[str], notes: Notes
+) -> None:
     """Tell of notebooks, or where nothing was taken of any files, that define other names."""
     taken = {path for choice in choices for path in (choice.path, *choice.others)}
+    taken |= {part.path for choice in choices for part in choice.parts}
     for path in known.sources:
         found = known.outline(path)
         if path in taken or found is None or (any(taken - {None}) and path not in known.notebooks):
             continue
         names = sorted(name for name in found.defined if "." not in name)
         some = ", ".join(shown(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
+        if not names:
+            notes.add(f"{shown(path)}: defines no function or class")
+        elif asked := sorted(found.defined & set(wanted)):
+            notes.add(
+                f"{shown(path)}: defines {shown(', '.join(asked))}, taken from elsewhere instead"
+            )
+        else:
+            notes.add(f"{shown(path)}: defines {some}, and none of the names that are asked for")
+
+
+def _completeness(found: Outline | None, name: str, wanted: Collection[str]) -> int:
+    """Of a function or class: 0, not defined; 1, defined as in the template; 2, filled in."""
+    if found is None or name not in found.defined:
+        return 0
+    methods = [c for c in wanted if c.startswith(name + ".")] or [
+        n for n in found.defined if n.startswith(name + ".")
+    ]
+    asked = methods or [name]
+    is_class = name not in found.functions
+    return 2 if found.written & {name, *asked} or (is_class and not methods) else 1
+
+
+def _with_parts(choice: Choice, wanted: Collection[str], known: Files, notes: Notes) -> Choice:
+    """The choice with what it lacks and other files have: what is filled in before what is not."""
+    own = known.outline(choice.path) if choice.path is not None else None
+    if choice.path is None or own is None:
+        return choice
+    parts: dict[str, dict[str, bool]] = {}
+    for name in sorted({contract.split(".")[0] for contract in wanted}):
+        here = _completeness(own, name, wanted)
+        if here == 2 or (not here and name in own.bound):
+            continue
+        for path in sorted(known.sources, key=lambda p: (is_set_aside(p), p.count("/"), p)):
+            if path != choice.path and _completeness(known.outline(path), name, wanted) == 2:
+                parts.setdefault(path, {})[name] = here > 0
+                break
+    for path, names in parts.items():
         notes.add(
-            f"{shown(path)}: defines {some or 'no function or class'}"
-            + ("" if not names else ", and none of the names that are asked for")
+            f"{choice.source.path}: {', '.join(names)} taken from {shown(path)}, since "
+            f"{shown(choice.path)} does not have {'it' if len(names) == 1 else 'them'} filled in"
         )
+    return replace(choice, parts=[Part(path, names) for path, names in parts.items()])
 
 
-def _choose(source: SourceFile, wanted: frozenset[str], known: _Files, notes: Notes) -> Choice:
-    named = {path: rank for path in known.sources if (rank := name_rank(path, source)) is not None}
+def _choose(source: SourceFile, wanted: frozenset[str], known: Files, notes: Notes) -> Choice:
+    named = {
+        path: rank
+        for path in known.sources
+        if (rank := name_rank(known.spelled[path], source)) is not None
+    }
 
     def is_begun(path: str) -> bool:
         found = known.outline(path)
@@ -192,6 +282,9 @@ def _choose(source: SourceFile, wanted: frozenset[str], known: _Files, notes: No
         )
     elif posixpath.basename(best) not in source.accepted_names and best not in known.notebooks:
         notes.add(f"{source.path}: {shown(best)} was taken for it")
+    if best != known.spelled[best] or (best in known.notebooks and best.lower().endswith(".py")):
+        kind = "notebook" if best in known.notebooks else "Python file"
+        notes.add(f"{shown(best)}: is a {kind}, whatever its name says")
     if best in known.notebooks:
         notes.add(f"{shown(best)}: a notebook; its definitions were taken, nothing else is run")
     elif known.module(best) is not known.source(best):

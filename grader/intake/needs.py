@@ -49,6 +49,18 @@ def names_of(statement: ast.stmt) -> Names:
     )
 
 
+def rebound(statement: ast.stmt) -> set[str]:
+    """Names that are something else, or gone, after a statement: bound, deleted or imported."""
+    if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+        return {statement.name}
+    gone = {
+        node.id
+        for node in evaluated(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del)
+    }
+    return set(_bound(statement)) | gone
+
+
 def loaded(nodes: Iterable[ast.AST]) -> set[str]:
     """Names that are read among the nodes, without those of comprehensions among them."""
     nodes = list(nodes)

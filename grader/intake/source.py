@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import io
+import re
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,17 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Function | ast.ClassDef
 # Python reads it, in time that is quadratic in the length: two megabytes take minutes.
 _TOO_SLOW = "punycode"
+# Comments and strings: as syntax trees they take no more than their text.
+# One that does not end is taken to its end all the same: to look for it from each quote anew would
+# take for ever.
+_TEXTS = re.compile(
+    r"#[^\n]*"
+    r"|\"{3}(?:[^\"\\]|\\[\s\S]|\"(?!\"\"))*+(?:\"{3}|\\?\Z)"
+    r"|'{3}(?:[^'\\]|\\[\s\S]|'(?!''))*+(?:'{3}|\\?\Z)"
+    r"|\"(?:[^\"\\\n]|\\[\s\S])*+(?:\"|(?=\n)|\\?\Z)"
+    r"|'(?:[^'\\\n]|\\[\s\S])*+(?:'|(?=\n)|\\?\Z)"
+)
+_MOST_TEXT = 4  # times as much as is parsed of anything else
 
 
 @dataclass(frozen=True)
@@ -25,16 +37,21 @@ class Outline:
 
     Attributes:
         defined: all of them.
+        functions: those that are functions.
         written: the functions that somebody has begun to fill in.
+        bound: names that the file imports or gives a value at its top level; `*` where it imports
+            all of another file.
     """
 
     defined: frozenset[str]
+    functions: frozenset[str]
     written: frozenset[str]
+    bound: frozenset[str]
 
 
 def parse(text: str | bytes) -> ast.Module | None:
     """The syntax tree, or None if Python cannot parse the text or it is too long to try."""
-    if len(text) > MAX_PARSED or (isinstance(text, bytes) and _declared(text) == _TOO_SLOW):
+    if code_size(text) > MAX_PARSED or (isinstance(text, bytes) and _declared(text) == _TOO_SLOW):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of invalid escapes in students' strings
@@ -45,6 +62,17 @@ def parse(text: str | bytes) -> ast.Module | None:
             return None
 
 
+def code_size(text: str | bytes) -> int:
+    """Characters of a text that count when it is parsed: strings and comments do not.
+
+    A text that is very long counts as a whole, whatever is in it.
+    """
+    if not MAX_PARSED < len(text) <= _MOST_TEXT * MAX_PARSED:
+        return len(text)
+    plain = text.decode("latin-1") if isinstance(text, bytes) else text
+    return len(_TEXTS.sub("", plain))
+
+
 def outline(content: bytes) -> Outline | None:
     """What the file defines, or None if Python cannot parse it."""
     tree = parse(content)
@@ -53,8 +81,23 @@ def outline(content: bytes) -> Outline | None:
     found = list(scopes(tree.body))
     return Outline(
         frozenset(name for name, _ in found),
-        frozenset(name for name, node in found if _is_function(node) and not _is_unwritten(node)),
+        frozenset(name for name, node in found if _is_function(node)),
+        frozenset(name for name, node in found if _is_function(node) and not is_unwritten(node)),
+        frozenset(_bound(tree.body)),
     )
+
+
+def _bound(body: list[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                yield alias.asname or alias.name.split(".")[0]
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+        elif isinstance(node, (ast.If, ast.Try)):
+            yield from _bound([*node.body, *node.orelse])
 
 
 def encoding_problem(content: bytes) -> str | None:
@@ -104,23 +147,23 @@ def _is_function(node: ast.AST) -> TypeGuard[Function]:
     return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
 
 
-def _is_unwritten(function: Function) -> bool:
+def is_unwritten(function: Function) -> bool:
     """Is it as the template has it?
 
     Templates end a function in `raise NotImplementedError`, in a bare `return`, in `pass` or in
     nothing; a function that only wraps others is unwritten when those are.
     """
-    body = [statement for statement in function.body if not _is_text(statement)]
+    body = [statement for statement in function.body if not is_text(statement)]
     if not body or any(_raises_not_implemented(statement) for statement in body):
         return True
     last = body[-1]
     if isinstance(last, ast.Pass) or (isinstance(last, ast.Return) and last.value is None):
         return True
     inner = [statement for statement in body if _is_function(statement)]
-    return bool(inner) and all(_is_unwritten(function) for function in inner)
+    return bool(inner) and all(is_unwritten(function) for function in inner)
 
 
-def _is_text(statement: ast.stmt) -> bool:
+def is_text(statement: ast.stmt) -> bool:
     """A docstring or an ellipsis."""
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from grader.intake.cells import slim
 from grader.intake.folders import (
     Entry,
     file_entry,
@@ -47,8 +48,7 @@ from grader.intake.names import (
 from grader.intake.unpack import archive_entries
 from grader.results import Handed
 
-# What student code may need beside it, what runs leave, and how large it may be. Everything else
-# stays unread.
+# What runs leave and what is read here, and how large it may be.
 LIMITS = {
     ".py": MAX_SOURCE,
     ".ipynb": MAX_NOTEBOOK,
@@ -58,6 +58,13 @@ LIMITS = {
     ".npy": MAX_COMPANION,
     ".safetensors": MAX_WEIGHTS,
 }
+# Code needs none of these; of all others it may need any.
+_DOCUMENTS = frozenset(
+    {
+        *(".pdf", ".doc", ".docx", ".odt", ".ppt", ".pptx", ".tex", ".md", ".html", ".pyc"),
+        *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".mp3", ".wav", ".exe", ".dll", ".dmg"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -224,18 +231,23 @@ def _take(tree: Tree, entry: Entry, notes: Notes, depth: int) -> None:
     if is_archive(path):
         _take_archive(tree, entry, notes, depth)
         return
-    limit = LIMITS.get(posixpath.splitext(path)[1].lower())
-    if limit is None:
-        if may_be_archive(path):
-            _take_unnamed(tree, entry, notes, depth)
-        else:
-            tree.unread.append(path)
+    suffix = posixpath.splitext(path)[1].lower()
+    if suffix not in LIMITS and may_be_archive(path):
+        looked = _look(tree, entry)
+        entry = Entry(entry.path, len(looked), lambda limit: looked) if looked else entry
+        if is_archive_content(looked[:MAGIC_BYTES]):
+            notes.add(f"{shown(path)}: an archive, though its name does not say so")
+            _take_archive(tree, entry, notes, depth)
+            return
+    if suffix in _DOCUMENTS:
+        tree.unread.append(path)
         return
+    limit = LIMITS.get(suffix, MAX_COMPANION)
     try:
         if entry.size > limit:
             clear = ", but its outputs can be cleared" if path.lower().endswith(".ipynb") else ""
             raise UnreadableEntryError(f"is larger than {limit // MIB} MiB{clear}")
-        content = entry.read(limit)
+        content = slim(entry.read(limit))
     except UnreadableEntryError as error:
         notes.add(f"{shown(path)}: {error}; left out")
         tree.unread.append(path)
@@ -250,20 +262,15 @@ def _take(tree: Tree, entry: Entry, notes: Notes, depth: int) -> None:
     tree.bytes_read += len(content)
 
 
-def _take_unnamed(tree: Tree, entry: Entry, notes: Notes, depth: int) -> None:
-    """A file without a suffix, which may be an archive all the same."""
+def _look(tree: Tree, entry: Entry) -> bytes:
+    """What is in a file without a suffix, since it may be an archive; nothing if it is too much."""
     room = min(MAX_NESTED_ARCHIVE, MAX_LOOKED - tree.looked)
     try:
         content = entry.read(room) if entry.size <= room else b""
     except UnreadableEntryError:
         content = b""
     tree.looked += len(content)
-    if is_archive_content(content[:MAGIC_BYTES]):
-        notes.add(f"{shown(entry.path)}: an archive, though its name does not say so")
-        packed = Entry(entry.path, len(content), lambda limit: content)
-        _take_archive(tree, packed, notes, depth)
-    else:
-        tree.unread.append(entry.path)
+    return content
 
 
 def _take_archive(tree: Tree, entry: Entry, notes: Notes, depth: int) -> None:

@@ -152,7 +152,16 @@ class Executor:
             return blank.model_copy(update=update)
         self._warm.start()
         trained = train(
-            self._warm, self._assignment, submission.files, run, case, self._profile, seed, tell
+            self._warm,
+            self._assignment,
+            submission.files,
+            run,
+            case,
+            self._profile,
+            seed,
+            tell,
+            submission.modules,
+            submission.definitions_of,
         )
         if trained.hung:
             self._hung.add((submission.digest, run.id))

@@ -17,7 +17,7 @@ from grader.assignment import Assignment, Limits, ProfileName, Run
 from grader.measures.artefacts import ArtefactError
 from grader.runs.artefacts import Artefacts
 from grader.suite.failures import SubmissionFailed
-from grader.suite.remote import Remote
+from grader.suite.remote import Otherwise, Remote, nothing_else
 from grader.wall.warm import Warm
 from grader.wall.watch import PATIENCE, OwnTime
 
@@ -73,6 +73,8 @@ def train(
     profile: ProfileName,
     seed: int,
     tell: Tell = lambda step, steps: None,
+    places: Mapping[str, str] | None = None,
+    otherwise: Otherwise = nothing_else,
 ) -> Trained:
     """Train with a submission's functions.
 
@@ -83,13 +85,14 @@ def train(
         run, case, profile: what to train, in which size.
         seed: of all sources of random numbers behind the wall.
         tell: is told of progress, about once a second.
+        places, otherwise: see `Remote`.
 
     Raises:
         WallError: a fault of ours.
     """
     size = run.profiles[profile]
     limits = _limits(assignment.about.limits, run, size.seconds)
-    remote = Remote(warm, assignment, files, limits, run.modules)
+    remote = Remote(warm, assignment, files, limits, run.modules, places, otherwise)
     started = time.monotonic()
     step, seconds = 0, 0.0
     try:

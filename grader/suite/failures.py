@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from grader.intake.places import left_out, original
 from grader.results import Ending
 from grader.suite.expect import CheckFailed
 
@@ -69,7 +71,7 @@ class StudentError:
         file, line = self.frames[-1][:2] if self.frames else ("", 0)
         if not 1 <= line <= self.files.get(file, b"").count(b"\n") + 1:
             return ""
-        return f" in {file[:100]}, line {line}"
+        return f" in {self._line(file, line)}"
 
     def failure(self, outline: str, operation: str) -> SubmissionFailed:
         """What the student and the TA read of this exception.
@@ -85,8 +87,11 @@ class StudentError:
                 rationale = f"{outline}: a function is not written yet{self.place()}"
             return SubmissionFailed(rationale, "Fill in the function.", self.full())
         if self.type == "MissingName":
+            name = outline.split("(")[0]
+            why = filter(None, (left_out(c, name.split(".")[1]) for c in self.files.values()))
             return SubmissionFailed(
-                f"{outline.split('(')[0]} is not defined", "Keep the names of the template."
+                f"{name} is not defined" + "".join(f"; {reason}" for reason in islice(why, 1)),
+                "Keep the names of the template.",
             )
         if operation == "advance" and not self.frames:
             return SubmissionFailed(
@@ -104,7 +109,11 @@ class StudentError:
 
     def full(self) -> str:
         lines = [
-            f"  {file}, line {line}, in {function}: {text}"
+            f"  {self._line(file, line)}, in {function}: {text}"
             for file, line, function, text in self.frames
         ]
         return "\n".join([f"{self.type}: {self.text}", *lines])
+
+    def _line(self, file: str, line: int) -> str:
+        """For a notebook the cell and its line."""
+        return original(self.files.get(file, b""), line) or f"{file[:100]}, line {line}"

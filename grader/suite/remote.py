@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from grader.assignment import Assignment, Limits
@@ -23,8 +23,18 @@ MAX_HUNG_CHECKS = 3
 MAX_STOOD_IN = 20
 # What is asked may be asked again: nothing that was asked before matters to it.
 REPEATABLE = frozenset({"call", "probe"})
+# Of importing something else in the place of a file that cannot be imported.
+MAX_ATTEMPTS = 2
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
+
+# By the name of a file and the number of the attempt: files to put in the place of some.
+Otherwise = Callable[[str, int], Mapping[str, bytes]]
+
+
+def nothing_else(name: str, attempt: int) -> Mapping[str, bytes]:
+    """Leaves a file that cannot be imported as it is."""
+    return {}
 
 
 class Remote:
@@ -36,6 +46,9 @@ class Remote:
         files: the submission's files, by relative path.
         limits: what its cells may use; by default what the assignment says.
         modules: names of the files to import; None: all. What these import comes with them.
+        places: the path in `files` of each file of the assignment, where it is not the usual one.
+        otherwise: what to try where one cannot be imported, by its name and the number of the
+            attempt from 1.
     """
 
     def __init__(
@@ -45,14 +58,21 @@ class Remote:
         files: Mapping[str, bytes],
         limits: Limits | None = None,
         modules: Collection[str] | None = None,
+        places: Mapping[str, str] | None = None,
+        otherwise: Otherwise = nothing_else,
     ) -> None:
         self._warm = warm
         self._assignment = assignment
         self._limits = limits or assignment.about.limits
         self._files = dict(files)
         self._modules = {
-            f.name: f.path for f in assignment.about.files if modules is None or f.name in modules
+            f.name: (places or {}).get(f.name, f.path)
+            for f in assignment.about.files
+            if modules is None or f.name in modules
         }
+        self._otherwise = otherwise
+        self._attempts: Counter[str] = Counter()
+        self._as_handed_in: dict[str, tuple[str, str, str, Ending]] = {}
         self._sources = {
             name: path.read_text(encoding="utf-8")
             for name, path in (("probes", assignment.probes), ("adapters", assignment.adapters))
@@ -274,7 +294,8 @@ class Remote:
         path = self._modules[name]
         try:
             reply = cell.request(
-                {"op": "load", "module": name, "file": Path(path).stem}, self._limits.import_seconds
+                {"op": "load", "module": name, "file": path.removesuffix(".py")},
+                self._limits.import_seconds,
             )
         except CallTimeout as timeout:
             self._broken[name] = (
@@ -305,8 +326,35 @@ class Remote:
                     error.full(),
                     "raised",
                 )
+                if self._may_define(name):
+                    self._drop_cell()
+                    return False
             return True
+        self._may_define(name)
         self._drop_cell()
+        return False
+
+    @property
+    def fallen_back(self) -> list[str]:
+        """Of each file whose definitions alone could be imported, why."""
+        return [
+            f"{problem}; its definitions were taken, and nothing else of it is run"
+            for name, (problem, *_) in self._as_handed_in.items()
+            if name not in self._broken
+        ]
+
+    def _may_define(self, name: str) -> bool:
+        """Is there something else to import in the place of a file that is broken as it is?"""
+        if name not in self._broken:
+            return False
+        problem = self._as_handed_in.setdefault(name, self._broken[name])
+        while self._attempts[name] < MAX_ATTEMPTS:
+            self._attempts[name] += 1
+            if files := self._otherwise(name, self._attempts[name]):
+                self._files.update(files)
+                del self._broken[name]
+                return True
+        self._broken[name] = problem
         return False
 
     def _adapt(self, cell: CellHandle) -> None:

@@ -168,7 +168,7 @@ def _live(cell: confine.Cell, data: int, output: int) -> None:
     sys.stdout = open(1, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
     own = frozenset(setup["own"])
-    worker = Worker(stream, cell.submission, setup["given"], setup["sources"], own)
+    worker = Worker(stream, cell.submission, cell.scratch, setup["given"], setup["sources"], own)
     stream.send({"ok": True, "value": None})
     worker.serve()
 

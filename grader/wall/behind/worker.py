@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .homes import Homes
 from .standins import StandIns
 from .stream import Stream
 from .wire import WireError
@@ -33,10 +34,22 @@ class MissingModule(Exception):
 
 
 class Implementation:
-    """The student's modules as attributes: what a probe gets as `impl`."""
+    """The student's modules as attributes: what a probe gets as `impl`.
+
+    Args:
+        homes: of each module its folder is entered when it is asked for.
+    """
+
+    def __init__(self, homes: Homes) -> None:
+        self._homes = homes
+        self._loaded: dict[str, tuple[str, types.ModuleType]] = {}
 
     def __getattr__(self, name: str) -> types.ModuleType:
-        raise MissingModule(name)
+        if name.startswith("__") or name not in self._loaded:
+            raise MissingModule(name)
+        folder, module = self._loaded[name]
+        self._homes.enter(folder)
+        return module
 
 
 class Worker:
@@ -45,6 +58,7 @@ class Worker:
     Args:
         stream: the connection to the trusted side.
         submission: the folder of the student's files.
+        scratch: the folder that can be written.
         given: a folder of files that every student has; the submission's own come first.
         sources: text of the assignment's `probes` and `adapters`.
         own: names of the assignment's files, which no stand-in may replace.
@@ -54,6 +68,7 @@ class Worker:
         self,
         stream: Stream,
         submission: str,
+        scratch: str,
         given: str,
         sources: dict[str, str],
         own: frozenset[str],
@@ -63,7 +78,8 @@ class Worker:
         self._given = given
         self._run: Iterator[Any] = iter(())
         self._failure: BaseException | None = None
-        self._implementation = Implementation()
+        self._homes = Homes(submission, scratch)
+        self._implementation = Implementation(self._homes)
         here = str(Path(__file__).resolve().parents[1])
         sys.path[:] = [submission, *(p for p in sys.path if p != here), given]
         importlib.invalidate_caches()
@@ -107,13 +123,28 @@ class Worker:
 
         Stand-ins are made only now: libraries that look for optional packages must not find them.
         """
-        name, file = request["module"], request["file"]
+        folder, _, file = request["file"].rpartition("/")
+        self._homes.enter(folder)
         sys.meta_path.append(self._stand_ins)
         try:
-            setattr(self._implementation, name, importlib.import_module(file))
+            self._implementation._loaded[request["module"]] = folder, self._import(folder, file)
         finally:
             sys.meta_path.remove(self._stand_ins)
         return sorted(self._stand_ins.used)
+
+    def _import(self, folder: str, file: str) -> types.ModuleType:
+        """The module; with the files that it opens beside it, or as seen from a folder around it.
+
+        Some students start their programs in the folder above.
+        """
+        for place in self._homes.around(folder):
+            self._homes.work_in(place)
+            try:
+                return importlib.import_module(file)
+            except FileNotFoundError as error:
+                missing = error
+        self._homes.work_in(folder)
+        raise missing
 
     def _adapt(self, _request: dict[str, Any]) -> None:
         self._extra["adapters"].adapt(self._implementation)
@@ -179,7 +210,7 @@ class Worker:
         if isinstance(error, SyntaxError) and error.filename:
             frames.append(
                 {
-                    "file": Path(error.filename).name,
+                    "file": error.filename.removeprefix(self._submission + "/"),
                     "line": error.lineno or 0,
                     "function": "",
                     "text": (error.text or "").strip()[:200],
