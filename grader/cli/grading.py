@@ -206,6 +206,7 @@ def demo(
         else "nothing"
     )
     console.print(f"Class report: {page.resolve()}", soft_wrap=True, highlight=False)
+    end_with(results, "the same command tries them again")
 
 
 @app.command()
