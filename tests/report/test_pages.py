@@ -223,6 +223,12 @@ def test_an_unreadable_submission_is_told_what_to_do(make, tmp_path: Path) -> No
     assert "q1_solution.py , gan.py and solution.py" in text
 
 
+def test_people_are_called_as_they_write_themselves(make, tmp_path: Path) -> None:
+    result = make.result("Zoe_O_Brien_7", name="Zoë O'Brien 王伟")
+    for page in all_pages(make, [result], tmp_path):
+        assert "Zoë O'Brien 王伟" in page.text
+
+
 def test_our_failure_is_called_ours_and_no_zero(make, tmp_path: Path) -> None:
     write_student_report(make.assignment, make.not_graded("a"), tmp_path / "s.html")
     text = Page(tmp_path / "s.html").text

@@ -89,6 +89,20 @@ def test_attention_is_drawn_to_every_kind_of_trouble(make) -> None:
     assert found["zero"] == ("No marks in any question decided so far",)
 
 
+def test_attention_is_drawn_to_what_intake_could_not_decide(make) -> None:
+    doubt = "May be the same person as Jane Doe in moodle.zip"
+    results = [
+        make.result("left", ability=1, given_last=False),
+        make.result("twin", ability=1, doubts=[doubt]),
+        make.unreadable("gone").model_copy(update={"given_last": False}),
+    ]
+    found = {a.submission: a.reasons for a in who_needs_attention(make.assignment, results)}
+    assert found["twin"] == (doubt,)
+    gone = "Not in the class that was given last; `grader drop` removes it"
+    assert found["left"] == (gone,)
+    assert found["gone"][0].startswith("Could not be read") and found["gone"][1] == gone
+
+
 def test_mixed_versions_and_missing_walls_are_noticed(make) -> None:
     plain = make.result("a")
     unwalled = make.result(
