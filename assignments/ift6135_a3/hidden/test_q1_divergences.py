@@ -140,15 +140,15 @@ def test_kl_is_zero_only_for_equal_distributions(submission, expect, draw):
             scale=4.0 * size,
             slack=1e-4 * size,
         )
-    what = "the KL divergence of two different distributions"
-    positive = submission.q1_solution.kl_gaussian_gaussian_analytic(*different)
-    positive = expect.each(positive, 4, what=what)
-    expect.finite(positive, what=what)
-    expect.true(
-        bool((positive > 0).all()),
-        "the KL divergence of two different distributions is not positive",
-        "Check the signs of the terms.",
-    )
+        what = "the KL divergence of two different distributions"
+        positive = submission.q1_solution.kl_gaussian_gaussian_analytic(*different)
+        positive = expect.each(positive, 4, what=what)
+        expect.finite(positive, what=what)
+        expect.true(
+            bool((positive > 0).all()),
+            "the KL divergence of two different distributions is not positive",
+            "Check the signs of the terms.",
+        )
 
 
 @pytest.mark.question("q1.4", weight=1)
@@ -172,7 +172,8 @@ def agrees_as_elsewhere(submission, reference, expect, args, other, what, slack,
         got, wanted = (
             i.q1_solution.kl_gaussian_gaussian_analytic(*point) for i in (submission, reference)
         )
-        room = slack * (1 + float(wanted.abs().max()))
+        # A formula that is wrong by a little elsewhere is wrong there, not here.
+        room = (slack if point is args else 1e-4) * (1 + float(wanted.abs().max()))
         try:
             values = expect.each(got, len(wanted), what=what)
             expect.close(values, wanted, what=what, help=help, slack=room)
@@ -194,7 +195,7 @@ def test_kl_is_right_where_models_live(submission, reference, expect, draw):
             reference,
             expect,
             near_normals(draw, shape, low, high),
-            near_normals(draw, shape, -0.3, 0.3),
+            near_normals(draw, shape, -1.0, 1.0),
             f"the KL divergence for {shape[1]} log-variances from {low:g} to {high:g}",
             6e-3,
             "Add logarithms: a product of variances leaves the range of float32.",

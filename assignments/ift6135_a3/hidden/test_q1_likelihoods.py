@@ -53,7 +53,8 @@ def agrees_as_elsewhere(submission, reference, expect, name, args, other, what, 
     """The values for `args` are right, if those for `other`, of which another test says so, are."""
     for point in (other, args):
         wanted = getattr(reference.q1_solution, name)(*point)
-        room = slack * (1 + float(wanted.abs().max()))
+        # A formula that is wrong by a little elsewhere is wrong there, not here.
+        room = (slack if point is args else 1e-4) * (1 + float(wanted.abs().max()))
         try:
             agrees(submission, reference, expect, name, point, what, help=help, slack=room)
         except AssertionError:
@@ -336,7 +337,7 @@ def test_normal_is_right_where_models_live(submission, reference, expect, draw):
             expect,
             name,
             likely_points(draw, shape, low, high),
-            likely_points(draw, shape, -0.3, 0.3),
+            likely_points(draw, shape, -1.0, 1.0),
             f"log_likelihood_normal for {shape[1]} log-variances from {low:g} to {high:g}",
             6e-3,
             "Add logarithms: a product of variances or of densities leaves the range of float32.",
