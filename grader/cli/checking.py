@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -60,15 +61,23 @@ def check(
 
 
 def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
-    """The assignment whose files lie in the folder."""
+    """The assignment whose files lie in the folder; of several, the one with most of them."""
+    best: tuple[tuple[int, int], Assignment] | None = None
     for name in names_or_stop():
         try:
             assignment = find_assignment(name)
             candidate = find_submissions([folder], assignment, "single")[0][0]
-            read_submission(candidate, assignment)
+            taken = read_submission(candidate, assignment).taken
         except (AssignmentError, IntakeError, IndexError):
             continue
-        return assignment
+        names = {f.name: f.accepted_names for f in assignment.about.files}
+        found = [(t.name, PurePosixPath(t.taken).name) for t in taken if t.taken]
+        # A file of the right name says more than one that defines some of the right names.
+        fit = (sum(base in names[module] for module, base in found), len(found))
+        if best is None or fit > best[0]:
+            best = fit, assignment
+    if best is not None:
+        return best[1]
     known = ", ".join(names_or_stop())
     stop(f"{folder}: no file of an assignment in it; give --assignment, one of {known}")
 
@@ -121,14 +130,16 @@ def _only_what_is_written(assignment: Assignment, candidate: Candidate, result: 
 
 def _written(assignment: Assignment, files: Mapping[str, bytes]) -> set[str]:
     """The functions of the assignment that are not as the template has them."""
-    wanted = [name for names in functions_to_write(assignment).values() for name in names]
-    stubs = [f'"{name} is not written yet"'.encode() for name in wanted]
     sources = {f.name: files.get(f.path, b"") for f in assignment.about.files}
-    return {
-        name
-        for name, stub in zip(wanted, stubs, strict=True)
-        if (source := sources[name.partition(".")[0]]) and stub not in source
-    }
+    written = set()
+    for names in functions_to_write(assignment).values():
+        for name in names:
+            module, function, *_ = name.split(".")
+            source = sources[module]
+            is_there = re.search(rf"\b{function}\b".encode(), source)
+            if is_there and f'"{name} is not written yet"'.encode() not in source:
+                written.add(name)
+    return written
 
 
 def _check_without_wall(assignment: Assignment, folder: Path) -> None:

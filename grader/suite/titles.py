@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 from grader.assignment import Assignment
-from grader.intake.source import parse
 
 Forms = dict[str, Counter[str]]
 
@@ -87,10 +86,11 @@ class Titles:
 
 
 def _docstrings(path: Path) -> list[str]:
-    tree = parse(path.read_bytes()) if path.suffix == ".py" and path.is_file() else None
+    if path.suffix != ".py" or not path.is_file():
+        return []
     return [
         ast.get_docstring(node) or ""
-        for node in (ast.walk(tree) if tree else ())
+        for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
     ]
 
