@@ -293,13 +293,13 @@ class Description(Strict):
                     f"{measure.question!r} is no question of kind 'run'",
                 )
             of_run = next(r for r in self.runs if r.id == measure.run)
-            for profile, cases in measure.shown_only.items():
+            for size, cases in measure.shown_only.items():
                 unknown = sorted(set(() if cases == "all" else cases) - set(of_run.cases))
                 if unknown:
                     raise _wrong(
                         ("measures", n, "shown_only"),
                         f"{unknown[0]!r} is none of the cases of run {of_run.id}; "
-                        f'for all of them write {profile} = "all"',
+                        f'for all of them write {size} = "all"',
                     )
 
     def questions_of(self, part_id: str) -> tuple[Question, ...]:
