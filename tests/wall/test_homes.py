@@ -1,4 +1,4 @@
-"""Files are where the student had them, and a file that cannot be imported gives its definitions."""
+"""Files are where the student had them; a file that fails at import gives its definitions."""
 
 from __future__ import annotations
 
