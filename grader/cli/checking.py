@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import secrets
 import subprocess
@@ -152,10 +153,17 @@ def _check_without_wall(assignment: Assignment, folder: Path) -> None:
             publish(assignment, template)
         except PublishError as error:
             stop(str(error))
-        for path, content in read_submission(candidate, assignment).files.items():
-            target = template / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        submission = read_submission(candidate, assignment)
+        # The tests import from the template's own folder, whatever folder a file was in.
+        for home in (
+            "",
+            *{f"{posixpath.dirname(p)}/" for p in submission.modules.values()} - {"/"},
+        ):
+            for path, content in submission.files.items():
+                if path.startswith(home):
+                    target = template / path.removeprefix(home)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content)
         done = subprocess.run([sys.executable, "-m", "pytest"], cwd=template, check=False)
     raise typer.Exit(done.returncode)
 

@@ -91,7 +91,8 @@ def cells_of(content: bytes) -> list[Cell]:
     """
     if found := exported_cells(content):
         return found
-    if not is_notebook(content) and (tree := parse(content)) is not None and tree.body:
+    is_json = is_notebook(content) or content.lstrip().startswith((b"{", b"["))
+    if not is_json and (tree := parse(content)) is not None and tree.body:
         return [Cell("code", content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n"))]
     return read_cells(content)
 

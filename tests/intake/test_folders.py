@@ -89,7 +89,7 @@ def test_a_large_notebook_is_told_how_to_become_smaller(
     root = put({"q1_solution.py": b"def log_mean_exp(y): return y"})
     with (root / "gan.ipynb").open("wb") as file:
         file.truncate(1 << 30)
-    note = "gan.ipynb: is larger than 16 MiB, but its outputs can be cleared; left out"
+    note = "gan.ipynb: is larger than 64 MiB, but its outputs can be cleared; left out"
     assert note in read(root).notes
 
 

@@ -29,11 +29,27 @@ def notebook(*cells: str) -> bytes:
     ).encode()
 
 
+def bare(text: str) -> str:
+    """The lines of a module without its marks, and without what guards them."""
+    lines, guarded, handler = [], False, False
+    for line in text.splitlines():
+        if line.startswith("try:  #:"):
+            guarded, handler = True, False
+        elif line.startswith("except (Exception"):
+            guarded, handler = False, True
+        elif handler and line.startswith("    "):
+            continue
+        elif line and not line.startswith("#:"):
+            handler = False
+            lines.append(line.removeprefix("    ") if guarded else line)
+    return "\n".join(lines)
+
+
 def kept(*cells: str) -> tuple[str, list[str]]:
-    """The lines kept, without comments, and the notes."""
+    """The lines kept, without marks and guards, and the notes."""
     notes = Notes()
     text = definitions(notebook(*cells), "hw.ipynb", notes).decode()
-    return "\n".join(x for x in text.splitlines() if x and not x.startswith("# code")), notes.texts
+    return bare(text), notes.texts
 
 
 @pytest.mark.parametrize(
@@ -95,14 +111,16 @@ def test_statements_on_one_line_are_taken_apart() -> None:
 def test_a_cell_that_does_not_parse_is_noted() -> None:
     text, notes = kept("N = 1", "def f(:", "M = 2")
     assert text == "N = 1\nM = 2"
-    assert notes == ["hw.ipynb: code cell 2 is not valid Python; left out"]
+    assert notes == [
+        "hw.ipynb, cell 3, line 1: invalid syntax; the cell was left out, and with it f"
+    ]
 
 
 def test_what_would_fail_at_import_is_left_out_with_a_note() -> None:
     text, notes = kept("data = load()\ndef f(x=data): return x\ndef g(): return data")
     assert text == "def g(): return data"
     assert notes == [
-        "hw.ipynb: code cell 1: line 2 is left out: it needs data, which is not a definition"
+        "hw.ipynb, cell 2, line 2 is left out: it needs data, which is not a definition"
     ]
 
 
@@ -120,7 +138,15 @@ def test_an_old_notebook_is_read() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b"[]", b"not json", b"\xff\xfe", b'{"nbformat": 4, "cells": 1}', b"[" * 100_000],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"not json either",
+        b"\xff\xfe",
+        b'{"nbformat": 4, "cells": 1}',
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_notebook_says_so(content: bytes) -> None:
     with pytest.raises(UnreadableEntryError, match="not a notebook"):
@@ -155,7 +181,7 @@ def test_what_a_contract_needs_is_executed_and_nothing_else() -> None:
 
     assert draw(1) == [random.Random(1234).random()]
     assert "losses" not in there
-    assert told == ["hw.ipynb: code cell 2: line 1 is executed, since rng is needed"]
+    assert told == ["hw.ipynb, cell 3, line 1 is executed, since rng is needed"]
 
 
 def test_what_is_needed_is_followed_through_other_names() -> None:
@@ -208,7 +234,7 @@ def test_what_parses_and_does_not_compile_costs_no_more_than_itself(cell: str) -
     text, notes = kept("N = 1", cell, "M = 2")
     assert text == "N = 1\nM = 2"
     assert len(notes) == 1
-    assert notes[0].startswith("hw.ipynb: code cell 2: line 1 is left out: is not valid Python")
+    assert notes[0].startswith("hw.ipynb, cell 3, line 1 is left out: is not valid Python")
 
 
 def test_shell_commands_may_be_continued() -> None:
@@ -240,8 +266,7 @@ def test_a_default_that_nothing_here_defines_is_none() -> None:
     f = there["f"]
     assert callable(f) and f(2) == 2
     assert told == [
-        "hw.ipynb: code cell 1: line 2 needs data, which is not a definition; as a default it is "
-        "None"
+        "hw.ipynb, cell 2, line 2 needs data, which is not a definition; as a default it is None"
     ]
 
 
@@ -300,8 +325,8 @@ def test_a_definition_keeps_the_constant_above_it_where_another_stands_below() -
     assert callable(generator) and generator().size() == (64, 1)
     assert there["latent"] == 64
     assert told == [
-        "hw.ipynb: code cell 2: line 1 keeps the value of latent that stands above it; another "
-        "one stands below"
+        "hw.ipynb, cell 3, line 1 keeps the value of latent that stands above it; another one "
+        "stands below"
     ]
 
 
@@ -316,7 +341,7 @@ def test_a_definition_keeps_the_constant_above_it_where_another_stands_below() -
 )
 def test_an_exported_notebook_gives_its_definitions(exported: str) -> None:
     text = definitions(exported.encode(), "hw.py", Notes()).decode()
-    assert text == "# code cell 1\nN = 1\n"
+    assert bare(text) == "N = 1"
 
 
 def test_other_python_files_are_no_exported_notebooks() -> None:

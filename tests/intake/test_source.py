@@ -61,7 +61,7 @@ def test_a_function_with_anything_else_is_begun(body: str) -> None:
         b"(" * 5000,
         b"-" * 100000 + b"1",
         b"a" + b".b" * 100000,
-        b"#" * (1 << 20),
+        b"#" * ((1 << 20) + 1),
         b"# coding: nowhere\n",
         "é = 1".encode("latin-1"),
     ],

@@ -35,7 +35,7 @@ def test_an_alias_goes_behind_the_wall_under_the_usual_name(put: Put, read: Read
     assert "gan.py: not found in the submission" in submission.notes
 
 
-def test_companions_come_along_relative_to_the_taken_file(put: Put, read: Read) -> None:
+def test_all_files_are_where_the_student_had_them(put: Put, read: Read) -> None:
     submission = read(
         put(
             {
@@ -51,11 +51,16 @@ def test_companions_come_along_relative_to_the_taken_file(put: Put, read: Read) 
         )
     )
     assert submission.files == {
-        **BOTH,
-        "table.json": b"{}",
-        "my_losses.py": b"a",
-        "nets/critic.py": b"b",
+        "Q1/q1_solution.py": VAE,
+        "Q1/table.json": b"{}",
+        "Q2/gan.py": GAN,
+        "Q2/my_losses.py": b"a",
+        "Q2/nets/critic.py": b"b",
+        "Q2/weights.pt": b"c",
+        "elsewhere.py": b"e",
     }
+    assert submission.modules == {"vae": "Q1/q1_solution.py", "gan": "Q2/gan.py"}
+    assert "hw/Q2/weights.pt" in submission.unread
 
 
 def test_a_companion_never_takes_a_contracts_name(put: Put, read: Read) -> None:
@@ -65,18 +70,17 @@ def test_a_companion_never_takes_a_contracts_name(put: Put, read: Read) -> None:
     assert submission.files == BOTH
 
 
-def test_two_companions_of_one_name_are_noted(put: Put, read: Read) -> None:
+def test_two_companions_of_one_name_both_come_along(put: Put, read: Read) -> None:
     files = {"a/q1_solution.py": VAE, "a/utils.py": b"1", "b/gan.py": GAN, "b/utils.py": b"2"}
-    submission = read(put(files))
-    assert submission.files["utils.py"] == b"1"
-    assert "b/utils.py: another file of that name" in submission.notes[0]
+    assert read(put(files)).files == files
 
 
 def test_companions_have_a_cap(put: Put, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission_module, "MAX_FILES", 1000)
     submission = read(put({**BOTH, "a.npy": b"0" * 2000, "z.py": b"0" * 100}))
     assert set(submission.files) == {*BOTH, "z.py"}
-    assert "1 files beside the taken ones were left out" in submission.notes[0]
+    assert submission.notes[0].startswith("a.npy: left out, so the code does not find it")
+    assert set(submission.left_out) == {"a.npy"}
     monkeypatch.setattr(submission_module, "MAX_COMPANIONS", 2)
     submission = read(put({**BOTH, "a.py": b"", "b.py": b"", "c.py": b""}, "many"))
     assert set(submission.files) == {*BOTH, "a.py", "b.py"}
@@ -123,7 +127,7 @@ class TestArchives:
 
     def test_within_a_folder_are_opened(self, put: Put, read: Read) -> None:
         submission = read(put({"Q1.zip": zipped({"q1_solution.py": VAE}), "gan.py": GAN}))
-        assert submission.files["q1_solution.py"] == VAE
+        assert submission.files[submission.modules["vae"]] == VAE
         assert submission.taken[0].taken == "Q1.zip/q1_solution.py"
 
     def test_within_archives_are_opened(self, put: Put, read: Read) -> None:

@@ -65,7 +65,8 @@ class Homes:
         return path == self._submission or path.startswith(self._submission + "/")
 
     def _is_students(self, module: types.ModuleType) -> bool:
-        file = getattr(module, "__file__", None)
+        # Not by getattr: some libraries' modules import more when they are asked.
+        file = getattr(module, "__dict__", {}).get("__file__")
         return isinstance(file, str) and self._is_inside(file)
 
 
