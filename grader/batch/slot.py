@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import starmap
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -137,7 +138,7 @@ class Slot:
         observed = self._plugin.run(remote, task.secret, expected)
         self._misconceptions.explain(expected, observed)
         printed = remote.printed
-        notes = [*submission.notes, *map(_not_installed, remote.stood_in)]
+        notes = [*submission.notes, *starmap(_not_installed, remote.stood_in.items())]
         notes += _reaching(submission.files)
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
@@ -158,10 +159,10 @@ class Slot:
         )
 
 
-def _not_installed(name: str) -> str:
+def _not_installed(package: str, file: str) -> str:
     return (
-        f"imports {name}, which is not installed where grading runs and was not handed in; "
-        "an empty stand-in took its place"
+        f"{file} imports {package}, which is not installed where grading runs and was not handed "
+        "in; an empty stand-in took its place"
     )
 
 

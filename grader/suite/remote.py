@@ -11,7 +11,9 @@ from typing import Any
 from grader.assignment import Assignment, Limits
 from grader.results import Ending
 from grader.suite.calls import Ask, Call
-from grader.suite.failures import HANG_HELP, StudentError, SubmissionFailed
+from grader.suite.failures import HANG_HELP, Asked, StudentError, SubmissionFailed
+from grader.suite.probed import driven, named
+from grader.suite.syntax import grading_python, newer_python
 from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
 from grader.wall.warm import Warm
@@ -62,7 +64,11 @@ class Remote:
         }
         given = [name.removesuffix(".py") for name in assignment.about.given]
         self._own_names = [*(f.name for f in assignment.about.files), *given]
-        self.stood_in: list[str] = []
+        self.stood_in: dict[str, str] = {}  # missing packages, and the file that imports each
+        self._ended: dict[str, int] = {}
+        self._driven = driven(
+            self._sources.get("probes", ""), frozenset(f.name for f in assignment.about.files)
+        )
         self._cell: CellHandle | None = None
         self._broken: dict[str, tuple[str, str, str, Ending]] = {
             name: (
@@ -99,6 +105,8 @@ class Remote:
             WallError: a fault of ours.
         """
         call = Call(operation, target, arguments, self.ask_log.seed())
+        if operation == "probe":
+            call.functions = named(self._driven.get(target, ()), arguments.get("kwargs", {}))
         self.ask_log.calls.append(call)
         try:
             call.value = self._ask(call)
@@ -115,7 +123,7 @@ class Remote:
                 "was used up before this check",
                 "Something earlier took very long; see the checks that ran out of time.",
             )
-        outline = call.outline() if operation == "call" else target.replace("_", " ")
+        outline = call.outline()
         if self._hung[target] >= MAX_HANGS:
             raise SubmissionFailed(
                 f"{outline} was not tried: {MAX_HANGS} times before it gave no answer in time",
@@ -129,7 +137,7 @@ class Remote:
             seconds = max(MIN_SECONDS, SECOND_HANG_SHARE * seconds)
         seconds = max(MIN_SECONDS, min(seconds, self._deadline - time.monotonic()))
         try:
-            return self.exchange(call.request(), seconds, outline)
+            return self.exchange(call.request(), seconds, outline, call.functions)
         except SubmissionFailed as failure:
             if failure.ending == "hung":
                 self._hung[target] += 1
@@ -145,13 +153,20 @@ class Remote:
         self._ready_cell()
         self._refuse_broken(module)
 
-    def exchange(self, message: dict[str, Any], seconds: float, outline: str) -> Any:
+    def exchange(
+        self,
+        message: dict[str, Any],
+        seconds: float,
+        outline: str,
+        functions: tuple[str, ...] = (),
+    ) -> Any:
         """Send one message to the submission's cell and return the value that it answers with.
 
         Args:
             message: as the worker understands it.
             seconds: limit of the answer.
             outline: what is asked, for messages to the student.
+            functions: those of the student's that a probe drives.
 
         Raises:
             SubmissionFailed: it gave no value; its cell is over if it hung or crashed.
@@ -187,7 +202,8 @@ class Remote:
         error = StudentError.read(reply.get("error"), self._files)
         if error.type == "MissingModule" and error.text in self._broken:
             raise SubmissionFailed(*self._broken[error.text])
-        raise error.failure(outline, message["op"])
+        words = f"{message.get('target', '')} {self._sources.get('probes', '')}"
+        raise error.failure(Asked(message["op"], outline, functions, words, self._ended))
 
     def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """One message and its answer, in another cell if somebody outside killed the first.
@@ -259,22 +275,49 @@ class Remote:
                     "crashed",
                 )
         else:
-            stood_in = reply.get("value")
-            if reply.get("ok") is True and isinstance(stood_in, list):
-                named = map(_name, stood_in[:MAX_STOOD_IN])
-                self.stood_in = sorted({*self.stood_in, *named})[:MAX_STOOD_IN]
+            loaded, error = reply.get("value"), reply.get("error")
+            self._note_load(name, loaded if isinstance(loaded, dict) else error)
             if reply.get("ok") is not True:
-                error = StudentError.read(reply.get("error"), self._files)
-                # No input has been seen yet, so the message gives nothing away.
-                self._broken[name] = (
-                    f"{path} cannot be imported: {error.type}: {error.text}{error.place()}",
-                    "Run `python -c 'import " + name + "'` beside the file.",
-                    error.full(),
-                    "raised",
+                self._broken[name] = self._import_failure(
+                    path, StudentError.read(error, self._files)
                 )
             return True
         self._drop_cell()
         return False
+
+    def _note_load(self, name: str, told: Any) -> None:
+        """Keep what a load tells of missing packages, and of a file that ended itself."""
+        told = told if isinstance(told, dict) else {}
+        listed = told.get("stood_in")
+        for pair in listed if isinstance(listed, list) else []:
+            if len(self.stood_in) < MAX_STOOD_IN and isinstance(pair, list) and len(pair) == 2:
+                file = str(pair[1]) if str(pair[1]) in self._files else self._modules[name]
+                self.stood_in.setdefault(_name(pair[0]), file)
+        line = told.get("ended")
+        if isinstance(line, int) and 0 < line < 10**6:
+            self._ended[Path(self._modules[name]).stem] = line
+
+    def _import_failure(self, path: str, error: StudentError) -> tuple[str, str, str, Ending]:
+        """What is told of a file that cannot be imported.
+
+        No input has been seen yet, so the message gives nothing away.
+        """
+        told = f"{path} cannot be imported: {error.type}: {error.text}{error.place()}"
+        help = f"Run `python -c 'import {Path(path).stem}'` beside the file."
+        missing = [package for package, file in self.stood_in.items() if file == path]
+        if error.type in ("SyntaxError", "IndentationError", "TabError"):
+            newer = newer_python(error.line(), error.text)
+            told += f"; grading uses Python {grading_python()}"
+            if newer:
+                told += f", and this syntax is of Python {newer}"
+                help = f"Write the line so that Python {grading_python()} reads it."
+        elif missing:
+            told += f"; not installed where grading runs: {', '.join(missing)}"
+            help = (
+                "An empty stand-in takes the place of a package that is not installed. "
+                "Import and use it within the functions that plot or train, not in the whole file."
+            )
+        return told, help, error.full(), "raised"
 
     def _adapt(self, cell: CellHandle) -> None:
         if "adapters" in self._sources:
