@@ -30,7 +30,7 @@ IMPORTERS = ("<frozen importlib", sysconfig.get_path("stdlib") + "/importlib/")
 MISSING_IS_FINE = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 GIVES_UP = frozenset({"exit", "quit", "_exit"})
 # A name as close to one of the assignment's as this is a slip, not a package.
-NEAR = 0.8
+NEAR = 0.85
 DECORATED = (types.FunctionType, type, classmethod, staticmethod, nn.Module)
 REFLECTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
 SHIFTS = ("lshift", "rshift")
