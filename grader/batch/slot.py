@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import starmap
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -178,7 +179,8 @@ class Slot:
         observed = self._plugin.run(remote, task.secret, expected, checked)
         self._misconceptions.explain(expected, observed)
         printed = remote.printed
-        notes = [*remote.fallen_back, *submission.notes, *map(_not_installed, remote.stood_in)]
+        missing = starmap(_not_installed, remote.stood_in.items())
+        notes = [*remote.fallen_back, *submission.notes, *missing]
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
         problem = f"{faults[0].id}: {faults[0].detail.splitlines()[0]}" if faults else ""
@@ -201,10 +203,10 @@ class Slot:
         )
 
 
-def _not_installed(name: str) -> str:
+def _not_installed(package: str, file: str) -> str:
     return (
-        f"imports {name}, which is not installed where grading runs and was not handed in; "
-        "an empty stand-in took its place"
+        f"{file} imports {package}, which is not installed where grading runs and was not handed "
+        "in; an empty stand-in took its place"
     )
 
 

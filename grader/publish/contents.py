@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -228,6 +229,16 @@ def _requirements(base: Mapping[str, str], extra: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def promised_python() -> str:
+    """The oldest Python that grades, as `3.11`: what it reads, every grading machine reads.
+
+    From the package's `requires-python`, not from the Python at hand, so that a template is the
+    same wherever it is made.
+    """
+    required = importlib.metadata.metadata("grader")["Requires-Python"]
+    return str(required).removeprefix(">=")
+
+
 def _readme(
     assignment: Assignment,
     base: Iterable[str],
@@ -246,6 +257,7 @@ def _readme(
     names = sorted(base)
     return environment.get_template("README.md.j2").render(
         about=about,
+        python=promised_python(),
         paths=paths,
         with_notebooks="nbformat" in names,
         total=assignment.total_marks,

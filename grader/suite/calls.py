@@ -12,6 +12,8 @@ import torch
 from grader.suite.expect import show
 
 MAX_SHOWN = 400
+# Functions and arrays that the outline of a probe names.
+MAX_NAMED, MAX_ARRAYS = 3, 4
 
 
 @dataclass
@@ -24,26 +26,43 @@ class Call:
     seed: int
     value: Any = None
     problem: str = ""
+    functions: tuple[str, ...] = ()  # of the student's, which a probe drives
 
     def request(self) -> dict[str, Any]:
         """The message that goes over the wall."""
         return {"op": self.operation, "target": self.target, "seed": self.seed, **self.arguments}
 
     def outline(self) -> str:
-        """The call without values: safe for the student."""
+        """The call without values: safe for the student, who knows functions and no probes."""
+        if self.operation == "call":
+            return self._outline()
+        arrays = [_outline(value) for value in _arrays(self.arguments.get("kwargs", {}))]
+        told = " and ".join(self.functions[:MAX_NAMED]) or "the submission's functions"
+        return told + (f", with {', '.join(arrays[:MAX_ARRAYS])}" if arrays else "")
+
+    def _outline(self) -> str:
         parts = [_outline(a) for a in self.arguments.get("args", ())]
         parts += [f"{k}={_outline(v)}" for k, v in self.arguments.get("kwargs", {}).items()]
         return f"{self.target}({', '.join(parts)})"
 
     def full(self) -> str:
         """The call with values: for the TA."""
-        lines = [self.outline()]
+        lines = [self._outline()]
         for i, argument in enumerate(self.arguments.get("args", ())):
             lines.append(f"  argument {i + 1} = {_value(argument)}")
         for name, argument in self.arguments.get("kwargs", {}).items():
             lines.append(f"  {name} = {_value(argument)}")
         lines.append(f"  gave {self.problem or _value(self.value)}")
         return "\n".join(lines)
+
+
+def _arrays(value: Any) -> list[Any]:
+    """The arrays in a value, in order."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [a for v in value for a in _arrays(v)] if isinstance(value, (list, tuple)) else []
 
 
 def held_bytes(value: Any) -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from grader.assignment import Assignment, Limits
 from grader.results import Ending
 from grader.suite.calls import Ask, Call
-from grader.suite.failures import HANG_HELP, StudentError, SubmissionFailed
+from grader.suite.failures import HANG_HELP, Asked, StudentError, SubmissionFailed
+from grader.suite.probed import driven, named
+from grader.suite.syntax import grading_python, newer_python
 from grader.wall.behind import wire
 from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
@@ -80,7 +83,11 @@ class Remote:
         }
         given = [name.removesuffix(".py") for name in assignment.about.given]
         self._own_names = [*(f.name for f in assignment.about.files), *given]
-        self.stood_in: list[str] = []
+        self.stood_in: dict[str, str] = {}  # missing packages, and the file that imports each
+        self._ended: dict[str, int] = {}
+        self._driven = driven(
+            self._sources.get("probes", ""), frozenset(f.name for f in assignment.about.files)
+        )
         self._cell: CellHandle | None = None
         self._broken: dict[str, tuple[str, str, str, Ending]] = {
             name: (
@@ -120,6 +127,8 @@ class Remote:
             WallError: a fault of ours.
         """
         call = Call(operation, target, arguments, self.ask_log.seed())
+        if operation == "probe":
+            call.functions = named(self._driven.get(target, ()), arguments.get("kwargs", {}))
         self.ask_log.calls.append(call)
         try:
             call.value = self._ask(call)
@@ -137,7 +146,7 @@ class Remote:
                 "was used up before this check",
                 "Something earlier took very long, though it did answer.",
             )
-        outline = call.outline() if operation == "call" else target.replace("_", " ")
+        outline = call.outline()
         self._refuse_hopeless(target, outline)
         request = self._name_of(call) if self._hung_requests else b""
         if request in self._hung_requests:
@@ -145,7 +154,7 @@ class Remote:
         if operation == "call":
             self.require(target.split(".")[0])
         try:
-            value = self._exchange(call.request(), limits.call_seconds, outline)
+            value = self._exchange(call.request(), limits.call_seconds, outline, call.functions)
         except CallTimeout as timeout:
             self._hung.setdefault(target, set()).add(self.ask_log.test)
             self._hung_requests[self._name_of(call)] = timeout.seconds
@@ -187,24 +196,37 @@ class Remote:
         self._ready_cell()
         self._refuse_broken(module)
 
-    def exchange(self, message: dict[str, Any], seconds: float, outline: str) -> Any:
+    def exchange(
+        self,
+        message: dict[str, Any],
+        seconds: float,
+        outline: str,
+        functions: tuple[str, ...] = (),
+    ) -> Any:
         """Send one message to the submission's cell and return the value that it answers with.
 
         Args:
             message: as the worker understands it.
             seconds: limit of the answer.
             outline: what is asked, for messages to the student.
+            functions: those of the student's that a probe drives.
 
         Raises:
             SubmissionFailed: it gave no value; its cell is over if it hung or crashed.
             WallError: a fault of ours.
         """
         try:
-            return self._exchange(message, seconds, outline)
+            return self._exchange(message, seconds, outline, functions)
         except CallTimeout as timeout:
             raise _hung(outline, timeout.seconds) from None
 
-    def _exchange(self, message: dict[str, Any], seconds: float, outline: str) -> Any:
+    def _exchange(
+        self,
+        message: dict[str, Any],
+        seconds: float,
+        outline: str,
+        functions: tuple[str, ...],
+    ) -> Any:
         """The same, but a call that hangs raises CallTimeout."""
         try:
             reply = self._request(message, seconds)
@@ -232,7 +254,8 @@ class Remote:
         error = StudentError.read(reply.get("error"), self._files)
         if error.type == "MissingModule" and error.text in self._broken:
             raise SubmissionFailed(*self._broken[error.text])
-        raise error.failure(outline, message["op"])
+        words = f"{message.get('target', '')} {self._sources.get('probes', '')}"
+        raise error.failure(Asked(message["op"], outline, functions, words, self._ended))
 
     def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """One message and its answer, in another cell if somebody outside killed the first.
@@ -313,22 +336,28 @@ class Remote:
                     "crashed",
                 )
         else:
-            stood_in = reply.get("value")
-            if reply.get("ok") is True and isinstance(stood_in, list):
-                named = map(_name, stood_in[:MAX_STOOD_IN])
-                self.stood_in = sorted({*self.stood_in, *named})[:MAX_STOOD_IN]
-            if reply.get("ok") is not True:
-                error = StudentError.read(reply.get("error"), self._files)
-                # No input has been seen yet, so the message gives nothing away.
+            loaded, error = reply.get("value"), reply.get("error")
+            self._note_load(name, loaded if isinstance(loaded, dict) else error)
+            known = name in self._as_handed_in
+            failed = reply.get("ok") is not True
+            if failed:
+                self._broken[name] = self._import_failure(
+                    path, StudentError.read(error, self._files)
+                )
+            elif line := self._cut_off(name):
                 self._broken[name] = (
-                    f"{path} cannot be imported: {error.type}: {error.text}{error.place()}",
-                    "Run `python -c 'import " + name + "'` beside the file.",
-                    error.full(),
+                    f"{path} ends itself in line {line}, as by exit()",
+                    "Take that line away, or put it under `if __name__ == '__main__':`.",
+                    "",
                     "raised",
                 )
-                if self._may_define(name):
-                    self._drop_cell()
-                    return False
+            if self._may_define(name):
+                self._drop_cell()
+                return False
+            if not failed:
+                self._broken.pop(name, None)  # what stands above that line counts
+                if not known:
+                    self._as_handed_in.pop(name, None)
             return True
         self._may_define(name)
         self._drop_cell()
@@ -356,6 +385,49 @@ class Remote:
                 return True
         self._broken[name] = problem
         return False
+
+    def _cut_off(self, name: str) -> int:
+        """The line in which a file ended itself, if it defines something below; else 0."""
+        path = self._modules[name]
+        line = self._ended.get(PurePosixPath(path).stem, 0)
+        below = self._files[path].split(b"\n")[line:] if line else []
+        return (
+            line if any(text.startswith((b"def ", b"class ", b"async ")) for text in below) else 0
+        )
+
+    def _note_load(self, name: str, told: Any) -> None:
+        """Keep what a load tells of missing packages, and of a file that ended itself."""
+        told = told if isinstance(told, dict) else {}
+        listed = told.get("stood_in")
+        for pair in listed if isinstance(listed, list) else []:
+            if len(self.stood_in) < MAX_STOOD_IN and isinstance(pair, list) and len(pair) == 2:
+                file = str(pair[1]) if str(pair[1]) in self._files else self._modules[name]
+                self.stood_in.setdefault(_name(pair[0]), file)
+        line = told.get("ended")
+        if isinstance(line, int) and 0 <= line < 10**6:
+            self._ended[PurePosixPath(self._modules[name]).stem] = line
+
+    def _import_failure(self, path: str, error: StudentError) -> tuple[str, str, str, Ending]:
+        """What is told of a file that cannot be imported.
+
+        No input has been seen yet, so the message gives nothing away.
+        """
+        told = f"{path} cannot be imported: {error.type}: {error.text}{error.place()}"
+        help = f"Run `python -c 'import {PurePosixPath(path).stem}'` beside the file."
+        missing = [package for package, file in self.stood_in.items() if file == path]
+        if error.type in ("SyntaxError", "IndentationError", "TabError"):
+            newer = newer_python(error.line(), error.text)
+            told += f"; grading uses Python {grading_python()}"
+            if newer:
+                told += f", and this syntax is of Python {newer}"
+                help = f"Write the line so that Python {grading_python()} reads it."
+        elif missing:
+            told += f"; not installed where grading runs: {', '.join(missing)}"
+            help = (
+                "An empty stand-in takes the place of a package that is not installed. "
+                "Import and use it within the functions that plot or train, not in the whole file."
+            )
+        return told, help, error.full(), "raised"
 
     def _adapt(self, cell: CellHandle) -> None:
         if "adapters" in self._sources:

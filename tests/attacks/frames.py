@@ -19,7 +19,7 @@ def wire():
         except OSError:
             continue
 
-def frame(header, payload=b"", magic=b"GWF1", sizes=None):
+def frame(header, payload=b"", magic=b"GWF2", sizes=None):
     body = header if isinstance(header, bytes) else json.dumps(header).encode()
     head, tail = sizes or (len(body), len(payload))
     return magic + struct.pack("<IQ", head, tail) + body + payload
@@ -220,8 +220,8 @@ def total(x):
         + """
 import builtins
 
-names = [{"s": f"p{n}"} for n in range(20_000)]
-wire().sendall(frame(reply({"l": names})))
+names = [{"l": [{"s": f"p{n}"}, {"s": "total.py"}]} for n in range(20_000)]
+wire().sendall(frame(reply({"d": [["stood_in", {"l": names}], ["ended", 10**30]]})))
 
 def total(x):
     return None

@@ -26,7 +26,7 @@ from grader.store import store
 from grader.suite.draw import Draw
 from grader.suite.expect import Expect
 from grader.suite.plugin import SuitePlugin
-from grader.wall.behind import warm, wire, worker
+from grader.wall.behind import described, warm, wire, worker
 
 RESULTS = read(DOCS / "results.md")
 WRITING = read(DOCS / "writing-an-assignment.md")
@@ -150,7 +150,7 @@ def test_encodings_and_caps_of_the_wire() -> None:
     assert f"| values in a message | {wire.MAX_NODES:,} |" in caps
     assert f"| depth of nesting | {wire.MAX_DEPTH} |" in caps
     assert f"| {wire.MAX_DIMENSIONS}; below 2^31 |" in caps and wire.MAX_DIMENSION == 2**31
-    assert f"| {worker.MAX_TEXT:,} characters; {worker.MAX_FRAMES} |" in caps
+    assert f"| {described.MAX_TEXT:,} characters; {described.MAX_FRAMES} |" in caps
 
 
 def test_tags_of_the_wire() -> None:

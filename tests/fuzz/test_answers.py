@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grader.results import Check
 from grader.suite.calls import Call, held_bytes
 from grader.suite.expect import CheckFailed, Expect
-from grader.suite.failures import StudentError
+from grader.suite.failures import Asked, StudentError
 from grader.suite.hints import distance
 from grader.wall.behind import wire
 
@@ -99,7 +99,43 @@ def test_an_answer_is_compared_and_described(answer: Any) -> None:
 @example({"frames": {"a": 1}, "type": 3})
 @example({"frames": [{"line": 10**300, "file": "mean.py"}] * 1000})
 def test_an_error_is_described(answer: Any) -> None:
-    error = StudentError.read(through_the_wire(answer), {"mean.py": b"x\n"})
+    error = StudentError.read(through_the_wire(answer), {"mean.py": b"def mean(x):\n    pass\n"})
     shown = error.shown_type + error.place()
     assert len(shown) < 300
-    (shown + error.full()).encode()
+    (shown + error.full() + error.line()).encode()
+    for operation in ("call", "probe", "advance"):
+        failure = error.failure(Asked(operation, "mean.mean(tensor(3,) float32)", ("mean.mean",)))
+        assert len(failure.rationale) < 1500
+        (failure.rationale + failure.help + failure.detail).encode()
+
+
+TEXTS = ["", "0.12345", "x = 3.1415", "12345", "index 31415 is out of bounds for dimension 0 with"
+         " size 3", "'secret' object is not callable", "name 'b0110' is not defined",
+         "shape '[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]' is invalid for input of size 3",
+         "mean() got an unexpected keyword argument 'b0110'"]  # fmt: skip
+
+
+@UNHURRIED
+@given(
+    st.sampled_from(["TypeError", "ValueError", "MissingName", "NotImplementedError", "b0110"]),
+    st.sampled_from(TEXTS) | st.text(max_size=60),
+    st.sampled_from(["mean", "b0110", "mean.<locals>.b0110", "0.12345"]),
+    st.lists(st.sampled_from(["x", "b0110", "tensor(31415,) float32", "0.12345", "b0110(3)",
+                              "tensor(1, 2, 3, 4, 5, 6, 7, 8) float32"]), max_size=9),
+    st.sampled_from(["call", "probe", "advance"]),
+)  # fmt: skip
+def test_nothing_that_was_not_handed_in_is_repeated(
+    kind: str, text: str, function: str, words: list[str], operation: str
+) -> None:
+    """Code that knows the hidden inputs may put them into whatever is said of it."""
+    raw = {
+        "type": kind,
+        "text": text,
+        "frames": [{"file": "mean.py", "line": 1, "function": function, "text": "b0110"}],
+        "arguments": [[word, other] for word, other in zip(words, words[::-1], strict=True)],
+        "raised_in": "b0110",
+    }
+    error = StudentError.read(through_the_wire(raw), {"mean.py": b"def mean(x):\n    pass\n"})
+    told = error.failure(Asked(operation, "mean.mean(tensor(3,) float32)", ("mean.mean",)))
+    for secret in ("b0110", "12345", "1415", "secret", "6, 7"):
+        assert secret not in told.rationale + told.help

@@ -238,7 +238,7 @@ def test_headers_that_are_json(tree: object, payload: bytes) -> None:
     header = json.dumps({"d": [["value", tree]]}).encode()
     check("header", header)
     sizes = len(header).to_bytes(4, "little") + len(payload).to_bytes(8, "little")
-    check("frame", b"GWF1" + sizes + header + payload)
+    check("frame", b"GWF2" + sizes + header + payload)
 
 
 @UNHURRIED
@@ -255,7 +255,7 @@ def test_headers_of_any_json(value: object) -> None:
 def test_frames_of_noise(data: bytes) -> None:
     check("header", data)
     check("frame", data)
-    check("frame", b"GWF1" + data)
+    check("frame", b"GWF2" + data)
 
 
 @UNHURRIED

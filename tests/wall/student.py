@@ -215,9 +215,9 @@ def forge(what):
             if what == "noise":
                 os.write(fd, b"HTTP/1.1 200 OK and more than sixteen bytes")
             elif what == "huge":
-                os.write(fd, b"GWF1" + (10).to_bytes(4, "little") + (2**60).to_bytes(8, "little"))
+                os.write(fd, b"GWF2" + (10).to_bytes(4, "little") + (2**60).to_bytes(8, "little"))
             else:
-                os.write(fd, b"GWF1" + (1000).to_bytes(4, "little") + (0).to_bytes(8, "little"))
+                os.write(fd, b"GWF2" + (1000).to_bytes(4, "little") + (0).to_bytes(8, "little"))
         except OSError:
             continue
     time.sleep(60)

@@ -104,7 +104,8 @@ def test_packages_that_are_missing_are_stood_in_for(warm: Warm) -> None:
     files = {"student.py": code.encode(), "other.py": b"import student_of_another_name\n"}
     handle = warm.fork(files, {}, cpu_seconds=30, own=["student", "other", "given_file"])
     reply = load(handle, "student")
-    assert reply["value"] == ["nosuch", "tqdm_nowhere"]
+    stood_in = [["nosuch", "student.py"], ["tqdm_nowhere", "student.py"]]
+    assert reply["value"] == {"stood_in": stood_in, "ended": 0}
     assert value(handle, "f", 5) == pytest.approx(sum(i**0.5 for i in range(5)))
     assert load(handle, "other")["ok"] is True
     missing = load(handle, "given_file")

@@ -32,10 +32,10 @@ class Homes:
         self._here: str | None = None
         self._modules: dict[str, dict[str, types.ModuleType]] = {}
 
-    def enter(self, folder: str) -> None:
-        """Be at home in a folder, given by its path in the submission."""
+    def enter(self, folder: str) -> bool:
+        """Be at home in a folder, given by its path in the submission; was that another before?"""
         if folder == self._here:
-            return
+            return False
         if folder not in self._known:
             self._known.append(folder)
         if self._here is not None:
@@ -51,6 +51,7 @@ class Homes:
         inside = [str(Path(self._submission, place)) for place in dict.fromkeys(searched)]
         sys.path[:] = [*others[:first], *inside, *others[first:]]
         self.work_in(folder)
+        return True
 
     def work_in(self, folder: str) -> None:
         """Make a folder the working folder."""

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from . import confine, kernel
+from .state import Libraries, settle
 from .stream import Stream
 from .worker import Worker
 
@@ -44,6 +45,7 @@ def main(control: int, settings: dict[str, Any]) -> None:
     torch.set_num_interop_threads(1)
     connection = socket.socket(fileno=control)
     _import_what_tests_touch()
+    libraries = settle()
     gc.collect()
     gc.freeze()  # else every collection in a child would copy the pages of what is shared
     if settings["wall"] != "none":
@@ -67,7 +69,7 @@ def main(control: int, settings: dict[str, Any]) -> None:
             return
         message = json.loads(data)
         if message["op"] == "fork":
-            keeper = _fork(connection, message["cell"], descriptors)
+            keeper = _fork(connection, message["cell"], descriptors, libraries)
             for descriptor in descriptors:
                 os.close(descriptor)
             _tell(connection, {"event": "forked"})
@@ -102,20 +104,25 @@ def _end(keeper: int | None) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _fork(connection: socket.socket, cell: dict[str, Any], descriptors: list[int]) -> int:
+def _fork(
+    connection: socket.socket,
+    cell: dict[str, Any],
+    descriptors: list[int],
+    libraries: Libraries,
+) -> int:
     """Fork the keeper of a new cell; it stands between the cell and the warm process."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             connection.close()
-            code = _keep(confine.Cell.from_message(cell), *descriptors)
+            code = _keep(confine.Cell.from_message(cell), libraries, *descriptors)
         finally:
             os._exit(code)
     return pid
 
 
-def _keep(cell: confine.Cell, data: int, output: int) -> int:
+def _keep(cell: confine.Cell, libraries: Libraries, data: int, output: int) -> int:
     """Start the first process of the cell, and see that nothing survives it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
     # Not SIGKILL: without namespaces the orphans have to be ended before this process goes.
@@ -132,7 +139,7 @@ def _keep(cell: confine.Cell, data: int, output: int) -> int:
         code = 70
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, set())
-            _live(cell, data, output)
+            _live(cell, data, output, libraries)
             code = 0
         finally:
             os._exit(code)
@@ -154,7 +161,7 @@ def _keep(cell: confine.Cell, data: int, output: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _live(cell: confine.Cell, data: int, output: int) -> None:
+def _live(cell: confine.Cell, data: int, output: int, libraries: Libraries) -> None:
     connection = socket.socket(fileno=data)
     stream = Stream(connection, max_payload=2**40)
     setup = stream.receive()
@@ -164,11 +171,16 @@ def _live(cell: confine.Cell, data: int, output: int) -> None:
     except OSError as error:
         stream.send({"ok": False, "error": {"type": "OSError", "text": str(error), "frames": []}})
         return
-    sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - for the life of the process
-    sys.stdout = open(1, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
     own = frozenset(setup["own"])
-    worker = Worker(stream, cell.submission, cell.scratch, setup["given"], setup["sources"], own)
+    worker = Worker(
+        stream,
+        cell.submission,
+        cell.scratch,
+        setup["given"],
+        setup["sources"],
+        own,
+        libraries,
+    )
     stream.send({"ok": True, "value": None})
     worker.serve()
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-VERSION = 1
-MAGIC = b"GWF1"
+VERSION = 2
+MAGIC = b"GWF2"
 PREFIX = struct.Struct("<4sIQ")  # magic, header bytes, payload bytes
 MAX_HEADER_BYTES = 4 * 2**20
 MAX_DEPTH = 32

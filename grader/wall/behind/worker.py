@@ -3,53 +3,48 @@
 from __future__ import annotations
 
 import importlib
-import linecache
 import random
 import sys
-import time
-import traceback
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import torch
 
+from .described import MissingModule, MissingName, describe
 from .homes import Homes
-from .standins import StandIns
+from .importing import StudentFiles
+from .standins import Parts, StandIns
+from .state import Libraries, State, main_module
 from .stream import Stream
+from .terminal import Terminal
 from .wire import WireError
-
-MAX_TEXT = 2000
-MAX_FRAMES = 8
-
-
-class MissingName(Exception):
-    """The submission has no function of this name."""
-
-
-class MissingModule(Exception):
-    """A probe asked for a module that is not there or cannot be imported; the text is its name."""
 
 
 class Implementation:
     """The student's modules as attributes: what a probe gets as `impl`.
 
     Args:
-        homes: of each module its folder is entered when it is asked for.
+        enter: called with the name of a module that is about to be used, so that it finds the
+            process as its own import left it.
     """
 
-    def __init__(self, homes: Homes) -> None:
-        self._homes = homes
-        self._loaded: dict[str, tuple[str, types.ModuleType]] = {}
+    __slots__ = ("__dict__", "_enter")
+
+    def __init__(self, enter: Callable[[str], None]) -> None:
+        self._enter = enter
+
+    def __getattribute__(self, name: str) -> Any:
+        found = object.__getattribute__(self, name)
+        if type(found) is types.ModuleType:
+            object.__getattribute__(self, "_enter")(found.__name__)
+        return found
 
     def __getattr__(self, name: str) -> types.ModuleType:
-        if name.startswith("__") or name not in self._loaded:
-            raise MissingModule(name)
-        folder, module = self._loaded[name]
-        self._homes.enter(folder)
-        return module
+        raise MissingModule(name)
 
 
 class Worker:
@@ -62,6 +57,7 @@ class Worker:
         given: a folder of files that every student has; the submission's own come first.
         sources: text of the assignment's `probes` and `adapters`.
         own: names of the assignment's files, which no stand-in may replace.
+        libraries: as they were before any student code.
     """
 
     def __init__(
@@ -72,18 +68,24 @@ class Worker:
         given: str,
         sources: dict[str, str],
         own: frozenset[str],
+        libraries: Libraries,
     ) -> None:
         self._stream = stream
         self._submission = submission
         self._given = given
         self._run: Iterator[Any] = iter(())
         self._failure: BaseException | None = None
-        self._homes = Homes(submission, scratch)
-        self._implementation = Implementation(self._homes)
         here = str(Path(__file__).resolve().parents[1])
         sys.path[:] = [submission, *(p for p in sys.path if p != here), given]
         importlib.invalidate_caches()
         self._extra = {name: _module_of(f"grader_{name}", text) for name, text in sources.items()}
+        self._terminal = Terminal()
+        sys.modules["__main__"] = main_module(submission)
+        self._homes = Homes(submission, scratch)
+        self._folders: dict[str, str] = {}
+        self._state = State(libraries)
+        self._implementation = Implementation(self._enter)
+        self._files = StudentFiles(submission, self._state)
         self._stand_ins = StandIns(own)
         self._operations: dict[str, Callable[[dict[str, Any]], Any]] = {
             "load": self._load,
@@ -107,30 +109,65 @@ class Worker:
         try:
             if "seed" in request:
                 _seed(request["seed"])
+            self._terminal.restore()
             value = self._operations[request["op"]](request)
             reply = {"ok": True, "value": value}
         except BaseException as error:
             # SystemExit and KeyboardInterrupt too: they cost the call and nothing else.
-            reply = {"ok": False, "error": self._describe(error)}
-        sys.stdout.flush()
+            failure = error
+            reply = {}
+        # A run goes on where it was, within whatever it has entered.
+        if request["op"] != "advance" or not reply or reply["value"]["done"]:
+            self._state.restore(everything=request["op"] == "load")
+        self._terminal.flush()
+        if not reply:
+            reply = {"ok": False, "error": self._described(failure)}
         try:
             self._stream.send(reply)
-        except WireError as error:
-            self._stream.send({"ok": False, "error": self._describe(error)})
+        except (WireError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            # It is too large, or a tensor that cannot be read.
+            self._stream.send({"ok": False, "error": self._described(error)})
 
-    def _load(self, request: dict[str, Any]) -> list[str]:
-        """Import a module of the student's; the packages that had to be stood in for so far.
-
-        Stand-ins are made only now: libraries that look for optional packages must not find them.
-        """
+    def _load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Import a module of the student's, as a process that does nothing else would."""
+        name = request["module"]
         folder, _, file = request["file"].rpartition("/")
-        self._homes.enter(folder)
+        self._folders[file] = folder
+        self._at_home(folder)
+        self._terminal.renew()
+        sys.argv = [f"{file}.py"]
+        self._state.accept("arguments")
+        _seed(0)
+        finders = (self._files, Parts(self._stand_ins))
+        sys.meta_path[:0] = finders
         sys.meta_path.append(self._stand_ins)
         try:
-            self._implementation._loaded[request["module"]] = folder, self._import(folder, file)
+            setattr(self._implementation, name, self._import(folder, file))
         finally:
-            sys.meta_path.remove(self._stand_ins)
-        return sorted(self._stand_ins.used)
+            for finder in (*finders, self._stand_ins):
+                sys.meta_path.remove(finder)
+        return {"stood_in": self._stood_in(), "ended": self._files.ended.get(file, 0)}
+
+    def _enter(self, module: str) -> None:
+        """Have a file find its folder, and the process as its own import left it."""
+        self._at_home(self._folders.get(module, ""))
+        self._state.enter(module)
+
+    def _at_home(self, folder: str) -> None:
+        if self._homes.enter(folder):
+            self._state.accept("working folder")
+            self._state.accept("path")
+
+    def _stood_in(self) -> list[list[str]]:
+        """Packages that are not installed, each with the student's file that needs it."""
+        used = self._stand_ins.used.items()
+        return [[package, self._relative(file)] for package, file in sorted(used)]
+
+    def _relative(self, file: str) -> str:
+        return file.removeprefix(self._submission + "/")
+
+    def _described(self, error: BaseException) -> dict[str, Any]:
+        return describe(error, self._submission) | {"stood_in": self._stood_in()}
 
     def _import(self, folder: str, file: str) -> types.ModuleType:
         """The module; with the files that it opens beside it, or as seen from a folder around it.
@@ -151,11 +188,15 @@ class Worker:
 
     def _call(self, request: dict[str, Any]) -> Any:
         module_name, *path = request["target"].split(".")
-        target: Any = getattr(self._implementation, module_name)
+        module = vars(self._implementation).get(module_name)
+        if module is None:
+            raise MissingModule(module_name)
+        target: Any = module
         for name in path:
             if not hasattr(target, name):
-                raise MissingName(f"{request['target']} is not defined")
+                raise MissingName(request["target"])
             target = getattr(target, name)
+        self._enter(module.__name__)
         return target(*request["args"], **request["kwargs"])
 
     def _probe(self, request: dict[str, Any]) -> Any:
@@ -175,10 +216,10 @@ class Worker:
         """
         if self._failure is not None:
             raise self._failure
-        until = time.monotonic() + request["seconds"]
+        until = monotonic() + request["seconds"]
         progress, stepped = 0, False
         try:
-            while not stepped or time.monotonic() < until:
+            while not stepped or monotonic() < until:
                 progress, stepped = next(self._run), True
         except StopIteration as stop:
             return {"done": True, "artefacts": stop.value}
@@ -194,33 +235,7 @@ class Worker:
         for path in Path(self._given).glob("*.py"):
             sys.modules.pop(path.stem, None)
         importlib.invalidate_caches()
-
-    def _describe(self, error: BaseException) -> dict[str, Any]:
-        """An exception as plain data: its type, its text, where in the student's files it was."""
-        frames = [
-            {
-                "file": frame.filename[len(self._submission) + 1 :],
-                "line": frame.lineno or 0,
-                "function": frame.name,
-                "text": linecache.getline(frame.filename, frame.lineno or 0).strip()[:200],
-            }
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename.startswith(self._submission)
-        ]
-        if isinstance(error, SyntaxError) and error.filename:
-            frames.append(
-                {
-                    "file": error.filename.removeprefix(self._submission + "/"),
-                    "line": error.lineno or 0,
-                    "function": "",
-                    "text": (error.text or "").strip()[:200],
-                }
-            )
-        try:
-            text = str(error.msg if isinstance(error, SyntaxError) else error)[:MAX_TEXT]
-        except BaseException:
-            text = "(its text cannot be shown)"
-        return {"type": type(error).__name__[:200], "text": text, "frames": frames[-MAX_FRAMES:]}
+        self._state.accept("path")
 
 
 def _seed(seed: int) -> None:
