@@ -148,6 +148,42 @@ class Expect:
             f"largest difference {np.nanmax(difference, initial=0.0):.6g}",
         )
 
+    def each(self, actual: Any, count: int, *, what: str = "the result") -> torch.Tensor:
+        """One value per example, read off whatever layout the result has; `shape` marks that.
+
+        Besides (B,) with further axes of size one, two layouts say what the value of each example
+        is. Broadcasting (B,) against (B, 1) pairs every example with every other, (B, B) or
+        (B, B, B) in any form: an example paired with itself is on the diagonal. And a value that is
+        repeated along other axes is that value.
+
+        Args:
+            actual: what the submission returned.
+            count: the number of examples, B.
+            what: the subject of the sentence that the student reads.
+
+        Returns:
+            (B,) in float64; NaN and infinity are kept.
+
+        Raises:
+            CheckFailed: the result has another number of values, and no such layout.
+        """
+        array = as_array(actual, what).astype(np.float64)
+        flat = array.reshape(-1)
+        for axes in (1, 2, 3):
+            if flat.size == count**axes:
+                return torch.from_numpy(flat[:: sum(count**n for n in range(axes))].copy())
+        for axis in {0, array.ndim - 1} if array.ndim else ():
+            if array.shape[axis] == count and array.size:
+                rows = np.moveaxis(array, axis, 0).reshape(count, -1)
+                if np.allclose(rows, rows[:, :1], rtol=1e-5, atol=1e-6):
+                    return torch.from_numpy(rows[:, 0].copy())
+        raise CheckFailed(
+            f"{what} has shape {_shape(array.shape)} for {count} example(s): the contract says one "
+            "number for each",
+            "Look at which axis is reduced, and at what is broadcast.",
+            f"{what}: {show(array)}",
+        )
+
     def plausible(self, finding: Any, rationale: str, help: str = "") -> None:
         """A statistical test found nothing against the answers.
 
