@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from grader.measures.plane import NormalMixture
+from grader.suite.expect import as_array
 
 DIMENSIONS = 2
 
@@ -33,6 +34,7 @@ def mixture(draw, count=3, spread=3.0):
 
 def close(expect, found, wanted, what, help=""):
     """Rounding grows with the squared distances, which are of the size of the values."""
+    found = expect.each(found, len(wanted), what=what)
     expect.close(found, wanted, what=what, help=help, slack=1e-9 * (1 + np.abs(wanted).max()))
 
 
@@ -45,8 +47,7 @@ def test_one_component_falls_off_with_the_mahalanobis_distance(submission, expec
         x = array(draw.normal(8, 2, std=2.0))
         found = submission.sampling.mixture_log_density(x, weights, means, sigmas)
         wanted = NormalMixture(weights, means, sigmas).log_density(x)
-        expect.close(found, wanted, what="log p(x)", slack=math.inf)
-        found = np.asarray(found).reshape(-1)
+        found = expect.each(found, 8, what="log p(x)").numpy()
         close(
             expect,
             found[1:] - found[0],
@@ -79,20 +80,18 @@ def test_components_are_mixed_with_their_weights(submission, expect, draw):
     weights, means, sigmas = mixture(draw, draw.integer(2, 4), spread=1.5)
     x = array(draw.normal(20, 2, std=2.0))
     one = np.ones(1)
-    own = [
-        np.asarray(
-            submission.sampling.mixture_log_density(x, one, means[k : k + 1], sigmas[k : k + 1])
-        )
-        for k in range(len(weights))
-    ]
-    for values in own:
+    own = []
+    for k in range(len(weights)):
+        found = submission.sampling.mixture_log_density(x, one, means[k : k + 1], sigmas[k : k + 1])
+        values = expect.each(found, 20, what="log p(x) of one component").numpy()
         expect.finite(values, what="log p(x) of one component")
         expect.true(
-            values.size == 20 and bool(np.ptp(values) > 1e-3),
+            bool(np.ptp(values) > 1e-3),
             "log p(x) of one component does not depend on x",
             "Is the function finished?",
         )
-    each = np.stack([values.reshape(-1) for values in own])
+        own.append(values)
+    each = np.stack(own)
     expect.true(
         bool(np.abs(each[1:] - each[0]).max() > 1e-3),
         "log p(x) of one component is the same for all components",
@@ -118,13 +117,12 @@ def test_density_is_finite_far_away(submission, expect, draw):
     x = draw.number(80, 100) * np.array([[1.0], [1.4]]) * way
     near = submission.sampling.mixture_log_density(means, weights, means, sigmas)
     found = submission.sampling.mixture_log_density(x, weights, means, sigmas)
+    near = expect.each(near, len(means), what="log p at the means")
+    found = expect.each(found, 2, what="log p(x) far away")
     expect.finite(near, what="log p at the means")
     expect.finite(found, what="log p(x) far away", help="Use log-sum-exp over the components.")
-    found, near = np.asarray(found), np.asarray(near)
     expect.true(
-        found.size == 2
-        and bool(found.flat[0] < near.min() - 500)
-        and bool(found.flat[1] < found.flat[0] - 200),
+        bool(found[0] < near.min() - 500) and bool(found[1] < found[0] - 200),
         "log p(x) does not go on falling far away",
         "Adding a small number before the logarithm hides how small the density is.",
     )
@@ -191,14 +189,25 @@ def logistic(draw, count=3, spread=3.0):
 
 
 def mesh_of(submission, probes, expect, target, settings, resolution):
+    """x, y and the density, (R, R) each, whatever their layout: `test_mesh_is_square` marks that.
+
+    The two axes alone say what the mesh is as well. Which one runs along the rows can be told of
+    axes (R, 1) and (1, R); else x is taken to run along them, as in `np.meshgrid`.
+    """
     got = submission(probes.density_mesh, target=target, settings=settings)
     found = {}
     for name in ("x", "y", "density"):
         expect.finite(got[name], what=f"{name} of the mesh")
-        found[name] = np.asarray(got[name], dtype=np.float64)
+        found[name] = as_array(got[name]).astype(np.float64)
+    x, y = found["x"], found["y"]
+    if x.size == y.size == resolution:
+        across = x.shape == (resolution, 1) and y.shape == (1, resolution)
+        indexing = "ij" if across else "xy"
+        found["x"], found["y"] = np.meshgrid(x.reshape(-1), y.reshape(-1), indexing=indexing)
+    for name, values in found.items():
         expect.true(
-            found[name].size == resolution**2,
-            f"{name} of the mesh has {found[name].size} values; {resolution} times {resolution} "
+            values.size == resolution**2,
+            f"{name} of the mesh has {values.size} values; {resolution} times {resolution} "
             "are asked for",
             "x, y and the density are all (R, R).",
         )
@@ -230,8 +239,9 @@ def test_mesh_covers_the_square(submission, probes, expect, draw):
 @pytest.mark.question("a.1.2", weight=1)
 def test_mesh_holds_the_density_of_its_points(submission, probes, expect, draw):
     """The value at (i, j) is the density at the point (x, y) that stands at (i, j)."""
-    target = logistic(draw)
-    found = mesh_of(submission, probes, expect, target, None, 200)
+    target, resolution = logistic(draw), draw.integer(60, 80)
+    settings = {"resolution": resolution}
+    found = mesh_of(submission, probes, expect, target, settings, resolution)
     points = np.stack([found["x"].reshape(-1), found["y"].reshape(-1)], axis=1)
     wanted = np.exp(probes.LogisticMixture(**target).log_density(points))
     expect.close(
@@ -251,7 +261,7 @@ def test_mesh_is_square(submission, probes, expect, draw):
     again = submission(probes.density_mesh, target=other, settings={"resolution": 31})
     expect.finite(got["density"], what="the density on the mesh")
     expect.true(
-        bool(np.any(np.asarray(got["density"]) != np.asarray(again["density"]))),
+        not np.array_equal(as_array(got["density"]), as_array(again["density"])),
         "another density gives the same mesh",
         "Call the function that is passed in.",
     )

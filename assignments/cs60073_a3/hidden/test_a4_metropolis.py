@@ -20,6 +20,7 @@ from scipy.special import expit
 
 from grader.measures.chains import random_walk_acceptance
 from grader.measures.plane import Square
+from grader.suite.expect import as_array
 
 FALSE_FAIL = 1e-9  # per test; there are seventeen in this file
 TRIES = 1600
@@ -45,8 +46,13 @@ def centre_of(target):
 
 def chains_of(expect, got, starts, n):
     """The rows after the start, (R, n or n - 1, 2)."""
-    chains = np.asarray(got["chains"], dtype=np.float64)
+    chains = as_array(got["chains"], "the chain").astype(np.float64)
     expect.finite(chains, what="the chain")
+    # Rows of (1, 2), or columns in the place of rows, say as much.
+    if chains.ndim == 3 and chains.shape[1] == 2 and chains.shape[2] in (n, n + 1) and n > 2:
+        chains = chains.transpose(0, 2, 1)
+    if chains.ndim > 3 and chains.shape[-1] == 2:
+        chains = chains.reshape(len(chains), -1, 2)
     expect.true(
         chains.ndim == 3 and chains.shape[2] == 2 and chains.shape[1] in (n, n + 1),
         "the chain has not one row for each iteration and one column for each coordinate",
@@ -59,9 +65,14 @@ def chains_of(expect, got, starts, n):
 
 def one_step(submission, probes, expect, draw, target, start, step, tries):
     """The first states after the start, (R, 2)."""
-    starts = np.tile(start, (tries, 1))
-    got = submission(probes.walks, seed=draw.seed(), target=target, starts=starts, step=step, n=2)
-    return chains_of(expect, got, starts, 2)[:, 0]
+    firsts = []
+    # In several calls, so that none is long however the walk is written.
+    for _ in range(4):
+        starts = np.tile(start, (tries // 4, 1))
+        asked = {"target": target, "starts": starts, "step": step, "n": 3}
+        got = submission(probes.walks, seed=draw.seed(), **asked)
+        firsts.append(chains_of(expect, got, starts, 3)[:, 0])
+    return np.concatenate(firsts)
 
 
 @pytest.fixture
@@ -144,15 +155,12 @@ def test_walk_leaves_the_target_as_it_is(submission, probes, expect, stats, draw
     target = peak(draw, draw.number(0.3, 0.5))
     density = probes.LogisticMixture(**target)
     starts = density.draw(count, np.random.default_rng(draw.seed()))
-    got = submission(
-        probes.walks,
-        seed=draw.seed(),
-        target=target,
-        starts=starts,
-        step=draw.number(0.8, 1.1),
-        n=n,
-    )
-    ends = chains_of(expect, got, starts, n)[:, -1]
+    step, ends = draw.number(0.8, 1.1), []
+    # In several calls, so that none is long however the walk is written.
+    for some in np.split(starts, 5):
+        got = submission(probes.walks, seed=draw.seed(), target=target, starts=some, step=step, n=n)
+        ends.append(chains_of(expect, got, some, n)[:, -1])
+    ends = np.concatenate(ends)
     y = ends @ np.linalg.inv(target["matrix"]).T
     z = (y - target["centres"][0]) / target["scales"][0]
     both = expit(z)
@@ -236,7 +244,7 @@ def test_acceptance_rate_is_the_share_of_moves(submission, probes, expect, draw)
         rows = np.concatenate([starts, chains_of(expect, got, starts, n)[0]])
         moves = int((rows[1:] != rows[:-1]).any(axis=1).sum())
         expect.finite(got["rates"], what="the acceptance rate")
-        rate = float(np.asarray(got["rates"])[0])
+        rate = float(as_array(got["rates"])[0])
         expect.true(moves > 0, "the chain never moves", HELP)
         expect.true(
             abs(rate - moves / n) <= 2.5 / n,

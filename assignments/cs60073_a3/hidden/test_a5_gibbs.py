@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+from grader.suite.expect import as_array
+
 FALSE_FAIL = 1e-9  # per test; there are fifteen in this file
 ITERATIONS = 4000
 
@@ -29,7 +31,12 @@ def chain_of(submission, probes, expect, draw, r, x0, n):
     """The chain with its start in front, (n or n + 1, 2)."""
     got = submission(probes.gibbs_chain, seed=draw.seed(), correlation=r, x0=x0, n=n)
     expect.finite(got["chain"], what="the chain")
-    chain = np.asarray(got["chain"], dtype=np.float64)
+    chain = as_array(got["chain"], "the chain").astype(np.float64)
+    # Rows of (1, 2), or columns in the place of rows, say as much.
+    if chain.ndim == 2 and len(chain) == 2 and chain.shape[1] in (n, n + 1):
+        chain = chain.T
+    if chain.ndim > 2 and chain.shape[-1] == 2:
+        chain = chain.reshape(-1, 2)
     expect.true(
         chain.ndim == 2 and chain.shape[1] == 2 and len(chain) in (n, n + 1),
         "the chain has not one row for each iteration and one column for each coordinate",
@@ -173,7 +180,7 @@ def test_gibbs_gives_one_row_per_iteration(submission, probes, expect, draw):
     expect.finite(got["chain"], what="the chain")
     expect.shape(got["chain"], (n, 2), what="the chain")
     expect.true(
-        len(np.unique(np.asarray(got["chain"])[:, 0])) > n // 4,
+        len(np.unique(as_array(got["chain"]))) > n // 2,
         "the rows of the chain are all the same",
         "Keep a copy of the state after each iteration.",
     )

@@ -3,9 +3,18 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
+from grader.suite.expect import as_array
+
+
+def tensor(value, what="the result"):
+    """The numbers of a tensor, an array, a list or a number, in float64."""
+    return torch.as_tensor(as_array(value, what)).double()
+
 
 # --- b.5.1 ------------------------------------------------------------------------------------
 
@@ -64,7 +73,6 @@ def test_features_are_the_last_hidden_layer(submission, probes, expect, draw):
         help="conv, ReLU, pooling, twice; flatten; linear, ReLU. Nothing after that ReLU.",
         slack=1e-3,
     )
-    expect.shape(found, (4, 128), what="features(x)")
 
 
 @pytest.mark.question("b.5.1", weight=2)
@@ -78,19 +86,51 @@ def test_probabilities_are_those_of_the_classes(submission, probes, expect, draw
         help="One softmax, over the axis of the classes.",
         slack=1e-3,
     )
-    expect.shape(found, (4, 10), what="probabilities(x)")
+
+
+@pytest.mark.question("b.5.1", weight=0.4)
+@pytest.mark.parametrize("count", [1, 4])
+def test_classifier_gives_a_row_for_each_picture(submission, probes, expect, draw, count):
+    """(B, 128) features, and (B, 10) of the classes, for a single picture as well."""
+    x, sizes = draw.uniform(count, 1, 28, 28), {"features": 128, "probabilities": 10, "forward": 10}
+    calls = [(method, given) for given in (x, x / 2) for method in sizes]
+    got = submission(probes.networks, name="Classifier", seed=draw.seed(), calls=calls)
+    expect.true(
+        not torch.equal(*(tensor(got["results"][k], "features(x)") for k in (0, 3))),
+        "features gives the same for other pictures",
+        "Is the network finished?",
+    )
+    for found, (method, size) in zip(got["results"][:3], sizes.items(), strict=True):
+        expect.shape(found, (count, size), what=f"{method}(x)")
+
+
+@pytest.mark.question("b.5.1", weight=0.5)
+def test_classifier_is_trained_through(submission, probes, expect, draw):
+    """What it gives has a slope along every parameter."""
+    x = draw.uniform(4, 1, 28, 28)
+    found = submission(probes.reached, name="Classifier", seed=draw.seed(), x=x)
+    expect.true(
+        bool(found) and all(found),
+        "what the network gives does not change with all parameters, as autograd sees it",
+        "Look for .detach(), .item(), numpy or torch.no_grad() on the way.",
+    )
+
+
+def kinds(logits):
+    """What a classifier may give: logits, log-probabilities or probabilities."""
+    return [logits, torch.log_softmax(logits, dim=1), torch.softmax(logits, dim=1)]
 
 
 @pytest.mark.question("b.5.1", weight=1)
 def test_classifier_gives_what_its_loss_takes(submission, probes, expect, draw):
     """Called on pictures it gives logits, log-probabilities or probabilities, (B, 10)."""
     found, _, logits = run(submission, probes, expect, draw, "forward")
-    wanted = [logits, torch.log_softmax(logits, dim=1), torch.softmax(logits, dim=1)]
-    for candidate in wanted:
-        if torch.as_tensor(found).shape == candidate.shape and torch.allclose(
-            torch.as_tensor(found), candidate, atol=1e-3
-        ):
+    for candidate in kinds(logits):
+        try:
+            expect.close(found, candidate, slack=1e-3)
             return
+        except AssertionError:
+            continue
     expect.close(
         found,
         logits,
@@ -112,19 +152,20 @@ def test_classifier_is_the_same_in_training(submission, probes, expect, draw, me
         )["results"][0]
         for number, training in ((seed, False), (seed, True), (seed + 1, False))
     )
+    evaluated, other = (tensor(value, f"{method}(x)") for value in (evaluated, other))
     expect.true(
-        not torch.equal(torch.as_tensor(evaluated), torch.as_tensor(other)),
+        not torch.equal(evaluated, other),
         f"{method} gives the same whatever the parameters are",
         "Is the network finished?",
     )
     expect.true(
-        bool((torch.as_tensor(evaluated)[0] != torch.as_tensor(evaluated)[1]).any()),
+        evaluated.dim() > 0 and len(evaluated) > 1 and bool((evaluated[0] != evaluated[1]).any()),
         f"{method} gives the same for all pictures",
         "Is the network finished?",
     )
     expect.close(
         trained,
-        torch.as_tensor(evaluated),
+        evaluated.float(),
         what=f"{method}(x) in training mode",
         help="Convolutions, ReLU, pooling, linear layers; nothing that is different in training.",
         slack=1e-4,
@@ -136,7 +177,8 @@ def test_classifier_is_the_same_in_training(submission, probes, expect, draw, me
 
 def log_probabilities(output):
     """What an output of a classifier says, whether it is logits, log p or p."""
-    output = torch.as_tensor(output).double()
+    if not (isinstance(output, torch.Tensor) and output.requires_grad):
+        output = tensor(output, "what the classifier gives")
     if bool((output >= 0).all()) and torch.allclose(
         output.sum(1), torch.ones(len(output)).double(), atol=1e-4
     ):
@@ -149,19 +191,61 @@ def test_classifier_loss_is_the_negative_log_probability(submission, probes, exp
     """-log p(label|x) of what the classifier says, mean over the batch. Cross-entropy of torch
     holds a softmax: after one of your own there would be two, and the loss could not fall below
     1.46."""
-    for size in (5, draw.integer(6, 9)):
+    for size in (1, draw.integer(5, 9), 70):
         labels = torch.tensor([draw.integer(0, 9) for _ in range(size)])
-        got = submission(
-            probes.classified, seed=draw.seed(), x=draw.uniform(size, 1, 28, 28), labels=labels
+        for_each_kind(
+            lambda got, size=size, labels=labels: expect.close(
+                got["loss"],
+                -log_probabilities(got["output"])[torch.arange(size), labels].mean().float(),
+                what="classifier_loss",
+                help="What does forward give, and what does your loss take: logits, log p or p?",
+                slack=2e-3,
+            ),
+            submission,
+            probes,
+            draw,
+            labels,
         )
-        wanted = -log_probabilities(got["output"])[torch.arange(size), labels].mean()
-        expect.close(
-            got["loss"],
-            wanted.float(),
-            what="classifier_loss",
-            help="What does forward give, and what does your loss take: logits, log p or p?",
-            slack=2e-3,
-        )
+
+
+def for_each_kind(holds, submission, probes, draw, labels):
+    """Check `classifier_loss` of what the submission's own classifier gives.
+
+    A classifier that gives nothing of the right shape is marked above; with any of the kinds that
+    it may give in its place, the loss is as good.
+    """
+    asked = {"seed": draw.seed(), "x": draw.uniform(len(labels), 1, 28, 28), "labels": labels}
+    logits = draw.normal(len(labels), 10, std=2.0)
+    try:
+        got = submission(probes.classified, **asked)
+        works = tuple(as_array(got["output"]).shape) == (len(labels), 10)
+    except AssertionError as error:
+        works, failure = False, error
+    if works:
+        holds(got)
+        return
+    failure = AssertionError("what the classifier gives has no row of ten for each picture")
+    for output in kinds(logits):
+        try:
+            holds(submission(probes.classified, **asked, output=output))
+            return
+        except AssertionError as error:
+            failure = error
+    raise failure
+
+
+@pytest.mark.question("b.5.2", weight=0.5)
+def test_classifier_loss_is_a_scalar(submission, expect, draw):
+    """`backward()` needs one number."""
+    labels = torch.tensor([draw.integer(0, 9) for _ in range(6)])
+    outputs = [torch.log_softmax(draw.normal(6, 10, std=2.0), dim=1) for _ in range(2)]
+    found, other = (submission.image_models.classifier_loss(o, labels) for o in outputs)
+    expect.true(
+        not np.array_equal(as_array(found, "classifier_loss"), as_array(other, "classifier_loss")),
+        "classifier_loss does not depend on what the classifier gives",
+        "Is the function finished?",
+    )
+    expect.shape(found, (), what="classifier_loss")
 
 
 @pytest.mark.question("b.5.2", weight=1)
@@ -235,7 +319,7 @@ def scored(submission, probes, expect, p, splits=None):
     counted = found[:1] if splits == 1 else found
     for value in counted:
         expect.close(value, 0.0, what="a result of inception_score", slack=math.inf)
-    numbers = [float(torch.as_tensor(v).reshape(-1)[0]) for v in counted]
+    numbers = [float(tensor(v).reshape(-1)[0]) for v in counted]
     return numbers if len(numbers) == 2 else [*numbers, math.nan]
 
 
@@ -364,9 +448,9 @@ def test_covariance_of_features(submission, probes, expect, draw):
     features = draw.normal(count, 7, mean=2.0) @ draw.normal(7, 7)
     _, covariance = two(expect, submission(probes.described, features=features))
     wanted = torch.cov(features.double().T)
-    if torch.as_tensor(covariance).shape == (7, 7) and torch.allclose(
-        torch.as_tensor(covariance).double(), wanted * (count - 1) / count, rtol=1e-3, atol=1e-3
-    ):
+    found = tensor(covariance, "the covariance of the features")
+    biased = (wanted * (count - 1) / count).flatten()
+    if found.numel() == 49 and torch.allclose(found.flatten(), biased, rtol=1e-3, atol=1e-3):
         return
     expect.close(
         covariance,
@@ -377,6 +461,26 @@ def test_covariance_of_features(submission, probes, expect, draw):
     )
 
 
+@pytest.mark.question("b.5.4", weight=0.5)
+def test_statistics_have_their_shapes(submission, probes, expect, draw):
+    """(D,) and (D, D), also for fewer images than features."""
+    for count in (100, 12):
+        features, more = (draw.normal(count, 32) for _ in range(2))
+        first, other = (
+            two(expect, submission(probes.described, features=f)) for f in (features, more)
+        )
+        for found, second, shape, what in zip(
+            first, other, ((32,), (32, 32)), ("mean", "covariance"), strict=True
+        ):
+            values = tensor(found, f"the {what} of the features")
+            expect.true(
+                not torch.equal(values, tensor(second, f"the {what} of the features")),
+                f"the {what} is the same for other features",
+                "Is the function finished?",
+            )
+            expect.shape(found, shape, what=f"the {what} of the features")
+
+
 @pytest.mark.question("b.5.4", weight=0.75)
 def test_covariance_is_precise(submission, probes, expect, draw):
     """Features far from zero: in single precision, or as E[xx'] - E[x]E[x]', the covariance would
@@ -385,13 +489,13 @@ def test_covariance_is_precise(submission, probes, expect, draw):
     mean, covariance = two(expect, submission(probes.described, features=features))
     for value, what in ((mean, "mean"), (covariance, "covariance")):
         expect.true(
-            torch.as_tensor(value).dtype == torch.float64,
+            as_array(value, f"the {what} of the features").dtype == np.float64,
             f"the {what} of the features is not in double precision",
             "features.double(), or a NumPy array of float64, before anything is added up.",
         )
     wanted = torch.cov(features.double().T)
     expect.close(
-        torch.as_tensor(covariance).double() / wanted.diagonal().mean(),
+        tensor(covariance) / wanted.diagonal().mean(),
         wanted / wanted.diagonal().mean(),
         what="the covariance of features far from zero",
         help="Subtract the mean first, in float64.",
@@ -489,18 +593,17 @@ def test_distance_to_itself_is_zero(submission, probes, expect, draw):
     same = moments(draw, 50, 64)
     other = moments(draw, 50, 64, 3.0)
     slack = 1e-2 * 2 * float(same[1].trace())
-    found = [
-        float(
-            torch.as_tensor(
-                submission(probes.distance, mu_r=same[0], sigma_r=same[1], mu_g=g[0], sigma_g=g[1])[
-                    0
-                ]
-            )
-            .reshape(-1)[0]
-            .real
+    found = []
+    for mean, covariance in (same, other):
+        value = submission(
+            probes.distance, mu_r=same[0], sigma_r=same[1], mu_g=mean, sigma_g=covariance
         )
-        for g in (same, other)
-    ]
+        expect.true(len(value) == 1, "frechet_distance does not give one number", "Return a float.")
+        # Whether it is complex is asked elsewhere.
+        complex_one = isinstance(value[0], torch.Tensor) and value[0].is_complex()
+        real = value[0].real if complex_one else value[0]
+        expect.close(real, 0.0, what="frechet_distance", slack=math.inf)
+        found.append(float(tensor(real).reshape(-1)[0]))
     expect.true(
         # Three in each of 64 dimensions: 24 at the least, even where the root is taken.
         found[1] > 8 * slack,

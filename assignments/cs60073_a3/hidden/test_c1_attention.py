@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+
+from grader.suite.expect import as_array
 
 
 def projections(draw):
@@ -112,11 +115,35 @@ def test_attention_takes_any_length(submission, expect, draw, length):
 @pytest.mark.question("c.1.3", weight=0.5)
 def test_attention_survives_large_scores(submission, expect, draw):
     """Scores of several hundred do not overflow."""
-    q, k, v = draw.normal(1, 2, 6, 16, std=30.0), draw.normal(1, 2, 6, 16, std=30.0), None
-    v = draw.normal(1, 2, 6, 16)
+    q, k, v = (draw.normal(1, 2, 6, 16, std=std) for std in (12.0, 12.0, 1.0))
     found = submission.language_model.causal_attention(q, k, v)
     expect.finite(found, what="the attention")
     expect.close(found, attend(q, k, v).float(), what="the attention", slack=0.02)
+
+
+@pytest.mark.question("c.1.3", weight=0.5)
+def test_attention_takes_heads_of_a_layer(submission, probes, expect, draw):
+    """A layer cuts (B, T, 192) into heads, so that places and heads are exchanged in memory. The
+    attention is the same, whatever it is."""
+    args = [draw.normal(2, 3, 9, 64) for _ in range(3)]
+    others = [draw.normal(2, 3, 9, 64) for _ in range(3)]
+    plain, cut, other = (
+        submission(probes.language_call, function="causal_attention", args=given, views=views)
+        for given, views in ((args, False), (args, True), (others, False))
+    )
+    plain, other = (as_array(got["result"], "the attention") for got in (plain, other))
+    expect.true(
+        not np.array_equal(plain, other),
+        "the attention does not depend on its arguments",
+        "Is the function finished?",
+    )
+    expect.close(
+        cut["result"],
+        plain,
+        what="the attention of heads that were cut out of a layer's result",
+        help="reshape takes tensors of any layout in memory, view does not.",
+        terms=80,
+    )
 
 
 @pytest.mark.question("c.1.3", weight=0.5)
@@ -133,7 +160,8 @@ def test_attention_leaves_its_arguments_alone(submission, probes, expect, draw):
         "Is there a `return` on every path?",
     )
     values, same, changed = (
-        torch.as_tensor(got["result"]).double().flatten() for got in (found, again, other)
+        torch.as_tensor(as_array(got["result"], "the attention")).double().flatten()
+        for got in (found, again, other)
     )
     expect.true(
         values.numel() == 80
@@ -166,11 +194,14 @@ def test_three_heads_attend_apart(submission, probes, expect, draw, shape):
     def joined(seen):
         return project("output", torch.cat(list(seen.unbind(1)), dim=2))
 
-    right = attend(*(heads(project(name, x)) for name in ("query", "key", "value")))
+    cut = [heads(project(name, x)) for name in ("query", "key", "value")]
+    right = attend(*cut)
     wanted = [joined(right.float())]
     # A layer that rightly uses the submission's own wrong attention is a right layer.
     if found["own"] is not None and tuple(found["own"].shape) == tuple(right.shape):
         wanted.append(joined(found["own"].float()))
+    if found["odd"] is not None:
+        wanted.append(joined(probes.odd_attention(*cut)))
     words = {
         "what": "the result of the layer",
         "help": "Look at how (B, T, 192) becomes (B, 3, T, 64) and back: view, then transpose.",

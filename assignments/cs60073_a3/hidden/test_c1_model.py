@@ -3,9 +3,12 @@
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
+from grader.suite.expect import as_array
 
 
 def shapes_of(vocab_size):
@@ -188,7 +191,31 @@ def test_model_joins_its_parts(submission, probes, expect, draw, length):
             continue
     else:
         expect.close(found["logits"], wanted[0], **words)
-    expect.shape(found["logits"], (batch, length, size), what="the logits")
+
+
+@pytest.mark.question("c.1.4", weight=1)
+def test_model_gives_logits_for_each_place(submission, probes, expect, draw):
+    """(B, T, V), for a single text and a single place as well."""
+    weights = {
+        "embedding.weight": draw.normal(30, 192),
+        "head.weight": draw.normal(30, 192, std=0.1),
+        "head.bias": draw.normal(30),
+        "final_norm.weight": draw.normal(192, mean=1.0, std=0.3),
+        "final_norm.bias": draw.normal(192, std=0.3),
+    }
+    asked = {"weights": weights, "numbers": draw.uniform(2, 3, low=0.5, high=1.5)}
+    for batch, length in ((1, 1), (1, 6), (3, 5)):
+        tokens = torch.tensor([[draw.integer(0, 29) for _ in range(length)] for _ in range(batch)])
+        found, other = (
+            submission(probes.model_of_odd_blocks, tokens=some, **asked)["logits"]
+            for some in (tokens, (tokens + 7) % 30)
+        )
+        expect.true(
+            not np.array_equal(as_array(found, "the logits"), as_array(other, "the logits")),
+            "the model gives the same logits for other texts",
+            "Is the model finished?",
+        )
+        expect.shape(found, (batch, length, 30), what="the logits")
 
 
 @pytest.mark.question("c.1.4", weight=2)
@@ -290,14 +317,16 @@ def test_the_whole_model_never_sees_its_future(submission, probes, expect, draw)
 
 
 @pytest.mark.question("c.1.5", weight=2)
-@pytest.mark.parametrize("shape", [(3, 6, 11), (1, 1, 5)], ids=["batch", "one_token"])
+@pytest.mark.parametrize(
+    "shape",
+    [(3, 6, 11), (1, 1, 5), (16, 128, 65)],
+    ids=["batch", "one_token", "of_the_text"],
+)
 def test_loss_is_the_mean_of_the_negative_log_likelihood(submission, expect, draw, shape):
     """The mean over all places of -log softmax(logits) at the target, in nats."""
     batch, length, size = shape
     logits = draw.normal(batch, length, size, std=2.0)
-    targets = torch.tensor(
-        [[draw.integer(0, size - 1) for _ in range(length)] for _ in range(batch)]
-    )
+    targets = targets_of(draw, *shape)
     nats = -logits.double().log_softmax(2).gather(2, targets[..., None])
     found = submission.language_model.next_token_loss(logits, targets)
     expect.close(
@@ -307,7 +336,51 @@ def test_loss_is_the_mean_of_the_negative_log_likelihood(submission, expect, dra
         help="A mean over all places, natural logarithms; the targets are shifted already.",
         terms=batch * length,
     )
+
+
+def targets_of(draw, batch, length, size):
+    places = draw.uniform(batch, length, low=0.0, high=float(size)).long()
+    return places.clamp(max=size - 1)
+
+
+@pytest.mark.question("c.1.5", weight=0.5)
+def test_loss_is_a_scalar(submission, expect, draw):
+    """`backward()` needs one number."""
+    targets = targets_of(draw, 2, 3, 7)
+    found, other = (
+        submission.language_model.next_token_loss(draw.normal(2, 3, 7, std=2.0), targets)
+        for _ in range(2)
+    )
+    expect.true(
+        not np.array_equal(as_array(found, "the loss"), as_array(other, "the loss")),
+        "the loss does not depend on the logits",
+        "Is the function finished?",
+    )
     expect.shape(found, (), what="the loss")
+
+
+@pytest.mark.question("c.1.5", weight=0.5)
+def test_loss_takes_parts_of_larger_tensors(submission, probes, expect, draw):
+    """Logits and targets may be cut out of larger tensors, as the last places of a text are. The
+    loss is the same, whatever it is."""
+    args, others = ([draw.normal(3, 4, 7), targets_of(draw, 3, 4, 7)] for _ in range(2))
+    plain, cut, other = (
+        submission(probes.language_call, function="next_token_loss", args=given, views=views)
+        for given, views in ((args, False), (args, True), (others, False))
+    )
+    plain, other = (as_array(got["result"], "the loss") for got in (plain, other))
+    expect.true(
+        not np.array_equal(plain, other),
+        "the loss does not depend on its arguments",
+        "Is the function finished?",
+    )
+    expect.close(
+        cut["result"],
+        plain,
+        what="the loss of parts of larger tensors",
+        help="reshape takes tensors of any layout in memory, view does not.",
+        slack=1e-5,
+    )
 
 
 @pytest.mark.question("c.1.5")
@@ -323,7 +396,7 @@ def test_loss_can_be_trained_through(submission, probes, expect, draw):
 @pytest.mark.question("c.1.5", weight=0.5)
 def test_loss_survives_large_logits(submission, expect, draw):
     """Logits of hundreds give no infinity."""
-    logits = draw.normal(2, 3, 6, std=200.0)
+    logits = draw.uniform(2, 3, 6, low=-200.0, high=200.0)
     targets = torch.tensor([[draw.integer(0, 5) for _ in range(3)] for _ in range(2)])
     found = submission.language_model.next_token_loss(logits, targets)
     expect.finite(found, what="the loss")

@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+
+from grader.suite.expect import as_array
 
 LETTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -40,13 +43,22 @@ def test_encode_gives_places_in_the_vocabulary(submission, expect, draw):
     letters = "".join(sorted(set(text_of(draw, 60)), key=lambda c: (ord(c) * 37) % 101))
     text = text_of(draw, 50, letters)
     found = submission.language_model.encode(text, list(letters))
-    expect.shape(found, (50,), what="the tokens")
     expect.close(found, torch.tensor([letters.index(c) for c in text]), what="the tokens")
-    expect.true(
-        getattr(found, "dtype", None) == torch.int64,
-        "the tokens are not int64",
-        "An embedding is indexed with torch.long.",
-    )
+
+
+@pytest.mark.question("c.1.1", weight=0.25)
+def test_tokens_are_one_axis_of_int64(submission, expect, draw):
+    """(N,), as an embedding takes them, for a single character as well."""
+    letters = list("abcdefgh")
+    for text in ("hag", "e"):
+        found = submission.language_model.encode(text, letters)
+        expect.close(found, torch.tensor([letters.index(c) for c in text]), what="the tokens")
+        expect.shape(found, (len(text),), what="the tokens")
+        expect.true(
+            getattr(found, "dtype", None) == torch.int64,
+            "the tokens are not int64",
+            "An embedding is indexed with torch.long.",
+        )
 
 
 @pytest.mark.question("c.1.1", weight=0.5)
@@ -71,7 +83,7 @@ def test_split_keeps_the_order_of_the_text(submission, expect, draw, length):
     expect.true(
         isinstance(parts, (list, tuple)) and len(parts) == 3, "split does not give three parts"
     )
-    joined = torch.cat([torch.as_tensor(part).reshape(-1) for part in parts])
+    joined = np.concatenate([as_array(part, "a part of the text").reshape(-1) for part in parts])
     expect.close(
         joined, tokens, what="the three parts end to end", help="Slice; do not shuffle the text."
     )
@@ -96,13 +108,27 @@ def test_blocks_are_consecutive_and_targets_come_next(
     expect.true(isinstance(found, (list, tuple)) and len(found) == 2, "not a pair came back")
     for mine, right, what in zip(found, wanted, ("the inputs", "the targets"), strict=True):
         expect.close(mine, right, what=what, help="Targets are the text shifted by one token.")
-        expect.shape(mine, (3, context), what=what)
+
+
+@pytest.mark.question("c.1.1", weight=0.25)
+def test_blocks_are_rows(submission, expect, draw):
+    """Inputs and targets are ((N - 1) // T, T) each, for a single block as well."""
+    for count in (1, 3):
+        tokens = torch.arange(1 + 5 * count) + draw.integer(0, 50)
+        found = submission.language_model.make_blocks(tokens, 5)
+        expect.true(isinstance(found, (list, tuple)) and len(found) == 2, "not a pair came back")
+        for mine, what in zip(found, ("the inputs", "the targets"), strict=True):
+            expect.true(
+                bool((as_array(mine, what) > 0).any()), f"{what} are empty", "Is it finished?"
+            )
+            expect.shape(mine, (count, 5), what=what)
 
 
 @pytest.mark.question("c.1.1", weight=0.5)
 def test_blocks_have_128_tokens_by_default(submission, expect, draw):
     """The context of the assignment is 128."""
     found = submission.language_model.make_blocks(torch.arange(300))
+    expect.true(isinstance(found, (list, tuple)) and len(found) == 2, "not a pair came back")
     expect.shape(found[0], (2, 128), what="the inputs")
 
 

@@ -5,6 +5,18 @@ import math
 import pytest
 import torch
 
+from grader.suite.expect import as_array
+
+
+def tensor(value, what="the probabilities"):
+    """The numbers of a tensor, an array or a list, in float64."""
+    return torch.as_tensor(as_array(value, what)).double()
+
+
+def text_of(value):
+    """The generated tokens, whatever axes of size one they have."""
+    return tensor(value, "the generated text").reshape(-1)
+
 
 def logits_of(draw, *shape):
     return draw.normal(*shape, std=2.0)
@@ -50,9 +62,7 @@ def computes(expect, logits, found, again, other):
         "nothing is returned",
         "Is there a `return` on every path?",
     )
-    values, same, others = (
-        torch.as_tensor(got["result"]).double().flatten() for got in (found, again, other)
-    )
+    values, same, others = (tensor(got["result"]).flatten() for got in (found, again, other))
     expect.true(
         values.numel() == logits.numel()
         and bool(torch.isfinite(values).any())
@@ -71,27 +81,49 @@ def computes(expect, logits, found, again, other):
 @pytest.mark.parametrize("temperature", [1.0, 0.6, 1.7], ids=["plain", "cold", "hot"])
 def test_top_k_keeps_the_k_likeliest(submission, expect, draw, temperature):
     """softmax of the k largest logits, over the temperature; all others have probability 0."""
-    logits, k = logits_of(draw, 30), draw.integer(3, 12)
-    found = submission.language_model.top_k_probabilities(logits, k, temperature)
-    wanted = top_k(logits, k, temperature)
-    expect.shape(found, (30,), what="the probabilities")
-    support = torch.as_tensor(found).reshape(-1) > 0
-    expect.true(
-        bool((support == (wanted > 0)).all()),
-        f"{int(support.sum())} tokens may be drawn, not exactly the {k} likeliest",
-        "Find the k-th largest logit; what is below it gets probability 0.",
-    )
-    expect.close(found, wanted.float(), what="the probabilities")
+    # Over the temperature they reach to 50 on either side.
+    sharp = min(1.0, temperature) * draw.uniform(65, low=-50.0, high=50.0)
+    for logits in (logits_of(draw, 30), sharp):
+        k = draw.integer(3, 12)
+        found = submission.language_model.top_k_probabilities(logits, k, temperature)
+        wanted = top_k(logits, k, temperature)
+        expect.close(found, wanted.float(), what="the probabilities")
+        support = tensor(found).reshape(-1) > 0
+        # What is too small for float32 is not looked for.
+        apart = (support != (wanted > 0)) & ((wanted == 0) | (wanted > 1e-30))
+        expect.true(
+            not bool(apart.any()),
+            f"{int(support.sum())} tokens may be drawn, not exactly the {k} likeliest",
+            "Find the k-th largest logit; what is below it gets probability 0.",
+        )
 
 
 @pytest.mark.question("c.3.1")
 @pytest.mark.parametrize("shape", [(4, 15), (1, 9), (2, 3, 8)], ids=["rows", "one_row", "axes"])
 def test_top_k_treats_every_row_apart(submission, expect, draw, shape):
-    """The last axis is that of the tokens; the shape stays."""
+    """The last axis is that of the tokens."""
     logits = logits_of(draw, *shape)
     found = submission.language_model.top_k_probabilities(logits, 3)
-    expect.shape(found, shape, what="the probabilities")
     expect.close(found, top_k(logits, 3).float(), what="the probabilities")
+
+
+def keeps_the_shape(submission, expect, draw, name):
+    """Logits (..., V) give probabilities (..., V)."""
+    function = getattr(submission.language_model, name)
+    for shape in ((9,), (1, 9), (4, 1, 9)):
+        found, other = (function(logits_of(draw, *shape)) for _ in range(2))
+        expect.true(
+            not torch.equal(tensor(found), tensor(other)),
+            "the probabilities do not depend on the logits",
+            "Is the function finished?",
+        )
+        expect.shape(found, shape, what="the probabilities")
+
+
+@pytest.mark.question("c.3.1", weight=0.75)
+def test_top_k_keeps_the_shape(submission, expect, draw):
+    """(..., V) gives (..., V), for a single row of logits and for many."""
+    keeps_the_shape(submission, expect, draw, "top_k_probabilities")
 
 
 @pytest.mark.question("c.3.1")
@@ -126,8 +158,8 @@ def test_top_k_with_ties_keeps_what_is_likelier(submission, expect, draw):
     order = torch.argsort(draw.uniform(9))
     logits = torch.tensor([high, high + 0.5, tied, tied, tied, low, low, low - 1, low - 2])[order]
     found = submission.language_model.top_k_probabilities(logits, 4)
-    expect.shape(found, (9,), what="the probabilities")
-    found = torch.as_tensor(found).double()
+    expect.close(found, torch.zeros(9), what="the probabilities", slack=2.0)  # nine numbers
+    found = tensor(found).reshape(-1)
     kept = found > 0
     above, level, below = logits > tied + 0.1, (logits - tied).abs() < 0.1, logits < tied - 0.1
     expect.true(bool(kept[above].all()), "a token among the k likeliest has probability 0")
@@ -168,27 +200,35 @@ def nucleus(expect, found, logits, p, temperature=1.0, what="the probabilities")
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 2.5], ids=["plain", "cold", "hot"])
 def test_top_p_keeps_the_nucleus(submission, expect, draw, temperature):
     """The fewest likeliest tokens that reach p together, each with its share of their sum."""
-    logits, p = spread(14, draw), draw.number(0.55, 0.85)
-    found = submission.language_model.top_p_probabilities(logits, p, temperature)
-    expect.shape(found, (14,), what="the probabilities")
-    support = torch.as_tensor(found).reshape(-1) > 0
-    allowed = [top_p(logits, p, temperature, crossing=c) > 0 for c in (True, False)]
-    expect.true(
-        any(bool((support == one).all()) for one in allowed),
-        f"{int(support.sum())} tokens may be drawn, and they are not the nucleus",
-        "Sort by probability, the largest first, and add up.",
-    )
-    nucleus(expect, found, logits, p, temperature)
+    sharp = spread(65, draw)
+    # Over the temperature they reach to 50 on either side.
+    sharp = min(1.0, temperature) * (sharp * (100 / float(sharp.max())) - 50)
+    for logits in (spread(14, draw), sharp):
+        p = draw.number(0.55, 0.85)
+        found = submission.language_model.top_p_probabilities(logits, p, temperature)
+        nucleus(expect, found, logits, p, temperature)
+        support = tensor(found).reshape(-1) > 0
+        allowed = [top_p(logits, p, temperature, crossing=c) > 0 for c in (True, False)]
+        expect.true(
+            any(bool((support == one).all()) for one in allowed),
+            f"{int(support.sum())} tokens may be drawn, and they are not the nucleus",
+            "Sort by probability, the largest first, and add up.",
+        )
+
+
+@pytest.mark.question("c.3.2", weight=0.75)
+def test_top_p_keeps_the_shape(submission, expect, draw):
+    """(..., V) gives (..., V), for a single row of logits and for many."""
+    keeps_the_shape(submission, expect, draw, "top_p_probabilities")
 
 
 @pytest.mark.question("c.3.2")
 @pytest.mark.parametrize("shape", [(5, 12), (1, 9), (2, 3, 8)], ids=["rows", "one_row", "axes"])
 def test_top_p_treats_every_row_apart(submission, expect, draw, shape):
-    """Each row has its own nucleus; the last axis is that of the tokens, the shape stays."""
+    """Each row has its own nucleus; the last axis is that of the tokens."""
     rows = [spread(shape[-1], draw) for _ in range(math.prod(shape[:-1]))]
     logits = torch.stack(rows).reshape(shape)
     found = submission.language_model.top_p_probabilities(logits, 0.7)
-    expect.shape(found, shape, what="the probabilities")
     nucleus(expect, found, logits, 0.7)
 
 
@@ -281,6 +321,13 @@ def test_greedy_takes_the_likeliest_each_time(submission, reference, probes, exp
     )
 
 
+def longest(expect, found):
+    """How many tokens the model was shown at most."""
+    shown = found["shown"]
+    expect.true(shown.numel() > 0, "the model is never called", "Is the function finished?")
+    return int(shown.max())
+
+
 @pytest.mark.question("c.3.3", weight=3)
 @pytest.mark.parametrize("strategy", ["greedy", "top_k", "top_p"])
 def test_generation_crops_to_the_last_tokens(submission, reference, probes, expect, draw, strategy):
@@ -294,13 +341,14 @@ def test_generation_crops_to_the_last_tokens(submission, reference, probes, expe
         "tables": tables_of(draw, 15, std=2.0 if strategy == "greedy" else 0.05),
     }
     found = submission(probes.generated, **asked)
+    shown = longest(expect, found)
     expect.true(
-        int(found["shown"].max()) <= 10,
+        shown <= 10,
         "the model was shown more tokens than its context",
         "64 + 200 tokens are more than 128: show the model the last 128 only.",
     )
     expect.true(
-        int(found["shown"].max()) == 10,
+        shown == 10,
         "the model was never shown a whole context",
         "Use as many tokens as the context holds.",
     )
@@ -313,7 +361,7 @@ def test_generation_crops_to_the_last_tokens(submission, reference, probes, expe
             help="Crop to the last tokens, and take the logits of the last place.",
         )
     else:
-        expect.shape(found["tokens"].reshape(-1), (21,), what="the generated text")
+        expect.shape(text_of(found["tokens"]), (21,), what="the generated text")
 
 
 @pytest.mark.question("c.3.3")
@@ -327,9 +375,9 @@ def test_generation_crops_at_128_by_default(submission, probes, expect, draw):
         options={},
         tables=tables_of(draw, 9),
     )
-    expect.shape(torch.as_tensor(found["tokens"]).reshape(-1), (264,), what="the generated text")
+    expect.shape(text_of(found["tokens"]), (264,), what="the generated text")
     expect.true(
-        int(found["shown"].max()) == 128,
+        longest(expect, found) == 128,
         "the longest text that the model was shown has not 128 tokens",
         "The default context is 128.",
     )
@@ -348,13 +396,30 @@ def test_generation_begins_with_the_prompt(submission, probes, expect, draw, str
         options={},
         tables=tables_of(draw, 30, std=0.05),
     )
-    tokens = torch.as_tensor(found["tokens"]).reshape(-1)
+    tokens = text_of(found["tokens"])
     expect.shape(tokens, (11,), what="the generated text")
     expect.close(tokens[:6], prompt, what="the beginning of the generated text")
     expect.unchanged(found["prompt"], prompt, what="the prompt")
     expect.true(
         bool(((tokens >= 0) & (tokens < 30)).all()), "a generated token is not in the vocabulary"
     )
+
+
+@pytest.mark.question("c.3.3", weight=0.5)
+def test_a_prompt_longer_than_the_context_comes_back_whole(submission, probes, expect, draw):
+    """The model is shown the last tokens of a long prompt, but all of them are part of the text."""
+    prompt = prompt_of(draw, 12, 15)
+    found = submission(
+        probes.generated,
+        prompt=prompt,
+        new_tokens=4,
+        strategy="greedy",
+        options={"context": 10},
+        tables=tables_of(draw, 12),
+    )
+    tokens = text_of(found["tokens"])
+    expect.shape(tokens, (19,), what="the generated text")
+    expect.close(tokens[:15], prompt, what="the beginning of the generated text")
 
 
 @pytest.mark.question("c.3.3", weight=0.5)
@@ -415,9 +480,10 @@ def test_draws_have_the_frequencies_of_the_strategy(
         options=options,
         tables={"logits": logits},
     )
-    tokens = torch.as_tensor(found["tokens"]).reshape(-1)
+    tokens = text_of(found["tokens"])
     expect.shape(tokens, (1501,), what="the generated text")
-    counts = torch.bincount(tokens[1:].clamp(0, 8), minlength=9).numpy()
+    expect.finite(tokens, what="the generated text")
+    counts = torch.bincount(tokens[1:].long().clamp(0, 8), minlength=9).numpy()
     if strategy == "top_k":
         wanted = [top_k(logits, 4, temperature)]
     else:
@@ -457,8 +523,8 @@ def test_draws_differ_from_call_to_call(submission, probes, expect, draw, strate
         "options": {"k": 16, "p": 1.0},
         "tables": {"logits": logits},
     }
-    first, second = (submission(probes.generated, **asked)["tokens"] for _ in range(2))
-    for tokens in (torch.as_tensor(first).double(), torch.as_tensor(second).double()):
+    first, second = (text_of(submission(probes.generated, **asked)["tokens"]) for _ in range(2))
+    for tokens in (first, second):
         expect.true(
             tokens.numel() >= 20
             and bool(((tokens >= 0) & (tokens < 16) & (tokens == tokens.round())).all()),
@@ -466,7 +532,7 @@ def test_draws_differ_from_call_to_call(submission, probes, expect, draw, strate
             "Give the prompt back with the new tokens.",
         )
     expect.true(
-        not bool((torch.as_tensor(first) == torch.as_tensor(second)).all()),
+        not torch.equal(first, second),
         "two generations from one prompt are the same",
         "Do not set a seed inside the function.",
     )

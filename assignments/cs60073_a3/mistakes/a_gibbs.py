@@ -201,3 +201,19 @@ def gibbs_with_uniform_noise(correlation, x0, n, rng):
         return correlation * other + rng.uniform(-reach, reach)
 
     return sweeps(x0, n, draw, draw)
+
+
+@mistake(
+    "sampling.gibbs_sampling",
+    fails=["test_gibbs_gives_one_row_per_iteration"],
+    hint="States are columns, (2, n): rows are asked for, (n, 2).",
+)
+def chain_in_columns(correlation, x0, n, rng):
+    sd = np.sqrt(1 - correlation**2)
+    first, second = x0
+    chain = np.empty((2, n))
+    for i in range(n):
+        first = rng.normal(correlation * second, sd)
+        second = rng.normal(correlation * first, sd)
+        chain[:, i] = first, second
+    return chain

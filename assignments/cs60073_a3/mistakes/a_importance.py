@@ -228,3 +228,24 @@ def size_that_shifts_its_weights(log_w):
     log_w -= log_w.max()
     w = np.exp(log_w)
     return float(w.sum() ** 2 / (w**2).sum())
+
+
+@mistake(
+    "sampling.integrand",
+    fails=["test_integrand_gives_one_number_per_point"],
+    hint="A column (N, 1) and a row (N,) are broadcast to (N, N): every point is paired with every "
+    "other one.",
+)
+def integrand_of_pairs(x):
+    return x[:, :1] ** 2 + np.sin(x[:, 1])
+
+
+@mistake(
+    "sampling.self_normalized_mean",
+    fails=["test_mean_is_self_normalised"],
+    hint="Small weights are cut off at a smallest one. There are many of them, and together they "
+    "count.",
+)
+def mean_of_weights_that_are_cut_off(log_w, f):
+    w = np.exp(np.clip(log_w - log_w.max(), -8.0, None))
+    return (w * f).sum() / w.sum()

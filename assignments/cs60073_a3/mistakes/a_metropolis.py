@@ -390,3 +390,35 @@ def autocorrelation_that_centres_its_sequence(x, max_lag=50):
     x -= x.mean()
     n = len(x)
     return np.array([(x[: n - k] * x[k:]).sum() for k in range(max_lag + 1)]) / (x**2).sum()
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_chain_begins_at_its_start"],
+    hint="States are kept as rows of their own, (1, 2), so that the chain is (n, 1, 2).",
+)
+def walk_with_an_axis_too_many(log_p, x0, step, n, rng):
+    x, chain, accepted = np.array(x0)[None], [], 0
+    for _ in range(n):
+        there = x + step * rng.standard_normal((1, 2))
+        if np.log(rng.random()) < (log_p(there) - log_p(x))[0]:
+            x = there
+            accepted += 1
+        chain.append(x)
+    return np.array(chain), accepted / n
+
+
+@mistake(
+    "sampling.metropolis_hastings",
+    fails=["test_walk_on_a_plain_adds_up_normal_steps", "test_walk_moves_to_where_it_should"],
+    hint="One random number moves both coordinates: the walk stays on a diagonal.",
+)
+def walk_on_a_diagonal(log_p, x0, step, n, rng):
+    x, chain, accepted = np.array(x0), np.empty((n, 2)), 0
+    for i in range(n):
+        there = x + step * rng.normal()
+        if np.log(rng.random()) < log_p(there) - log_p(x):
+            x = there
+            accepted += 1
+        chain[i] = x
+    return chain, accepted / n

@@ -104,7 +104,7 @@ def rejection_keeps_the_rejected(log_p, log_q, draw_q, c, n, rng):
 
 @mistake(
     "sampling.rejection_sampling",
-    fails=["test_accepted_points_follow_the_target"],
+    fails=["test_accepted_points_follow_the_target", "test_acceptance_rate_is_the_right_one"],
     hint="The ratio is p / c; the proposal's density is missing. Points that q proposes often are "
     "then accepted as readily as rare ones.",
 )
@@ -374,3 +374,47 @@ def rejection_with_one_uniform_for_a_small_batch(log_p, log_q, draw_q, c, n, rng
         kept.append(x[rng.random() < np.exp(log_p(x) - log_q(x)) / c])
     points = np.concatenate(kept)
     return points[:n], len(points) / attempts
+
+
+@mistake(
+    "sampling.proposal_log_density",
+    fails=["test_proposal_gives_one_number_per_point"],
+    hint="(N, 1) and (N,) are broadcast to (N, N): every point is paired with every other one.",
+)
+def proposal_density_of_pairs(x, sigma):
+    constant = np.full(len(x), np.log(2 * np.pi * sigma**2))
+    return -(x**2).sum(axis=1, keepdims=True) / (2 * sigma**2) - constant
+
+
+@mistake(
+    "sampling.draw_proposal",
+    fails=["test_as_many_draws_as_were_asked_for"],
+    hint="Points are rows: (n, 2), not (2, n).",
+)
+def draws_as_columns(n, sigma, rng):
+    return rng.normal(0.0, sigma, (2, n))
+
+
+@mistake(
+    "sampling.draw_proposal",
+    fails=["test_draws_follow_the_proposal"],
+    hint="The draws have the right mean and variance, but are not normal: none is far out.",
+)
+def draws_of_a_bounded_distribution(n, sigma, rng):
+    return sigma * 20**0.5 * (rng.beta(2, 2, (n, 2)) - 0.5)
+
+
+@mistake(
+    "sampling.rejection_sampling",
+    fails=["test_exactly_n_points_are_returned"],
+    hint="Each accepted point is kept as a row of its own, (1, 2), so that the result is "
+    "(n, 1, 2): np.concatenate joins them, np.array and np.stack add an axis.",
+)
+def rejection_with_an_axis_too_many(log_p, log_q, draw_q, c, n, rng):
+    kept, tries = [], 0
+    while len(kept) < n:
+        x = draw_q(1, rng)
+        tries += 1
+        if rng.random() < (np.exp(log_p(x) - log_q(x)) / c)[0]:
+            kept.append(x)
+    return np.array(kept), n / tries

@@ -1,6 +1,7 @@
 """Mistakes in a.1.1 and a.1.2: the density of the mixture, and the density on a mesh."""
 
 import numpy as np
+from scipy.stats import multivariate_normal
 
 from grader.catalogue import mistake
 
@@ -238,3 +239,32 @@ def density_that_moves_its_points(x, weights, means, covariances):
         terms.append(level - 0.5 * np.einsum("ni,ij,nj->n", d, np.linalg.inv(s), d))
     x -= means[0]
     return np.logaddexp.reduce(terms)
+
+
+@mistake(
+    "sampling.mixture_log_density",
+    fails=["test_density_gives_one_number_per_point"],
+    hint="The largest term (N, 1) is added to a sum (N,), which pairs every point with every other "
+    "one, (N, N): sum with keepdims=True as well, or take the largest term without it.",
+)
+def density_of_pairs_of_points(x, weights, means, covariances):
+    terms = np.stack(
+        [
+            np.log(w) + multivariate_normal(m, c).logpdf(x).reshape(-1)
+            for w, m, c in zip(weights, means, covariances, strict=True)
+        ],
+        axis=1,
+    )
+    top = terms.max(axis=1, keepdims=True)
+    return np.log(np.exp(terms - top).sum(axis=1)) + top
+
+
+@mistake(
+    "sampling.mesh_density",
+    fails=["test_mesh_is_square"],
+    hint="x and y are the two axes, (R,) each: np.meshgrid makes (R, R) of them.",
+)
+def mesh_with_its_axes_alone(log_density, half_width=6.0, resolution=200):
+    axis = np.linspace(-half_width, half_width, resolution)
+    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    return axis, axis, np.exp(log_density(points)).reshape(resolution, resolution)

@@ -476,3 +476,138 @@ def gan_step_of_repeated_noise(generator, discriminator, g_optimizer, d_optimize
     d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake.detach())
     g_loss = deceive(discriminator, g_optimizer, fake)
     return d_loss, g_loss
+
+
+class PlainGenerator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        hidden = [nn.Linear(64, 256), nn.LeakyReLU(0.2), nn.Linear(256, 512), nn.LeakyReLU(0.2)]
+        self.hidden = nn.Sequential(*hidden)
+        self.last = nn.Linear(512, 784)
+
+
+@mistake(
+    "image_models.Generator",
+    fails=["test_generator_gives_a_row_for_each_vector"],
+    hint="Images are rows of 784, not pictures of 28 by 28.",
+)
+class GeneratorOfPictures(PlainGenerator):
+    def forward(self, z):
+        return torch.tanh(self.last(self.hidden(z))).view(-1, 1, 28, 28)
+
+
+@mistake(
+    "image_models.Generator",
+    fails=["test_generator_is_trained_through"],
+    hint="The hidden layers are computed without gradients: only the last one learns.",
+)
+class GeneratorThatTrainsItsLastLayer(PlainGenerator):
+    def forward(self, z):
+        with torch.no_grad():
+            h = self.hidden(z)
+        return torch.tanh(self.last(h))
+
+
+class PlainDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        first = [nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3)]
+        second = [nn.Linear(512, 256), nn.LeakyReLU(0.2), nn.Dropout(0.3)]
+        self.hidden = nn.Sequential(*first, *second)
+        self.last = nn.Linear(256, 1)
+
+
+@mistake(
+    "image_models.Discriminator",
+    fails=["test_discriminator_gives_a_logit_for_each_image"],
+    hint="squeeze() drops every axis of size one: of a single image no axis is left. squeeze(1), "
+    "or no squeeze at all.",
+)
+class SqueezedDiscriminator(PlainDiscriminator):
+    def forward(self, x):
+        return self.last(self.hidden(x)).squeeze()
+
+
+@mistake(
+    "image_models.Discriminator",
+    fails=["test_discriminator_gives_a_logit_for_each_image"],
+    hint="Logits are (B, 1) or (B,); here they have one axis more.",
+)
+class DiscriminatorWithAnAxisTooMany(PlainDiscriminator):
+    def forward(self, x):
+        return self.last(self.hidden(x))[:, :, None]
+
+
+@mistake(
+    "image_models.Discriminator",
+    fails=["test_discriminator_is_trained_through"],
+    hint="The hidden layers are computed without gradients: only the last one learns.",
+)
+class DiscriminatorThatTrainsItsLastLayer(PlainDiscriminator):
+    def forward(self, x):
+        return self.last(self.hidden(x).detach())
+
+
+@mistake(
+    "image_models.discriminator_loss",
+    fails=["test_discriminator_is_told_smoothed_labels[vectors]"],
+    hint="The targets are a column (B, 1), whatever the logits are: torch.full_like and "
+    "torch.zeros_like follow the logits.",
+)
+def loss_with_columns_of_targets(real_logits, fake_logits):
+    cross_entropy = F.binary_cross_entropy_with_logits
+    real = cross_entropy(real_logits, torch.full((len(real_logits), 1), 0.9))
+    return real + cross_entropy(fake_logits, torch.zeros(len(fake_logits), 1))
+
+
+@mistake(
+    "image_models.gan_step",
+    fails=["test_noise_is_normal_and_fresh"],
+    hint="The noise has the right mean and variance, but is not normal: none of it is far out.",
+)
+def step_with_bounded_noise(
+    generator, discriminator, generator_optimizer, discriminator_optimizer, x
+):
+    noise = 12**0.5 * (torch.rand(len(x), 64) - 0.5)
+    fake = generator(noise)
+    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
+    discriminator_optimizer.zero_grad()
+    d_loss.backward()
+    discriminator_optimizer.step()
+    g_loss = generator_loss(discriminator(fake))
+    generator_optimizer.zero_grad()
+    g_loss.backward()
+    generator_optimizer.step()
+    return d_loss.item(), g_loss.item()
+
+
+@mistake(
+    "image_models.gan_step",
+    fails=["test_step_trains_in_training_mode"],
+    hint="The discriminator is put into evaluation mode before its step, which switches its "
+    "dropout off.",
+)
+def step_in_evaluation_mode(
+    generator, discriminator, generator_optimizer, discriminator_optimizer, x
+):
+    discriminator.eval()
+    fake = generator(torch.randn(len(x), 64))
+    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
+    discriminator_optimizer.zero_grad()
+    d_loss.backward()
+    discriminator_optimizer.step()
+    g_loss = generator_loss(discriminator(fake))
+    generator_optimizer.zero_grad()
+    g_loss.backward()
+    generator_optimizer.step()
+    return d_loss.item(), g_loss.item()
+
+
+@mistake(
+    "image_models.generator_images",
+    fails=["test_images_of_the_generator_have_no_graph"],
+    hint="squeeze() drops the axis of the batch when there is one image.",
+)
+def squeezed_images(generator, z):
+    with torch.no_grad():
+        return to_unit(generator(z)).squeeze()

@@ -425,3 +425,75 @@ class ClassifierWithDropout(Classifier):
 )
 def statistics_left_in_single_precision(features):
     return features.mean(dim=0), torch.cov(features.T)
+
+
+class PlainClassifier(nn.Module):
+    def __init__(self):
+        super().__init__()
+        first = [nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        second = [nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        last = [nn.Flatten(), nn.Linear(3136, 128), nn.ReLU()]
+        self.body = nn.Sequential(*first, *second, *last)
+        self.head = nn.Linear(128, 10)
+
+    def features(self, x):
+        return self.body(x)
+
+    def probabilities(self, x):
+        return torch.softmax(self.head(self.body(x)), dim=1)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+@mistake(
+    "image_models.Classifier",
+    fails=["test_classifier_gives_a_row_for_each_picture"],
+    hint="Features are rows of 128; here they have axes of size one behind them.",
+)
+class ClassifierWithAxesTooMany(PlainClassifier):
+    def features(self, x):
+        return self.body(x)[:, :, None, None]
+
+
+@mistake(
+    "image_models.Classifier",
+    fails=["test_classifier_is_trained_through"],
+    hint="features is computed without gradients, and forward uses it: only the last layer learns.",
+)
+class ClassifierThatTrainsItsLastLayer(PlainClassifier):
+    @torch.no_grad()
+    def features(self, x):
+        return self.body(x)
+
+    def forward(self, x):
+        return self.head(self.features(x))
+
+
+@mistake(
+    "image_models.classifier_loss",
+    fails=["test_classifier_loss_is_a_scalar"],
+    hint="A scalar has shape (), not (1,).",
+)
+def classifier_loss_with_an_axis(output, labels):
+    return F.cross_entropy(output, labels).reshape(1)
+
+
+@mistake(
+    "image_models.classifier_loss",
+    fails=["test_classifier_loss_is_the_negative_log_probability"],
+    hint="The log-probabilities of all images are taken at the labels of all images, (B, B): "
+    "each image has one label, its own.",
+)
+def classifier_loss_of_pairs(output, labels):
+    return -F.log_softmax(output, dim=1)[:, labels].mean()
+
+
+@mistake(
+    "image_models.feature_statistics",
+    fails=["test_statistics_have_their_shapes"],
+    hint="The mean has an axis of size one in front: (D,) is asked for, without keepdims.",
+)
+def mean_with_an_axis_too_many(features):
+    rows = features.double().numpy()
+    return rows.mean(axis=0, keepdims=True), np.cov(rows, rowvar=False)

@@ -507,3 +507,154 @@ def reconstruction_of_five(model, x):
 def samples_of_repeated_numbers(model, count):
     with torch.no_grad():
         return model.decode(torch.randn(count, 1).repeat(1, 16))
+
+
+@mistake(
+    "image_models.reparameterise",
+    fails=["test_draws_are_normal"],
+    hint="eps is uniform. Scaled to variance 1 it has the right spread, but it is not normal.",
+)
+def uniform_draw_of_variance_one(mu, logvar):
+    return mu + torch.exp(logvar / 2) * (torch.rand_like(mu) - 0.5) * 12**0.5
+
+
+@mistake(
+    "image_models.reparameterise",
+    fails=["test_draw_has_the_shape_of_the_mean"],
+    hint="view asks for values that follow each other in memory. The halves of a layer of 32 do "
+    "not: reshape takes them, and here nothing has to be reshaped.",
+)
+def draw_that_views_its_mean(mu, logvar):
+    eps = torch.randn(mu.numel())
+    return (mu.view(-1) + torch.exp(logvar.view(-1) / 2) * eps).view(mu.shape)
+
+
+@mistake(
+    "image_models.reparameterise",
+    fails=["test_draws_have_mean_and_standard_deviation"],
+    hint="The log-variance is cut off on both sides, so that no draw can be nearly certain.",
+)
+def draw_with_a_clamped_spread(mu, logvar):
+    return mu + torch.exp(logvar.clamp(-4, 4) / 2) * torch.randn_like(mu)
+
+
+@mistake(
+    "image_models.reparameterise",
+    fails=["test_draw_has_the_shape_of_the_mean"],
+    hint="squeeze() drops the axis of the batch when there is one image.",
+)
+def squeezed_draw(mu, logvar):
+    return (mu + torch.exp(logvar / 2) * torch.randn_like(mu)).squeeze()
+
+
+@mistake(
+    "image_models.vae_loss",
+    fails=["test_divergence_from_the_prior"],
+    hint="The log-variance is cut off on both sides before the divergence is computed.",
+)
+def loss_with_a_clamped_divergence(reconstruction, x, mu, logvar):
+    logvar = logvar.clamp(-4, 4)
+    bce = F.binary_cross_entropy(reconstruction, x, reduction="sum") / len(x)
+    kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum() / len(x)
+    return bce + kl, bce, kl
+
+
+@mistake(
+    "image_models.vae_loss",
+    fails=["test_divergence_from_the_prior"],
+    hint="The logarithm of the product of the variances is infinite once the product underflows: "
+    "add up the log-variances instead.",
+)
+def loss_by_a_determinant(reconstruction, x, mu, logvar):
+    bce = F.binary_cross_entropy(reconstruction, x, reduction="sum") / len(x)
+    variances = logvar.exp()
+    log_det = torch.log(variances.prod(dim=1))
+    kl = (0.5 * ((mu**2 + variances - 1).sum(dim=1) - log_det)).mean()
+    return bce + kl, bce, kl
+
+
+@mistake(
+    "image_models.vae_loss",
+    fails=["test_cross_entropy_is_summed_over_pixels"],
+    hint="The sum over the batch is divided by a batch size of its own, not by the number of "
+    "images.",
+)
+def loss_of_batches_of_at_most_128(reconstruction, x, mu, logvar):
+    size = min(len(x), 128)
+    bce = F.binary_cross_entropy(reconstruction, x, reduction="sum") / size
+    kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum() / size
+    return bce + kl, bce, kl
+
+
+@mistake(
+    "image_models.vae_loss",
+    fails=["test_loss_takes_what_a_network_gives"],
+    hint="view asks for values that follow each other in memory. The halves of a layer of 32 do "
+    "not: reshape takes them, and sum(dim=1) needs neither.",
+)
+def loss_that_views_its_codes(reconstruction, x, mu, logvar):
+    bce = F.binary_cross_entropy(reconstruction, x, reduction="sum") / len(x)
+    mu, logvar = mu.view(-1), logvar.view(-1)
+    kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum() / len(x)
+    return bce + kl, bce, kl
+
+
+@mistake(
+    "image_models.reconstruct",
+    fails=["test_reconstruction_has_no_graph"],
+    hint="squeeze() drops the axis of the batch when there is one image.",
+)
+def squeezed_reconstruction(model, x):
+    with torch.no_grad():
+        return model.decode(model.encode(x)[0]).squeeze()
+
+
+@mistake(
+    "image_models.generate_images",
+    fails=["test_samples_have_no_graph"],
+    hint="squeeze() drops the axis of the batch when there is one image.",
+)
+def squeezed_samples(model, count):
+    with torch.no_grad():
+        return model.decode(torch.randn(count, 16)).squeeze()
+
+
+class PlainVae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU())
+        self.mean, self.spread = nn.Linear(256, 16), nn.Linear(256, 16)
+        hidden = nn.Sequential(nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU())
+        self.back = nn.Sequential(hidden, nn.Linear(512, 784), nn.Sigmoid())
+
+    def encode(self, x):
+        h = self.body(x)
+        return self.mean(h), self.spread(h)
+
+    def decode(self, z):
+        return self.back(z)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(reparameterise(mu, logvar)), mu, logvar
+
+
+@mistake(
+    "image_models.VAE",
+    fails=["test_vae_keeps_a_row_for_each_image"],
+    hint="Images are rows of 784, not pictures of 28 by 28.",
+)
+class VaeOfPictures(PlainVae):
+    def decode(self, z):
+        return self.back(z).view(-1, 1, 28, 28)
+
+
+@mistake(
+    "image_models.VAE",
+    fails=["test_vae_is_trained_through"],
+    hint="The draw is detached: the encoder learns nothing from the reconstruction.",
+)
+class VaeWithADetachedDraw(PlainVae):
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(reparameterise(mu, logvar).detach()), mu, logvar

@@ -249,3 +249,18 @@ def keys_and_values_swapped(self, x):
         for part in (self.query, self.key, self.value)
     )
     return self.output(causal_attention(q, k, v).transpose(1, 2).reshape(x.shape))
+
+
+@mistake(
+    "language_model.causal_attention",
+    fails=["test_attention_takes_heads_of_a_layer"],
+    hint="view asks for values that follow each other in memory. Heads that a layer cuts out do "
+    "not: reshape takes them, and matrix products take four axes as they are.",
+)
+def attention_that_views_its_heads(q, k, v):
+    batch, heads, length, dim = q.shape
+    q, k, v = (t.view(batch * heads, length, dim) for t in (q, k, v))
+    scores = q @ k.transpose(1, 2) / math.sqrt(dim)
+    future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    weights = scores.masked_fill(future, -math.inf).softmax(dim=-1)
+    return (weights @ v).view(batch, heads, length, dim)

@@ -628,3 +628,49 @@ def generate_by_any_strategy(
         return chosen(logits, strategy, k, p, temperature)
 
     return generate_with(model, prompt, new_tokens, token, context)
+
+
+@mistake(
+    "language_model.top_k_probabilities",
+    fails=["test_top_k_keeps_the_shape"],
+    hint="squeeze() drops every axis of size one: a batch of one row loses its axis.",
+)
+def top_k_squeezed(logits, k=20, temperature=1.0):
+    scaled = logits / temperature
+    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
+    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1).squeeze()
+
+
+@mistake(
+    "language_model.top_p_probabilities",
+    fails=["test_top_p_keeps_the_shape"],
+    hint="All axes but the last are joined, and not parted again: the shape of the logits stays.",
+)
+def top_p_in_rows(logits, p=0.9, temperature=1.0):
+    rows = (logits / temperature).softmax(dim=-1).reshape(-1, logits.shape[-1])
+    ordered, order = rows.sort(dim=-1, descending=True)
+    kept = ordered * (ordered.cumsum(dim=-1) - ordered < p)
+    return torch.zeros_like(rows).scatter(-1, order, kept / kept.sum(dim=-1, keepdim=True))
+
+
+@mistake(
+    "language_model.generate",
+    fails=["test_a_prompt_longer_than_the_context_comes_back_whole"],
+    hint="The prompt itself is cropped: only what the model is shown has to be short.",
+)
+def generation_that_crops_its_prompt(
+    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
+):
+    if strategy not in ("greedy", "top_k", "top_p"):
+        raise ValueError(strategy)
+    tokens = prompt[-context:]
+    for _ in range(new_tokens):
+        logits = model(tokens[-context:][None])[0, -1]
+        if strategy == "greedy":
+            token = logits.argmax()[None]
+        elif strategy == "top_k":
+            token = torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
+        else:
+            token = torch.multinomial(top_p_probabilities(logits, p, temperature), 1)
+        tokens = torch.cat([tokens, token])
+    return tokens

@@ -429,3 +429,34 @@ def model_normalised_along_the_text(self, tokens):
     for block in self.blocks:
         x = block(x)
     return self.head(self.final_norm(x)).log_softmax(1)
+
+
+@mistake(
+    "language_model.TinyTransformer.forward",
+    fails=["test_model_gives_logits_for_each_place"],
+    hint="Texts and places are one axis, (B T, V): (B, T, V) is asked for.",
+)
+def logits_of_one_long_text(self, tokens):
+    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], 192)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.final_norm(x)).flatten(0, 1)
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_takes_parts_of_larger_tensors"],
+    hint="view asks for values that follow each other in memory. Logits and targets that were cut "
+    "out of larger tensors do not: reshape takes them.",
+)
+def loss_that_views_its_logits(logits, targets):
+    return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
+
+
+@mistake(
+    "language_model.next_token_loss",
+    fails=["test_loss_is_a_scalar"],
+    hint="A scalar has shape (), not (1,).",
+)
+def loss_with_an_axis(logits, targets):
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten()).reshape(1)

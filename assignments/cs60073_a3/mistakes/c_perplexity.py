@@ -2,6 +2,9 @@
 
 # Names such as CONTEXT are those of the file that an entry is grafted onto.
 
+# ruff: noqa: F821
+# make_blocks and its neighbours are those of the file that an entry is grafted onto.
+
 import math
 from collections import Counter
 
@@ -250,3 +253,37 @@ def _right_perplexity(train, held_out, n, vocab_size, alpha):
         for gram in held_out.unfold(0, n, 1).tolist()
     ]
     return math.exp(-sum(logs) / len(logs))
+
+
+@mistake(
+    "language_model.perplexity",
+    fails=["test_perplexity_has_the_right_value"],
+    hint="The targets are turned into floats, and the loss takes whole numbers: it raises.",
+)
+def perplexity_of_float_targets(model, tokens, context=128):
+    inputs, targets = make_blocks(tokens, context)
+    return float(torch.exp(next_token_loss(model(inputs), targets.float())))
+
+
+@mistake(
+    "language_model.perplexity",
+    fails=["test_perplexity_is_one_number"],
+    hint="A perplexity is one number, not a list of one.",
+)
+def perplexity_with_an_axis(model, tokens, context=128):
+    inputs, targets = make_blocks(tokens, context)
+    return torch.exp(next_token_loss(model(inputs), targets)).reshape(1)
+
+
+@mistake(
+    "language_model.ngram_probabilities",
+    fails=["test_ngram_probabilities_are_one_row"],
+    hint="(V,) is asked for, without an axis of size one in front.",
+)
+def ngram_with_an_axis_too_many(train, history, n, vocab_size, alpha=0.1):
+    text, last = train.tolist(), history.tolist()[len(history) - n + 1 :]
+    counts = torch.full((1, vocab_size), float(alpha))
+    for i in range(len(text) - n + 1):
+        if text[i : i + n - 1] == last:
+            counts[0, text[i + n - 1]] += 1
+    return counts / counts.sum()

@@ -40,7 +40,7 @@ def encode_as_code_points(text, vocabulary):
 
 @mistake(
     "language_model.encode",
-    fails=["test_encode_gives_places_in_the_vocabulary"],
+    fails=["test_tokens_are_one_axis_of_int64"],
     hint="The places are right but come as floats. An embedding is indexed with torch.long.",
 )
 def encode_as_floats(text, vocabulary):
@@ -190,3 +190,22 @@ def positions_in_float64(length, dim):
         -math.log(10000) / dim * torch.arange(0, dim, 2, dtype=torch.float64)
     )
     return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(length, dim)
+
+
+@mistake(
+    "language_model.encode",
+    fails=["test_tokens_are_one_axis_of_int64"],
+    hint="A text is one axis of tokens, (N,), without a batch of one in front.",
+)
+def encode_as_a_batch_of_one(text, vocabulary):
+    return torch.tensor([[vocabulary.index(character) for character in text]])
+
+
+@mistake(
+    "language_model.make_blocks",
+    fails=["test_blocks_are_rows"],
+    hint="The text is cut to whole blocks, but not into rows: ((N - 1) // T, T).",
+)
+def blocks_in_one_row(tokens, context=128):
+    whole = (len(tokens) - 1) // context * context
+    return tokens[:whole], tokens[1 : whole + 1]

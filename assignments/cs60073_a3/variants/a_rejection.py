@@ -91,3 +91,25 @@ def envelope_seen_on_a_mesh(log_p, log_q, c, half_width=6.0):
     x, y = np.meshgrid(axis, axis)
     points = np.column_stack([x.ravel(), y.ravel()])
     return np.all(np.exp(log_p(points)) <= c * np.exp(log_q(points)))
+
+
+@variant("sampling.is_envelope", because="two loops over the mesh, without the constant")
+def envelope_in_two_loops(log_p, log_q, c, half_width=6.0):
+    axis = np.linspace(-half_width, half_width, 200)
+    for first in axis:
+        for second in axis:
+            x = np.array([first, second])
+            if log_p(x) > np.log(c) + log_q(x):
+                return False
+    return True
+
+
+@variant("sampling.rejection_sampling", because="one point at a time, each attempt counted")
+def rejection_point_by_point(log_p, log_q, draw_q, c, n, rng):
+    kept, tries = [], 0
+    while len(kept) < n:
+        x = draw_q(1, rng)[0]
+        tries += 1
+        if rng.random() < np.exp(log_p(x) - log_q(x)) / c:
+            kept.append(x)
+    return np.array(kept), n / tries

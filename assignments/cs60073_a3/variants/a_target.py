@@ -54,3 +54,14 @@ def mesh_row_by_row(log_density, half_width=6.0, resolution=200):
     ]
     rows = [np.exp(log_density(np.column_stack([a, b]))) for a, b in zip(x, y, strict=True)]
     return [x, y, np.array(rows)]
+
+
+@variant("sampling.mesh_density", because="one point after the other, in two loops")
+def mesh_in_two_loops(log_density, half_width=6.0, resolution=200):
+    axis = np.linspace(-half_width, half_width, resolution)
+    x, y = np.meshgrid(axis, axis)
+    density = np.empty_like(x)
+    for i in range(resolution):
+        for j in range(resolution):
+            density[i, j] = np.exp(log_density(np.array([x[i, j], y[i, j]])))
+    return x, y, density

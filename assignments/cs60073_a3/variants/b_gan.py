@@ -139,3 +139,21 @@ def gan_step_written_out(generator, discriminator, opt_g, opt_d, x):
 def images_detached(generator, z):
     generator.eval()
     return ((generator(z) + 1) * 0.5).detach()
+
+
+@variant("image_models.gan_step", because="the discriminator is frozen for the generator's step")
+def step_with_a_frozen_discriminator(
+    generator, discriminator, generator_optimizer, discriminator_optimizer, x
+):
+    fake = generator(torch.randn(len(x), 64))
+    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
+    discriminator_optimizer.zero_grad()
+    d_loss.backward()
+    discriminator_optimizer.step()
+    discriminator.requires_grad_(False)
+    g_loss = generator_loss(discriminator(fake))
+    generator_optimizer.zero_grad()
+    g_loss.backward()
+    generator_optimizer.step()
+    discriminator.requires_grad_(True)
+    return d_loss.item(), g_loss.item()

@@ -109,3 +109,15 @@ def ngram_perplexity_by_dictionaries(train, held_out, n, vocab_size, alpha=0.1):
         row = table.get(tuple(other[i - n + 1 : i]), Counter())
         loss -= math.log((row[other[i]] + alpha) / (sum(row.values()) + alpha * vocab_size))
     return math.exp(loss / (len(other) - n + 1))
+
+
+@variant("language_model.perplexity", because="one token after the other, in plain loops")
+def perplexity_token_by_token(model, tokens, context=128):
+    total, count = 0.0, 0
+    for start in range(0, len(tokens) - 1, context):
+        block = tokens[start : start + context + 1]
+        for t in range(1, len(block)):
+            logits = model(block[None, :t])[0, -1]
+            total -= float(torch.log_softmax(logits, dim=0)[block[t]])
+            count += 1
+    return math.exp(total / count)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,23 +114,15 @@ def envelope(
     return impl.sampling.envelope_constant(p, q, half_width)
 
 
-def envelope_verdicts(
-    impl: Any,
-    *,
-    target: dict[str, Any],
-    proposal: dict[str, Any],
-    half_width: float,
-    constants: list[float],
-) -> dict[str, Any]:
-    """What `is_envelope` says of constants, and the implementation's own `envelope_constant`."""
+def envelope_verdict(
+    impl: Any, *, target: dict[str, Any], proposal: dict[str, Any], half_width: float, c: float
+) -> Any:
+    """What `is_envelope` says of a constant."""
     p, q = (LogisticMixture(**d).log_density for d in (target, proposal))
-    says = [impl.sampling.is_envelope(p, q, c, half_width) for c in constants]
-    try:
-        own = impl.sampling.envelope_constant(p, q, half_width)
-    except Exception:
-        own = None
-    # Python's and NumPy's booleans are the same answer.
-    return {"says": [bool(s) if isinstance(s, np.bool_) else s for s in says], "own": own}
+    says = impl.sampling.is_envelope(p, q, c, half_width)
+    # The truth values of Python, NumPy and torch are the same answer.
+    arrays = isinstance(says, np.generic | np.ndarray | Tensor)
+    return says.tolist() if arrays and str(says.dtype).endswith("bool") else says
 
 
 def walks(
@@ -236,6 +228,21 @@ def stand_in_draw(mu: Tensor, logvar: Tensor) -> Tensor:
     return mu - 0.1 * logvar
 
 
+def reached(impl: Any, *, name: str, seed: int, x: Tensor) -> list[bool]:
+    """Which parameters of a network in training mode its first result has a slope along."""
+    module = getattr(impl.image_models, name)()
+    parameters = _filled(module, seed)
+    with _in_place_of(impl.image_models, {"reparameterise": stand_in_draw}):
+        found = module.train()(x)
+    first = found[0] if isinstance(found, tuple | list) else found
+    weights = torch.linspace(1, 2, first.numel()).reshape(first.shape)
+    total = (first * weights).sum()
+    gradients: Any = [None] * len(parameters)
+    if total.requires_grad:
+        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+    return [g is not None and bool(g.any()) for g in gradients]
+
+
 def shapes(impl: Any, *, name: str) -> list[list[int]]:
     """Shapes of a network's parameters."""
     return [list(p.shape) for p in getattr(impl.image_models, name)().parameters()]
@@ -284,12 +291,24 @@ def dropped(impl: Any, *, seed: int, count: int) -> list[Tensor]:
         return [module.train(mode)(x).reshape(-1) for mode in (True, False)]
 
 
-def call(impl: Any, *, function: str, args: list[Any], seed: int = 0) -> dict[str, Any]:
-    """Call a function and report its results, and its arguments as they are after the call."""
+def call(
+    impl: Any, *, function: str, args: list[Any], seed: int = 0, views: bool = False
+) -> dict[str, Any]:
+    """Call a function and report its results, and its arguments as they are after the call.
+
+    With `views`, tensors are parts of larger ones, as the halves of a layer's result are.
+    """
     _seed(seed)
-    args = [a.clone() if isinstance(a, Tensor) else a for a in args]
+    args = [_copied(a, views) if isinstance(a, Tensor) else a for a in args]
     result = getattr(impl.image_models, function)(*args)
     return {"result": _listed(result), "args": [_plain(a) for a in args]}
+
+
+def _copied(tensor: Tensor, view: bool = False) -> Tensor:
+    """A copy; if a view is asked for, one whose rows do not follow each other in memory."""
+    if view and tensor.dim():
+        return torch.cat([tensor, tensor], dim=-1)[..., : tensor.shape[-1]]
+    return tensor.clone()
 
 
 def repeated(impl: Any, *, function: str, args: list[Any], seed: int, repeats: int) -> Tensor:
@@ -468,15 +487,17 @@ class NoiseGenerator(nn.Module):
 
 
 class SmallDiscriminator(nn.Module):
-    """In the place of a discriminator: logits tanh(x A) c + d, (B, 1)."""
+    """In the place of a discriminator: logits tanh(x A) c + d, (B, 1); it tells of its mode."""
 
-    def __init__(self, parameters: Tensor) -> None:
+    def __init__(self, parameters: Tensor, tell: Callable[[bool], None]) -> None:
         super().__init__()
+        self._tell = tell
         a, c, d = parameters.split([3136, 4, 1])
         self.a = nn.Parameter(a.reshape(784, 4).clone())
         self.c, self.d = nn.Parameter(c.clone()), nn.Parameter(d.clone())
 
     def forward(self, x: Tensor) -> Tensor:
+        self._tell(self.training)
         return (torch.tanh(x @ self.a) @ self.c + self.d)[:, None]
 
 
@@ -498,9 +519,10 @@ def gan_steps(
         stale: what all gradients hold before the first call.
 
     Returns:
-        Events in their order: `generate` with the noise; `generator step` and `discriminator
-        step` with the gradient; `return` with what was returned. Each has the parameters of both
-        networks as they were then, and the number of the call.
+        Events in their order: `generate` with the noise; `judge` with whether the discriminator
+        was in training mode; `generator step` and `discriminator step` with the gradient; `return`
+        with what was returned. Each has the parameters of both networks as they were then, and the
+        number of the call.
     """
     _seed(seed)
     events: list[dict[str, Any]] = []
@@ -518,7 +540,7 @@ def gan_steps(
         )
 
     g = NoiseGenerator(generator, lambda z: tell("generate", z))
-    d = SmallDiscriminator(discriminator)
+    d = SmallDiscriminator(discriminator, lambda training: tell("judge", training))
     for p in [*g.parameters(), *d.parameters()]:
         p.grad = torch.full_like(p, stale)
     optimizers = [
@@ -601,13 +623,18 @@ def pictured(impl: Any, *, generator: Tensor, z: Tensor) -> dict[str, Any]:
     }
 
 
-def classified(impl: Any, *, seed: int, x: Tensor, labels: Tensor) -> dict[str, Any]:
-    """What a classifier gives, and its loss as `classifier_loss` has it, with two slopes of it."""
-    module = impl.image_models.Classifier()
-    _filled(module, seed)
-    module.eval()
+def classified(
+    impl: Any, *, seed: int, x: Tensor, labels: Tensor, output: Tensor | None = None
+) -> dict[str, Any]:
+    """What a classifier gives, and its loss as `classifier_loss` has it, with two slopes of it.
+
+    An `output` that is given takes the place of the classifier's.
+    """
+    if output is None:
+        module = impl.image_models.Classifier()
+        _filled(module, seed)
+        output = module.eval()(x).detach()
     loss_of = impl.image_models.classifier_loss
-    output = module(x).detach()
     leaf = output.clone().requires_grad_()
     loss = loss_of(leaf, labels)
     gradient = torch.autograd.grad(loss, leaf)[0] if loss.requires_grad else torch.zeros_like(leaf)
@@ -759,11 +786,50 @@ class SteadyModel(nn.Module):
         return self.logits.expand(*tokens.shape, -1).clone()
 
 
-def language_call(impl: Any, *, function: str, args: list[Any]) -> dict[str, Any]:
-    """Call a function of `language_model`: its result, and its arguments as they are then."""
-    args = [a.clone() if isinstance(a, Tensor) else a for a in args]
+def language_call(
+    impl: Any, *, function: str, args: list[Any], views: bool = False
+) -> dict[str, Any]:
+    """Call a function of `language_model`: its result, and its arguments as they are then.
+
+    With `views`, tensors of more than two axes have their second and third axis exchanged in
+    memory, as heads have that were cut out of a layer's result; others are parts of larger ones.
+    """
+    args = [_lm_copied(a, views) if isinstance(a, Tensor) else a for a in args]
     result = getattr(impl.language_model, function)(*args)
     return {"result": _lm_plain(result), "args": [_lm_plain(a) for a in args]}
+
+
+def _lm_copied(tensor: Tensor, view: bool) -> Tensor:
+    if view and tensor.dim() > 2:
+        return tensor.transpose(1, 2).contiguous().transpose(1, 2)
+    return _copied(tensor, view)
+
+
+def odd_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention that the assignment does not ask for: each place sees itself, and the first one."""
+    return torch.sin(q) * k + 0.3 * v + 0.2 * v[..., :1, :]
+
+
+def odd_positions(length: int, dim: int) -> Tensor:
+    """Positions that the assignment does not ask for."""
+    return torch.sin(torch.arange(length)[:, None] * 0.7 + torch.arange(dim) * 0.3) / 2
+
+
+def _lm_with_working_parts(module: Any) -> contextlib.AbstractContextManager[None]:
+    """Parts of a `TinyTransformer` that are marked by themselves and fail have odd ones in their
+    place: `sinusoidal_positions`, `initialise` and `causal_attention`."""
+    stand_ins: dict[str, Any] = {}
+    table = _lm_attempt(lambda: module.sinusoidal_positions(128, 192))
+    if table is None or tuple(table.shape) != (128, 192):
+        stand_ins["sinusoidal_positions"] = odd_positions
+    try:
+        module.initialise(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2, bias=False)))
+    except Exception:
+        stand_ins["initialise"] = lambda model: None
+    heads = _lm_copied(torch.ones(2, 3, 4, 64), view=True)
+    if _lm_attempt(lambda: module.causal_attention(heads, heads, heads)) is None:
+        stand_ins["causal_attention"] = odd_attention
+    return _in_place_of(module, stand_ins)
 
 
 def attention_slopes(impl: Any, *, q: Tensor, k: Tensor, v: Tensor, place: int) -> dict[str, Any]:
@@ -782,21 +848,27 @@ def attention_layer(impl: Any, *, x: Tensor, weights: dict[str, Tensor]) -> dict
     """A `SelfAttention` with the given weights: its result, and what its parts would give.
 
     Returns:
-        `whole`, (B, T, 192); `biased`, whether Q, K, V and output have biases; and `own`, what the
+        `whole`, (B, T, 192); `biased`, whether Q, K, V and output have biases; `own`, what the
         submission's own `causal_attention` gives for the queries, keys and values (B, 3, T, 64),
-        if it gives anything.
+        laid out in memory as a layer lays them out, if it gives anything; and `odd`, the whole
+        with an odd attention in its place, where the own gives nothing.
     """
     module = impl.language_model
     layer = module.SelfAttention().eval()
     biased = _fill_attention(layer, weights)
     with torch.no_grad():
-        whole = layer(x.clone())
         q, k, v = (
             _lm_heads(x @ weights[f"{name}.weight"].T + biased[name] * weights[f"{name}.bias"])
             for name in ("query", "key", "value")
         )
-        own = _lm_attempt(lambda: module.causal_attention(q, k, v))
-    return {"whole": whole, "biased": biased, "own": own}
+        heads = [_lm_copied(t, view=True) for t in (q, k, v)]
+        own = _lm_attempt(lambda: module.causal_attention(*heads))
+        odd = None
+        if own is None:
+            with _in_place_of(module, {"causal_attention": odd_attention}):
+                odd = _lm_attempt(lambda: layer(x.clone()))
+        whole = odd if odd is not None else layer(x.clone())
+    return {"whole": whole, "biased": biased, "own": own, "odd": odd}
 
 
 def block_of_odd_parts(impl: Any, *, x: Tensor, numbers: Tensor) -> dict[str, Any]:
@@ -831,9 +903,16 @@ def model_of_odd_blocks(
 
     Returns:
         `logits`; whether there is a `final_norm`, and its `eps`; and `positions`, the submission's
-        own table (T, 192), if it gives one.
+        own table (T, 192), or the odd one that took its place.
     """
     module = impl.language_model
+    with _lm_with_working_parts(module):
+        return _lm_logits(module, tokens, weights, numbers)
+
+
+def _lm_logits(
+    module: Any, tokens: Tensor, weights: dict[str, Tensor], numbers: Tensor
+) -> dict[str, Any]:
     model = module.TinyTransformer(len(weights["embedding.weight"])).eval()
     for index, row in enumerate(numbers.tolist()):
         _lm_part(model.blocks, str(index))
@@ -854,7 +933,8 @@ def model_of_odd_blocks(
 
 def parameters(impl: Any, *, vocab_size: int) -> dict[str, Any]:
     """Names and shapes of the parameters of a `TinyTransformer`, each parameter once."""
-    found = list(impl.language_model.TinyTransformer(vocab_size).named_parameters())
+    with _lm_with_working_parts(impl.language_model):
+        found = list(impl.language_model.TinyTransformer(vocab_size).named_parameters())
     return {
         "names": [name for name, _ in found],
         "shapes": [list(p.shape) for _, p in found],
@@ -864,7 +944,8 @@ def parameters(impl: Any, *, vocab_size: int) -> dict[str, Any]:
 
 def first_weights(impl: Any, *, vocab_size: int) -> dict[str, Tensor]:
     """The weights of the linear layers of a new `TinyTransformer`, by name."""
-    model = impl.language_model.TinyTransformer(vocab_size)
+    with _lm_with_working_parts(impl.language_model):
+        model = impl.language_model.TinyTransformer(vocab_size)
     return {
         name: module.weight.detach().clone()
         for name, module in model.named_modules()
@@ -902,7 +983,14 @@ def whole_model(
         logits at `place` change with what `embedding` gives at each place, if that can be told;
         and `apart`, how much the logits up to `place` differ where no attention is left.
     """
-    model = impl.language_model.TinyTransformer(vocab_size).eval()
+    with _lm_with_working_parts(impl.language_model):
+        return _lm_whole(impl.language_model, vocab_size, tokens, other, place)
+
+
+def _lm_whole(
+    module: Any, vocab_size: int, tokens: Tensor, other: Tensor, place: int
+) -> dict[str, Any]:
+    model = module.TinyTransformer(vocab_size).eval()
     kept: list[Tensor] = []
 
     def keep(_module: Any, _inputs: Any, output: Tensor) -> Tensor:
@@ -950,46 +1038,28 @@ def odd_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return (1 + torch.sin(logits.gather(-1, targets[..., None])) / 2).mean()
 
 
-def perplexity_of_odd_model(
-    impl: Any, *, tables: dict[str, Tensor], tokens: Tensor, context: int | None
+def perplexity_of_a_model(
+    impl: Any,
+    *,
+    tables: dict[str, Tensor],
+    tokens: Tensor,
+    context: int | None = None,
+    odd: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """`perplexity` of an `OddModel`, and the longest that the model was shown.
+    """`perplexity` of a stand-in for a model, and the longest that the model was shown.
 
-    Returns:
-        `value`; `with_odd_loss`, `with_odd_blocks` and `with_both`, the same while
-        `next_token_loss` and `make_blocks` are odd ones, for a `perplexity` that uses them; each
-        of the four may be None; and `longest`.
+    Args:
+        tables: of an `OddModel`; or only `logits`, of a `SteadyModel`.
+        odd: which of `next_token_loss` and `make_blocks` are odd ones meanwhile, for a
+            `perplexity` that uses them.
     """
-    model = OddModel(**tables).eval()
+    model = (SteadyModel if "logits" in tables else OddModel)(**tables).eval()
     args = [] if context is None else [context]
-    found = _perplexities(impl, lambda: impl.language_model.perplexity(model, tokens, *args))
-    return found | {"longest": max(model.shown, default=0)}
-
-
-def perplexity_of_steady_model(impl: Any, *, logits: Tensor, tokens: Tensor) -> dict[str, Any]:
-    """`perplexity` of a `SteadyModel`; with `value` and the three others."""
-    model = SteadyModel(logits).eval()
-    return _perplexities(impl, lambda: impl.language_model.perplexity(model, tokens))
-
-
-def _perplexities(impl: Any, compute: Callable[[], Any]) -> dict[str, Any]:
-    found, failures = {}, []
-    odd = {"next_token_loss": odd_loss, "make_blocks": odd_blocks}
-    for name, replaced in (
-        ("value", ()),
-        ("with_odd_loss", ("next_token_loss",)),
-        ("with_odd_blocks", ("make_blocks",)),
-        ("with_both", tuple(odd)),
-    ):
-        try:
-            with _in_place_of(impl.language_model, {n: odd[n] for n in replaced}), torch.no_grad():
-                found[name] = _lm_plain(compute())
-        except Exception as error:
-            found[name] = None
-            failures.append(error)
-    if len(failures) == len(found):
-        raise failures[0]
-    return found
+    stand_ins = {"next_token_loss": odd_loss, "make_blocks": odd_blocks}
+    replaced = {name: stand_ins[name] for name in odd}
+    with _in_place_of(impl.language_model, replaced), torch.no_grad():
+        value = impl.language_model.perplexity(model, tokens, *args)
+    return {"value": _lm_plain(value), "longest": max(model.shown, default=0)}
 
 
 def generated(
