@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from grader.assignment import Assignment, Description
-from grader.intake.limits import IntakeError, Notes, shown
+from grader.intake.limits import MAX_NESTED_DEPTH, IntakeError, Notes, shown
 from grader.intake.listing import (
     Child,
     Listing,
@@ -181,6 +181,8 @@ def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> li
         listing = listing_of(path, looked)
         if layout == "auto":
             inside, reason = _class_within(listing, about, "", looks)
+            if inside is None and (opened := _class_in_archive(listing, about, looks)):
+                listing, inside, reason = opened
     except IntakeError as error:
         if path.is_dir():
             raise
@@ -204,12 +206,36 @@ def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> li
     return people
 
 
+def _class_in_archive(
+    listing: Listing, about: Description, looks: Looks, depth: int = 0
+) -> tuple[Listing, str, str] | None:
+    """The class in the only archive that a folder holds, and why it is one; None if it is not."""
+    inside = ""
+    while len(only := _candidates(listing.children(inside))) == 1 and only[0].is_folder:
+        inside = only[0].path
+    if len(only) != 1 or not is_archive(only[0].name) or depth == MAX_NESTED_DEPTH:
+        return None
+    try:
+        opened = listing.opened(only[0])
+        place, reason = _class_within(opened, about, "", looks)
+    except IntakeError:
+        return None  # reported as the submission that cannot be read
+    if place is None:
+        return _class_in_archive(opened, about, looks, depth + 1)
+    return opened, place, f"in {shown(only[0].name)} {reason}"
+
+
+def _candidates(children: Sequence[Child]) -> list[Child]:
+    """Children that may be a submission each."""
+    return [c for c in children if c.may_be_submission and not is_litter(c.name)]
+
+
 def _class_within(
     listing: Listing, about: Description, inside: str, looks: Looks
 ) -> tuple[str | None, str]:
     """The folder whose children are a class's submissions, or None; and why."""
     everything = listing.children(inside)
-    children = [c for c in everything if c.may_be_submission and not is_litter(c.name)]
+    children = _candidates(everything)
     if named := handed_in_class(child.name for child in everything):
         first = shown(next(iter(named)))
         return inside, f"{first} is named as learning platforms name submissions"

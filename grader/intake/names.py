@@ -39,11 +39,14 @@ _MAGIC = (
 )
 MAGIC_BYTES = 512
 
-# What lies in a class and is nobody's: lists, scripts and pages of platforms and teachers.
+# What lies in a class and is nobody's: lists, scripts and pages of platforms and teachers. A folder
+# or an archive may be somebody's of that name, and so may a kind of file that students hand in.
 _LITTER = re.compile(
-    r"(?i)(?:readme|licen[cs]e|index|roster|handout|instructions|rubric|makefile|requirements"
-    r"|grades?|marks|gradebook)(?:[ ._-].*)?|.*\.(?:csv|tsv|xlsx?|ods|ya?ml|toml|ini|log|db|sqlite"
-    r"|lnk|url|html?|md5|sha\d+|sh|bat|tmp|crdownload|part)|\.?ds_store|thumbs\.db"
+    r"(?i)readme|licen[cs]e|makefile"
+    r"|(?:(?:readme|licen[cs]e|roster|handout|instructions|rubric|requirements|gradebook)"
+    r"(?:[ ._-].*)?|index|grades?|marks)\.(?:md|txt|rst|html?|pdf|docx?|odt)"
+    r"|.*\.(?:csv|tsv|xlsx?|ods|ya?ml|toml|ini|log|db|sqlite|md5|sha\d+|sh|bat)"
+    r"|\.?ds_store|thumbs\.db"
 )
 
 _JUNK = frozenset(

@@ -183,6 +183,9 @@ def test_what_lies_in_a_class_and_is_nobodys() -> None:
         assert is_litter(name)
     for name in ("gus.pdf", "jane", "roy.txt", "indira.zip", "markson.docx", "gradeon.py"):
         assert not is_litter(name)
+    # A person may be called so, and students hand in shortcuts, saved pages and half a download.
+    for name in ("Marks, Tom.zip", "Grade Ann", "index", "jane.html", "jane.lnk", "jane.zip.part"):
+        assert not is_litter(name)
 
 
 def test_packed_data_is_no_archive() -> None:

@@ -45,8 +45,11 @@ def found(assignment: Assignment):
 
 @pytest.fixture
 def files(assignment: Assignment):
-    """What of a candidate goes behind the wall."""
-    return lambda candidate: dict(read_submission(candidate, assignment).files)
+    """What of a candidate goes behind the wall, by name, wherever it lies."""
+    return lambda candidate: {
+        Path(path).name: content
+        for path, content in read_submission(candidate, assignment).files.items()
+    }
 
 
 @pytest.fixture
@@ -422,3 +425,15 @@ def test_a_class_of_a_thousand_archives_is_looked_at_once_each(
     people, _ = found(root)
     assert len(people) == 1000
     assert len(opened) < 1100
+
+
+def test_a_class_in_the_only_archive_of_a_folder_is_found(put, found) -> None:
+    one = zipped(BOTH)
+    place = put({"down/class.zip": zipped({"jane.zip": one, "ann.zip": one})})
+    people, notes = found(place)
+    assert set(people) == {"ann", "jane"} and notes[0].startswith("2 students")
+
+
+def test_an_archive_of_one_student_stays_one_submission(put, found) -> None:
+    people, _ = found(put({"down/hw.zip": zipped({"code.zip": zipped(BOTH)})}))
+    assert len(people) == 1
