@@ -191,8 +191,10 @@ def _nothing_found(candidate: Candidate, assignment: Assignment, tree: Tree, not
     there = sorted([*tree.files, *tree.unread])
     holds = ", ".join(shown(path) for path in there[:8]) or "nothing that can be read"
     more = f" and {len(there) - 8} more" if len(there) > 8 else ""
-    # What became of single cells does not tell why no file was found.
-    telling = [text for text in notes.texts if ": code cell " not in text]
+    # What became of single cells does not tell why no file was found, and what became of the whole
+    # tells more than what became of one file.
+    telling = [text for text in notes.texts if not re.search(r", cell \d", text)]
+    telling.sort(key=lambda text: text.endswith("; left out"))
     about = "".join(f"; {text}" for text in telling[:5])
     return (
         f"{shown(candidate.path.name)}: holds none of {wanted}, but {holds}{more}{about}. "

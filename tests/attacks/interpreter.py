@@ -61,7 +61,6 @@ INTERPRETER: list[Attack] = [
             sys.setprofile(tracer)
             threading.settrace(tracer)
         """,
-        marks=(0, 3),
     ),
     in_mean(
         "outlive_the_call",

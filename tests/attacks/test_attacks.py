@@ -73,7 +73,7 @@ def marks(result: Result) -> tuple[float | None, float | None]:
 def told(result: Result) -> str:
     """Everything that staff read about a submission."""
     checks = (f"{c.rationale} {c.detail}" for c in result.checks)
-    return "\n".join([result.problem, result.output, *result.notes, *checks])
+    return "\n".join([result.problem, result.output, *result.notes, *result.concerns, *checks])
 
 
 @pytest.mark.parametrize(("wall", "user", "name"), CASES)
