@@ -79,7 +79,8 @@ def names(jobs: Sequence[RunJob]) -> list[tuple[str, str]]:
 def mark(store: Store, submission: str = "alice", question: str = "q1.4") -> float | None:
     result = store.result(submission)
     assert result is not None
-    return next(q.awarded for q in result.questions if q.id == question)
+    found = next(q for q in result.questions if q.id == question)
+    return found.awarded if found.rehearsed is None else found.rehearsed
 
 
 def cases(store: Store, submission: str = "alice") -> list[tuple[str, str]]:

@@ -132,7 +132,7 @@ def test_check_explains_failures_and_gives_no_marks(home: Path, tmp_path: Path) 
     assert "1 of 1 public checks passed" in grader(home, "check", tmp_path / "right")
     write_tree(tmp_path / "wrong", RIGHT | {"mean.py": "def mean(x):\n    return 2 * x.mean(1)\n"})
     text = grader(home, "check", tmp_path / "wrong", status=1)
-    assert "failed  Mean of ones is one" in text
+    assert "failed  mean of ones is one" in text
     assert "what: the result is wrong" in text and "why: A mean of ones is one." in text
     assert not re.search(r"\bmarks?:", text)
 
