@@ -17,8 +17,6 @@ from grader.data import cache_folder, data_root
 from grader.marks.bounds import REMEDY
 from grader.runs.calibrate import FAULTS, FEWEST_SEEDS, calibrate
 from grader.runs.thresholds import Calibrated, Cost, Trivial, read_thresholds, write_thresholds
-from grader.runs.trivial import best_of_trivial, flaws
-from grader.suite.local import ReferenceFailed
 from grader.wall import isolation
 from grader.wall.isolation import Choice
 
@@ -48,6 +46,10 @@ def calibrate_(
 
     Example: grader calibrate ift6135_a3 --profile smoke --seeds 5
     """
+    # These import torch, which other commands do without.
+    from grader.runs.trivial import best_of_trivial, flaws
+    from grader.suite.local import ReferenceFailed
+
     assignment = assignment_or_stop(name)
     only = runs_or_stop(assignment, run or [])
     choice: Choice = isolation_

@@ -109,3 +109,14 @@ def test_a_second_interrupt_does_not_disturb_the_end(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "the same command goes on" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_commands_start_without_torch() -> None:
+    """It takes seconds to import; slots do that, and commands that measure in this process."""
+    code = (
+        "import importlib, sys\n"
+        "from grader.cli.app import COMMANDS\n"
+        "for name in COMMANDS: importlib.import_module(f'grader.cli.{name}')\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
