@@ -93,7 +93,7 @@ def test_attention_is_drawn_to_what_intake_could_not_decide(make) -> None:
     doubt = "May be the same person as Jane Doe in moodle.zip"
     results = [
         make.result("left", ability=1, given_last=False),
-        make.result("twin", ability=1, doubts=[doubt]),
+        make.result("twin", ability=1, concerns=[doubt]),
         make.unreadable("gone").model_copy(update={"given_last": False}),
     ]
     found = {a.submission: a.reasons for a in who_needs_attention(make.assignment, results)}

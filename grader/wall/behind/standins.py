@@ -65,6 +65,8 @@ class Nothing:
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         first = next(base for base in bases if isinstance(base, Nothing))
+        if any(_makes_itself(base) for base in bases):
+            return ()  # a dictionary, say, whose arguments are not for a network
         together: list[Any] = [Base if b is first else b for b in bases if not _dropped(b, first)]
         return (Base,) if first is self and _go_together(*together) else ()
 
@@ -293,6 +295,12 @@ class _Forgiving(importlib.machinery.SourceFileLoader):
 
 def _dropped(base: Any, first: Nothing) -> bool:
     return isinstance(base, Nothing) and base is not first
+
+
+def _makes_itself(base: Any) -> bool:
+    if not isinstance(base, type) or issubclass(base, nn.Module):
+        return False
+    return any("__new__" in vars(kind) for kind in base.__mro__[:-1])  # the last is object
 
 
 def _go_together(*bases: type) -> bool:
