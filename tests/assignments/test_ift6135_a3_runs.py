@@ -37,7 +37,7 @@ REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift
 # Sizes with which the whole of profile smoke takes a few seconds.
 TINY = {
     "samples = 10, own_images = 100": "samples = 4, own_images = 6",
-    "steps = 40\n": "steps = 2\n",
+    "steps = 1200\n": "steps = 2\n",
     "steps = 150\n": "steps = 12\n",
     "steps = 80\n": "steps = 8\n",
     "steps = 4\n": "steps = 2\n",

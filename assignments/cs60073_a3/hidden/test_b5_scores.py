@@ -258,6 +258,7 @@ def test_classifier_loss_trains_the_classifier(submission, probes, expect, draw)
         probes.classified, seed=draw.seed(), x=draw.uniform(size, 1, 28, 28), labels=labels
     )
     output = torch.as_tensor(got["output"])
+    expect.shape(output, (size, 10), what="the classifier's answer")
     leaf = output.double().requires_grad_()
     wanted = -log_probabilities(leaf)[torch.arange(size), labels].mean()
     (gradient,) = torch.autograd.grad(wanted, leaf)
