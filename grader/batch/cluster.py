@@ -222,7 +222,8 @@ class _ClusterBatch:
         where: dict[str, Any] = {}
         elsewhere = set(threads) - {self._avoid[job]} if job in self._avoid else set()
         if elsewhere:
-            where = {"workers": sorted(elsewhere), "allow_other_workers": True}
+            # Not merely preferred: an idle worker would steal it back from one that still starts.
+            where = {"workers": sorted(elsewhere)}
         future = self._client.submit(
             do, self._shipment.batch, Delivery(job, submission), pure=False, **where
         )
