@@ -73,7 +73,6 @@ class Submission:
         notes: what was decided, left out or odd.
         doubts: what a person should decide: two files of one name, a person found twice.
         origins: of each module of Python in `files`.
-        left_out: paths of files that did not come along, each with the reason.
     """
 
     id: str
@@ -88,7 +87,6 @@ class Submission:
     doubts: list[str]
     modules: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
-    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def definitions_of(self, name: str, attempt: int) -> Mapping[str, bytes]:
         """What to try where a file of the assignment cannot be imported as it was handed in.
@@ -174,7 +172,6 @@ def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
         doubts=[*candidate.doubts, *rivals(choices, tree.files)],
         modules=behind.modules,
         origins=behind.origins,
-        left_out=behind.left_out,
     )
 
 
