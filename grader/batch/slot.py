@@ -252,13 +252,33 @@ def limit_memory(share: float = OWN_SHARE) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
+def leave_when_told() -> None:
+    """End this process at SIGTERM by an exception, so that folders are removed on the way out.
+
+    Python swallows an exception that is raised in a finalizer or in the callback of a weak
+    reference. A timer asks once more then, until the exception gets through.
+    """
+
+    def leave(*_: object) -> None:
+        sys.exit(1)
+
+    def swallowed(ignored: sys.UnraisableHookArgs) -> None:
+        if issubclass(ignored.exc_type, SystemExit):
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+        else:
+            sys.__unraisablehook__(ignored)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGALRM, leave)
+    sys.unraisablehook = swallowed
+
+
 def run_slot(connection: Connection, task: Task) -> None:
     """A slot's process: says ('ready', None), then a result for each job it receives.
 
     Whatever goes wrong for the slot as a whole is said as ('fault', message).
     """
-    # An exception, so that folders are removed and the warm process ends on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    leave_when_told()
     torch.set_num_threads(1)
     kernel.keep_freed_memory()
     limit_memory()
