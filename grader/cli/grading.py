@@ -66,7 +66,7 @@ def grade(
         Layout, typer.Option(help="Whether a folder is one submission or a class of them.")
     ] = "auto",
     only: Annotated[
-        list[str] | None, typer.Option(help="Grade this submission alone; may be repeated.")
+        list[str] | None, typer.Option(help="Grade only this submission; may be repeated.")
     ] = None,
     runs: Annotated[
         Runs,
@@ -75,15 +75,18 @@ def grade(
         ),
     ] = "none",
     run: Annotated[
-        list[str] | None, typer.Option(help="This run alone, by its id; may be repeated.")
+        list[str] | None, typer.Option(help="Only this run, by its id; may be repeated.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
     ] = None,
     secret: Annotated[
-        str | None, typer.Option(help="What hidden inputs are drawn from, to repeat a mark.")
+        str | None,
+        typer.Option(help="The secret that hidden inputs are drawn from, to reproduce a mark."),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Grade even what is graded.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Grade again even what is graded.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
     no_report: NoReport = False,
     shard: Annotated[
@@ -97,7 +100,7 @@ def grade(
         str | None, typer.Option(help="Address of the Dask scheduler, e.g. tcp://10.0.0.7:8786.")
     ] = None,
 ) -> None:
-    """Grade submissions against the hidden suite; started again, it goes on where it was.
+    """Grade submissions against the hidden suite; started again, it resumes where it stopped.
 
     Example: grader grade ift6135_a3 submissions/ --out graded --jobs 4
     """
@@ -181,7 +184,7 @@ def demo(
     jobs: JobsOption = 0,
     isolation: IsolationOption = "auto",
 ) -> None:
-    """Grade the bundled sample class of an assignment, hostile ones included.
+    """Grade the bundled sample class of an assignment, hostile submissions included.
 
     Example: grader demo
     """
@@ -228,7 +231,7 @@ def export_(
     format: Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")] = "csv",
     to: Annotated[Path | None, typer.Option(help="The file or folder to write.")] = None,
     rehearsal: Annotated[
-        bool, typer.Option("--rehearsal", help="Count what runs in size smoke gave as marks.")
+        bool, typer.Option("--rehearsal", help="Count the results of runs in size smoke as marks.")
     ] = False,
 ) -> None:
     """Write the marks for a spreadsheet or a learning platform.
