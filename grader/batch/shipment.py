@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment import Assignment
-from grader.batch.course import Runs, profile_of, run_task
+from grader.batch.plan import Runs, profile_of, run_task
 from grader.batch.task import Job, RunJob, RunTask, Task
 from grader.intake import Submission
 from grader.version import harness_version

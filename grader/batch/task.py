@@ -11,10 +11,10 @@ from typing import Literal
 
 from grader.assignment import Assignment, ProfileName
 from grader.intake import Candidate
+from grader.marks.observed import TEST_SECONDS
 from grader.marks.scoring import nothing
 from grader.results import Result, RunResult
 from grader.store.store import secret_id
-from grader.suite.observed import TEST_SECONDS
 from grader.version import harness_version
 from grader.wall.isolation import WallKind
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from grader.assignment import Assignment, AssignmentError
 from grader.batch import engine
-from grader.batch.course import Keeper, Runs, run_jobs, run_task
+from grader.batch.plan import Keeper, Runs, run_jobs, run_task
 from grader.batch.rehearsal import Rehearsal, Rehearsing, key_of
 from grader.batch.shipment import shipped
 from grader.batch.task import Job, RunJob, Task

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.assignment import Assignment, AssignmentError, Question, find_assignment
-from grader.batch.course import Runs, planned
+from grader.batch.plan import Runs, planned
 from grader.cli.app import (
     app,
     assignment_or_stop,

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
 from grader.intake.limits import Notes
 from grader.intake.notebook import definitions
@@ -124,7 +124,7 @@ class Harness:
 
     @pytest.fixture
     def stats(self) -> types.ModuleType:
-        return grader.stats
+        return grader.suite.stats
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:

@@ -36,5 +36,5 @@ class Observed:
     ending: Ending = "returned"
     seconds: float = 0.0
     hints: list[Hint] = field(default_factory=list)
-    findings: list[Any] = field(default_factory=list)  # of grader.stats.Finding
+    findings: list[Any] = field(default_factory=list)  # of grader.suite.stats.Finding
     calls: list[Any] = field(default_factory=list)  # of calls.Call

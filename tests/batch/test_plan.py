@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from grader.assignment import Assignment
-from grader.batch.course import Keeper, planned, run_jobs, run_task
+from grader.batch.plan import Keeper, planned, run_jobs, run_task
 from grader.batch.task import RunJob, Task, blank
 from grader.data import DataError
 from grader.intake import Candidate
+from grader.marks.thresholds import Calibrated, Thresholds, write_thresholds
 from grader.results import Figure, Result, RunResult
-from grader.runs.thresholds import Calibrated, Thresholds, write_thresholds
 from grader.store import Store
 from grader.store.store import read_results
 from tests.conftest import RIGHT, WITH_RUN, write_tree

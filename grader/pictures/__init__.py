@@ -5,11 +5,11 @@ all equal. Such values are left out and counted in a note below the picture; whe
 the picture is a sentence. Only arrays of a wrong shape are an error, which measures prevent.
 """
 
-from grader.runs.curves import curve
-from grader.runs.games import trajectory
-from grader.runs.grids import image_grid
-from grader.runs.passages import Passage, passages
-from grader.runs.planes import Panel, contours, density_map, scatter
+from grader.pictures.curves import curve
+from grader.pictures.games import trajectory
+from grader.pictures.grids import image_grid
+from grader.pictures.passages import Passage, passages
+from grader.pictures.planes import Panel, contours, density_map, scatter
 
 __all__ = [
     "Panel",

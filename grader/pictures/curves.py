@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.ticker import MaxNLocator
 
-from grader.runs.canvas import (
+from grader.pictures.canvas import (
     INK,
     LINES,
     NOTES,

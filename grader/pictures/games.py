@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.runs.canvas import (
+from grader.pictures.canvas import (
     ALERT,
     INK,
     LINES,

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from grader.assignment import Assignment, AssignmentError, ProfileName
 from grader.batch import engine
-from grader.batch.course import planned, run_task
+from grader.batch.plan import planned, run_task
 from grader.batch.task import RunJob, Task
 from grader.data import DataError
 from grader.intake import Candidate
+from grader.marks.thresholds import Calibrated, Cost
 from grader.results import Result, RunResult
-from grader.runs.thresholds import Calibrated, Cost
 from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
 

@@ -11,8 +11,8 @@ from grader.batch.task import RunJob, RunTask
 from grader.data import DataError, cached_export, load
 from grader.intake import Candidate
 from grader.marks.judging import decide, judge
+from grader.marks.thresholds import Thresholds, read_thresholds
 from grader.results import Result, RunResult
-from grader.runs.thresholds import Thresholds, read_thresholds
 from grader.store.store import Store
 
 Runs = Literal["none", "submitted", "smoke", "cpu", "full"]

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from grader.assignment import Assignment, AssignmentError
-from grader.runs.thresholds import (
+from grader.marks.thresholds import (
     Calibrated,
     Cost,
     Thresholds,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.runs.canvas import (
+from grader.pictures.canvas import (
     INK,
     LINES,
     RULE,

@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grader.runs.canvas import MOST_BYTES, power, thinned, wrapped
-from grader.runs.curves import _frame
-from grader.runs.passages import MOST_LINES, _lines
-from grader.runs.pictures import (
+from grader.pictures import (
     contours,
     curve,
     density_map,
@@ -24,7 +21,10 @@ from grader.runs.pictures import (
     scatter,
     trajectory,
 )
-from grader.runs.planes import _unseen
+from grader.pictures.canvas import MOST_BYTES, power, thinned, wrapped
+from grader.pictures.curves import _frame
+from grader.pictures.passages import MOST_LINES, _lines
+from grader.pictures.planes import _unseen
 
 STEPS = np.arange(1.0, 201.0)
 ORANGE, BLUE = (213, 94, 0), (0, 114, 178)
@@ -80,7 +80,7 @@ def test_the_same_data_give_the_same_bytes(name: str) -> None:
 def test_bytes_do_not_depend_on_the_machines_settings_and_pyplot_stays_out(tmp_path) -> None:
     (tmp_path / "matplotlibrc").write_text("font.size: 30\nsavefig.facecolor: black\n")
     code = (
-        "import sys, hashlib, numpy as np; from grader.runs.pictures import curve; "
+        "import sys, hashlib, numpy as np; from grader.pictures import curve; "
         "c = {'step': np.arange(9.), 'loss': np.arange(9.)}; "
         "print(hashlib.sha256(curve(c, x='step', ys=['loss'], title='T', ylabel='nats'))"
         ".hexdigest(), 'matplotlib.pyplot' in sys.modules)"

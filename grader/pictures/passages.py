@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from grader.runs.canvas import INK, MARGIN, MUTED, TITLE, new_figure, png, sentence, styled
+from grader.pictures.canvas import INK, MARGIN, MUTED, TITLE, new_figure, png, sentence, styled
 
 # A name, the text that was given, and the text that follows it.
 Passage = tuple[str, str, str]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from grader import stats
+from grader.suite import stats
 
 RUNS = 1500
 RATE = 0.05

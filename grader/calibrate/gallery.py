@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.assignment import Assignment, ProfileName
+from grader.marks.thresholds import Thresholds, read_thresholds
 from grader.report import display
 from grader.results import Figure, RunResult
-from grader.runs.thresholds import Thresholds, read_thresholds
 
 
 def write_gallery(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from grader.runs.canvas import (
+from grader.pictures.canvas import (
     DPI,
     MARGIN,
     NOT_A_NUMBER,

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from grader.assignment import Assignment, Measure, ProfileName
-from grader.batch.course import planned
+from grader.batch.plan import planned
 from grader.data import DataSet, cache_folder, load
 from grader.marks.bounds import flaw, threshold_of
+from grader.marks.thresholds import Thresholds, Trivial
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Measured, given_module
-from grader.runs.thresholds import Thresholds, Trivial
 from grader.runs.train import seed_of
 from grader.suite.local import load_file
 
