@@ -23,8 +23,7 @@ import psutil
 import torch
 
 from grader.assignment import Assignment
-from grader.batch.shipment import Delivery
-from grader.batch.task import Job, RunJob, Task, blank, not_graded
+from grader.batch.task import Delivery, Job, RunJob, Task, blank, not_graded
 from grader.data import DataError
 from grader.intake import Candidate, IntakeError, Submission, read_submission
 from grader.intake.excerpts import excerpts

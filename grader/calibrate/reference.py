@@ -10,6 +10,7 @@ from pathlib import Path
 
 from grader.assignment import Assignment, AssignmentError, ProfileName
 from grader.batch import engine
+from grader.batch.ledger import BatchError, Progress
 from grader.batch.plan import planned, run_task
 from grader.batch.task import RunJob, Task
 from grader.data import DataError
@@ -28,7 +29,7 @@ class CalibrationError(Exception):
 
 
 # What may keep the reference from being run and its figures from being written; each says why.
-FAULTS = (AssignmentError, CalibrationError, DataError, WallError, OSError, engine.BatchError)
+FAULTS = (AssignmentError, CalibrationError, DataError, WallError, OSError, BatchError)
 
 
 def calibrate(
@@ -41,7 +42,7 @@ def calibrate(
     out: Path,
     data: Path | None = None,
     only: Sequence[str] = (),
-    tell: Callable[[engine.Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[list[Calibrated], list[Cost]]:
     """Run the reference behind the wall, and sum up its figures.
 
@@ -73,7 +74,7 @@ def run_reference(
     out: Path,
     data: Path | None = None,
     only: Sequence[str] = (),
-    tell: Callable[[engine.Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda progress: None,
 ) -> list[RunResult]:
     """Run the reference behind the wall, as if it had been handed in.
 
@@ -91,7 +92,7 @@ def run_reference(
     Raises:
         CalibrationError: a run of the reference fails, or none has that profile.
         DataError: a data set is missing.
-        engine.BatchError: the batch cannot start.
+        BatchError: the batch cannot start.
     """
     cases = planned(assignment, profile, only)
     if not cases:

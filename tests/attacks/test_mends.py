@@ -18,6 +18,7 @@ import torch
 
 from grader.assignment import Assignment, Limits
 from grader.batch import engine
+from grader.batch.ledger import Progress
 from grader.batch.task import Job, Task
 from grader.intake import find_submissions
 from grader.intake.source import encoding_problem, outline
@@ -256,7 +257,7 @@ def test_a_slot_that_has_nothing_to_do_takes_over_what_another_is_lost_with(
 
     monkeypatch.setattr(engine, "SlotProcess", lambda task: OtherSlot(next(fates)))
     task = Task(toy.folder, toy.reference, "none", "secret")
-    said: list[engine.Progress] = []
+    said: list[Progress] = []
     jobs = [Job(candidate, "secret") for candidate in candidates]
     engine.grade_all(task, jobs, jobs=2, save=lambda _: None, tell=said.append)
     assert said[-1].done == 2

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from grader.assignment import Assignment
-from grader.batch.plan import Keeper, planned, run_jobs, run_task
+from grader.batch.plan import planned, run_jobs, run_task
+from grader.batch.saving import Saver
 from grader.batch.task import RunJob, Task, blank
 from grader.data import DataError
 from grader.intake import Candidate
@@ -92,9 +93,9 @@ def cases(store: Store, submission: str = "alice") -> list[tuple[str, str]]:
 def keep(store: Store, toy: Assignment, distance: float = 0.5, **changes: Any) -> None:
     """All of alice's runs that are left, done."""
     jobs = jobs_of(store, toy, runs=changes.get("profile", "smoke"))
-    keeper = Keeper(store, toy, jobs)
+    saver = Saver(store, toy, jobs)
     for job in jobs:
-        keeper.keep_run(job, case(job, distance, **changes))
+        saver.save_run(job, case(job, distance, **changes))
 
 
 def test_every_case_is_planned_in_the_sizes_that_it_has(toy: Assignment) -> None:
@@ -113,12 +114,12 @@ def test_every_case_is_planned_in_the_sizes_that_it_has(toy: Assignment) -> None
 def test_runs_join_the_unit_result_when_all_have_come(store: Store, toy: Assignment) -> None:
     jobs = jobs_of(store, toy)
     assert names(jobs) == [("alice", "slow"), ("alice", "fast")]
-    keeper = Keeper(store, toy, jobs)
-    keeper.keep(unit(toy))
+    saver = Saver(store, toy, jobs)
+    saver.save(unit(toy))
     assert mark(store) is None and cases(store) == []
-    keeper.keep_run(jobs[1], case(jobs[1]))
+    saver.save_run(jobs[1], case(jobs[1]))
     assert mark(store) is None and cases(store) == []
-    keeper.keep_run(jobs[0], case(jobs[0]))
+    saver.save_run(jobs[0], case(jobs[0]))
     assert mark(store) == 2.0 and mark(store, question="q1.1") == 4.0
     assert cases(store) == [("smoke", "slow"), ("smoke", "fast")]  # as the assignment has them
     assert jobs_of(store, toy) == []
@@ -126,44 +127,44 @@ def test_runs_join_the_unit_result_when_all_have_come(store: Store, toy: Assignm
 
 def test_runs_that_come_before_the_unit_result_are_not_lost(store: Store, toy: Assignment) -> None:
     jobs = jobs_of(store, toy, ALICE, BOB)
-    keeper = Keeper(store, toy, jobs)
+    saver = Saver(store, toy, jobs)
     for job in jobs[:3]:
-        keeper.keep_run(job, case(job))
-    keeper.keep(unit(toy))
-    keeper.keep(unit(toy, BOB))
+        saver.save_run(job, case(job))
+    saver.save(unit(toy))
+    saver.save(unit(toy, BOB))
     assert mark(store) == 2.0 and mark(store, "bob") is None
-    keeper.keep_run(jobs[3], case(jobs[3], distance=9.0))
+    saver.save_run(jobs[3], case(jobs[3], distance=9.0))
     assert mark(store, "bob") == pytest.approx(2 * (4 + 1) / 8)
 
 
 def test_runs_of_files_that_were_handed_in_again_are_not_lost(
     store: Store, toy: Assignment
 ) -> None:
-    Keeper(store, toy, []).keep(unit(toy))
+    Saver(store, toy, []).save(unit(toy))
     keep(store, toy, distance=9.0)
     assert mark(store) == 0.5
     jobs = jobs_of(store, toy, anew={"alice"})
     assert len(jobs) == 2
-    keeper = Keeper(store, toy, jobs)
+    saver = Saver(store, toy, jobs)
     for job in jobs:
-        keeper.keep_run(job, case(job))
-    keeper.keep(unit(toy, source_digest="another"))
+        saver.save_run(job, case(job))
+    saver.save(unit(toy, source_digest="another"))
     assert mark(store) == 2.0
     result = store.result("alice")
     assert result is not None and result.source_digest == "another" and len(result.runs) == 2
 
 
 def test_runs_of_other_files_are_forgotten(store: Store, toy: Assignment) -> None:
-    Keeper(store, toy, []).keep(unit(toy))
+    Saver(store, toy, []).save(unit(toy))
     keep(store, toy)
-    Keeper(store, toy, []).keep(unit(toy, source_digest="another"))
+    Saver(store, toy, []).save(unit(toy, source_digest="another"))
     assert mark(store) is None and cases(store) == []
 
 
 def test_runs_stay_when_the_units_are_graded_again(store: Store, toy: Assignment) -> None:
-    Keeper(store, toy, []).keep(unit(toy))
+    Saver(store, toy, []).save(unit(toy))
     keep(store, toy)
-    Keeper(store, toy, []).keep(unit(toy))
+    Saver(store, toy, []).save(unit(toy))
     assert mark(store) == 2.0 and len(cases(store)) == 2
 
 
@@ -171,24 +172,24 @@ def test_what_was_not_graded_keeps_the_question_open_and_is_tried_again(
     store: Store, toy: Assignment
 ) -> None:
     jobs = jobs_of(store, toy)
-    keeper = Keeper(store, toy, jobs)
-    keeper.keep(unit(toy))
+    saver = Saver(store, toy, jobs)
+    saver.save(unit(toy))
     lost = jobs[0].lost(
         Task(toy.folder, toy.reference, "none", SECRET, runs=run_task(toy, "smoke", Path(), None)),
         toy,
         "the disk was full",
     )
-    keeper.keep_run(jobs[0], lost)
-    keeper.keep_run(jobs[1], case(jobs[1]))
+    saver.save_run(jobs[0], lost)
+    saver.save_run(jobs[1], case(jobs[1]))
     assert mark(store) is None and len(cases(store)) == 2
     again = jobs_of(store, toy)
     assert names(again) == [("alice", "slow")]
-    Keeper(store, toy, again).keep_run(again[0], case(again[0]))
+    Saver(store, toy, again).save_run(again[0], case(again[0]))
     assert mark(store) == 2.0 and cases(store) == [("smoke", "slow"), ("smoke", "fast")]
 
 
 def test_another_size_takes_the_place_of_the_one_before(store: Store, toy: Assignment) -> None:
-    Keeper(store, toy, []).keep(unit(toy))
+    Saver(store, toy, []).save(unit(toy))
     keep(store, toy)
     assert names(jobs_of(store, toy, runs="cpu")) == [("alice", "slow"), ("alice", "fast")]
     keep(store, toy, distance=9.0, profile="cpu")
@@ -196,19 +197,19 @@ def test_another_size_takes_the_place_of_the_one_before(store: Store, toy: Assig
 
 
 def test_what_was_handed_in_is_not_what_was_trained(store: Store, toy: Assignment) -> None:
-    Keeper(store, toy, []).keep(unit(toy))
+    Saver(store, toy, []).save(unit(toy))
     keep(store, toy, profile="full")
     assert len(jobs_of(store, toy, runs="submitted")) == 2
     jobs = jobs_of(store, toy, runs="submitted")
-    keeper = Keeper(store, toy, jobs)
+    saver = Saver(store, toy, jobs)
     for job in jobs:
         absent = case(job, profile="full", origin="submitted", status="absent", figures=[])
-        keeper.keep_run(job, absent)
+        saver.save_run(job, absent)
     assert mark(store) == 0.0 and jobs_of(store, toy, runs="submitted") == []
 
 
 def test_a_changed_assignment_does_everything_again(store: Store, toy: Assignment) -> None:
-    Keeper(store, toy, []).keep(unit(toy))
+    Saver(store, toy, []).save(unit(toy))
     keep(store, toy)
     (toy.folder / "handout.md").write_text("other words\n")
     assert len(jobs_of(store, Assignment(toy.folder, toy.reference))) == 2

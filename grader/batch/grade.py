@@ -1,4 +1,8 @@
-"""One batch, from what was asked for to the results in its store."""
+"""One batch, from what was asked for to the results in its store.
+
+It needs no terminal: what there is to say goes to the caller, and what forbids the batch is an
+error.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,18 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
 from grader.assignment import Assignment, AssignmentError
 from grader.batch import engine
-from grader.batch.plan import Keeper, Runs, run_jobs, run_task
+from grader.batch.ledger import BatchError, Progress
+from grader.batch.plan import Runs, run_jobs, run_task
 from grader.batch.rehearsal import Rehearsal, Rehearsing, key_of
+from grader.batch.saving import Saver
 from grader.batch.shipment import shipped
 from grader.batch.task import Job, RunJob, Task
-from grader.cli.app import errors, stop
-from grader.cli.progress import ProgressDisplay
 from grader.data import DataError, data_root
 from grader.intake import Candidate
 from grader.results import Result
@@ -29,7 +34,9 @@ from grader.wall.errors import WallError
 # Under which a store remembers how the reference fared.
 REHEARSAL = "rehearsal"
 
-Tell = Callable[[engine.Progress], None]
+Tone = Literal["plain", "warning", "alarm"]
+Tell = Callable[[Progress], None]
+Say = Callable[[str, Tone], None]
 
 
 @dataclass(frozen=True)
@@ -79,18 +86,24 @@ class Batch:
         return self.out if self.shard is None else self.shard.folder(self.out)
 
 
-def grade_batch(batch: Batch) -> list[Result]:
-    """Grade what is left to grade; every result in the store. Ends the program on what forbids it.
+def grade_batch(batch: Batch, tell: Tell, say: Say) -> list[Result]:
+    """Grade what is left to grade; every result in the store.
 
     A folder in which shards have settled a secret is graded with that one.
+
+    Args:
+        batch: what to grade.
+        tell: is told of progress, from the moment on that there is something to do.
+        say: is told what a person should know of the batch.
+
+    Raises:
+        BatchError: something forbids the batch; the message says what to do about it.
     """
     try:
         if batch.scheduler is None:
             walls.choose(batch.isolation)  # before a store is made; workers look for themselves
         if batch.isolation == "none":
-            errors.print(
-                "No wall: student code can read and change whatever you can.", style="bold red"
-            )
+            say("No wall: student code can read and change whatever you can.", "alarm")
         if batch.shard is None:
             secret = batch.secret or shards.settled(batch.out)
         else:
@@ -101,38 +114,35 @@ def grade_batch(batch: Batch) -> list[Result]:
                     c.id: "/".join((c.path.name, *c.within, *c.members)) for c in batch.candidates
                 }
                 shards.begin(store, batch.shard, seen)
-            _say_who_is_gone(batch, store)
-            _grade(batch, store)
+            _say_who_is_gone(batch, store, say)
+            _grade(batch, store, tell, say)
             if batch.shard is not None:
                 shards.complete(store)
             return store.results()
-    except (StoreError, WallError, DataError, AssignmentError, engine.BatchError) as error:
-        stop(str(error))
+    except (StoreError, WallError, DataError, AssignmentError) as error:
+        raise BatchError(str(error)) from error
 
 
-def _say_who_is_gone(batch: Batch, store: Store) -> None:
+def _say_who_is_gone(batch: Batch, store: Store, say: Say) -> None:
     given = {c.id: Member(c.key, c.name, c.handed) for c in batch.candidates}
     gone = settle_class(store, given, whole=batch.whole)
     if gone:
         more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
-        errors.print(
+        say(
             f"Not in the class that was given now, and still in the marks: {', '.join(gone[:10])}"
             f"{more}. To remove: grader drop {batch.folder} {gone[0]}",
-            style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+            "warning",
         )
 
 
-def _grade(batch: Batch, store: Store) -> None:
+def _grade(batch: Batch, store: Store, tell: Tell, say: Say) -> None:
     assignment, mine = batch.assignment, batch.mine
     known = _known(store, assignment)
     todo = mine if batch.again else engine.remaining(store, assignment, mine, known)
     ids = {candidate.id for candidate in todo}
     kept = [candidate for candidate in mine if candidate.id not in ids]
     if kept:
-        errors.print(f"{len(kept)} of {len(mine)} are graded already and stay as they are.")
+        say(f"{len(kept)} of {len(mine)} are graded already and stay as they are.", "plain")
     units = [Job(candidate, store.secret) for candidate in todo]
     # A submission that is graded anew has its runs looked at anew: those that are still valid are
     # found in the cache.
@@ -145,25 +155,23 @@ def _grade(batch: Batch, store: Store) -> None:
         store.remember(REHEARSAL, rehearsal.model_dump_json())
         stale = [c for c in kept if not engine.agrees(rehearsal, store, c)]
         if stale:
-            errors.print(
+            say(
                 f"{len(stale)} of the {len(kept)} were graded with other checks than the suite "
-                "has, or with one that the reference fails; they are graded again."
+                "has, or with one that the reference fails; they are graded again.",
+                "plain",
             )
         return [Job(candidate, store.secret) for candidate in stale]
 
     # Of tasks, it only asks what is graded with which secret.
     task = Task(assignment.folder, assignment.reference, "none", store.secret)
     rehearsing = Rehearsing(task, assignment, known, learned)
-    keeper = Keeper(store, assignment, trainings)
-    with ProgressDisplay() as tell:
-        if batch.scheduler is None:
-            _grade_here(batch, store.secret, work, keeper, tell, len(kept), rehearsing)
-        else:
-            _grade_there(
-                batch, batch.scheduler, store.secret, work, keeper, tell, len(kept), rehearsing
-            )
+    saver = Saver(store, assignment, trainings)
+    if batch.scheduler is None:
+        _grade_here(batch, store.secret, work, saver, tell, len(kept), rehearsing)
+    else:
+        _grade_there(batch, batch.scheduler, store.secret, work, saver, tell, len(kept), rehearsing)
     if rehearsing.known is not None:
-        tell_faults(assignment, rehearsing.known)
+        _say_faults(assignment, rehearsing.known, say)
 
 
 def _known(store: Store, assignment: Assignment) -> Rehearsal | None:
@@ -176,16 +184,13 @@ def _known(store: Store, assignment: Assignment) -> Rehearsal | None:
     return known if known.key == key_of(assignment, store.secret) else None
 
 
-def tell_faults(assignment: Assignment, rehearsal: Rehearsal) -> None:
+def _say_faults(assignment: Assignment, rehearsal: Rehearsal, say: Say) -> None:
     """Say loudly which checks nobody is graded by."""
     for check, why in rehearsal.faults.items():
-        errors.print(
+        say(
             f"Needs attention: {assignment.hidden / check}: {why}. It is not graded for anybody; "
             "mend the test or the reference, then give the same command.",
-            style="bold red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+            "alarm",
         )
 
 
@@ -193,7 +198,7 @@ def _grade_here(
     batch: Batch,
     secret: str,
     work: list[Job | RunJob],
-    keeper: Keeper,
+    saver: Saver,
     tell: Tell,
     kept: int,
     rehearsing: Rehearsing,
@@ -206,8 +211,8 @@ def _grade_here(
         Task(assignment.folder, assignment.reference, wall, secret, runs=training),
         work,
         jobs=batch.jobs or len(os.sched_getaffinity(0)),
-        save=keeper.keep,
-        save_run=keeper.keep_run,
+        save=saver.save,
+        save_run=saver.save_run,
         tell=tell,
         kept=kept,
         rehearsing=rehearsing,
@@ -219,7 +224,7 @@ def _grade_there(
     scheduler: str,
     secret: str,
     work: list[Job | RunJob],
-    keeper: Keeper,
+    saver: Saver,
     tell: Tell,
     kept: int,
     rehearsing: Rehearsing,
@@ -242,8 +247,8 @@ def _grade_there(
             work,
             scheduler=scheduler,
             jobs=batch.jobs,
-            save=keeper.keep,
-            save_run=keeper.keep_run,
+            save=saver.save,
+            save_run=saver.save_run,
             tell=tell,
             kept=kept,
             rehearsing=rehearsing,
