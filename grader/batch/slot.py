@@ -36,7 +36,7 @@ from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
 from grader.wall.behind import kernel
 from grader.wall.errors import WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 # What a slot may take of the machine's memory: half, but enough for torch and a reference.
 OWN_SHARE = 0.5

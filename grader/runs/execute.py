@@ -25,7 +25,7 @@ from grader.runs.artefacts import Artefacts
 from grader.runs.submitted import NothingSubmittedError, find_submitted
 from grader.runs.train import Tell, seed_of, train
 from grader.suite.local import ReferenceFailed, load_file
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 RESULT = "result.json"
 TRAINED = "trained.json"

@@ -23,7 +23,7 @@ import pytest
 import grader.suite.stats
 from grader.assignment import Assignment
 from grader.intake.limits import Notes
-from grader.intake.notebook import definitions
+from grader.intake.notebooks.notebook import definitions
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Measured
 from grader.suite.draw import Draw

@@ -30,7 +30,7 @@ from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Executor, Measured, Measurement
 from grader.suite.local import load_file, load_text
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift6135_a3")

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from grader.intake.cells import (
+from grader.intake.limits import MAX_PARSED, Notes, shown
+from grader.intake.notebooks.cells import (
     Cell,
     exported_cells,
     is_notebook,
@@ -17,12 +18,11 @@ from grader.intake.cells import (
     read_cells,
     statements_of,
 )
-from grader.intake.compiled import compiles_to_too_much
-from grader.intake.kinds import is_definition
-from grader.intake.limits import MAX_PARSED, Notes, shown
-from grader.intake.magics import written_file
-from grader.intake.needs import Names, names_of
-from grader.intake.source import code_size, parse
+from grader.intake.notebooks.compiled import compiles_to_too_much
+from grader.intake.notebooks.kinds import is_definition
+from grader.intake.notebooks.magics import written_file
+from grader.intake.notebooks.needs import Names, names_of
+from grader.intake.notebooks.source import code_size, parse
 
 _DEFINES = re.compile(r"^[ \t]{0,3}(?:async[ \t]+)?(?:def|class)[ \t]+([A-Za-z_]\w{0,60})", re.M)
 _SHOWN_NAMES = 8

@@ -13,7 +13,8 @@ import builtins
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from grader.intake.kinds import (
+from grader.intake.limits import Notes, shown
+from grader.intake.notebooks.kinds import (
     is_definition,
     is_import_of_what_is_there,
     is_patch,
@@ -21,10 +22,9 @@ from grader.intake.kinds import (
     made_by,
     wraps,
 )
-from grader.intake.limits import Notes, shown
-from grader.intake.needs import rebound
-from grader.intake.places import mark_lost
-from grader.intake.rewriting import (
+from grader.intake.notebooks.needs import rebound
+from grader.intake.notebooks.places import mark_lost
+from grader.intake.notebooks.rewriting import (
     Constants,
     brought_out,
     constants_of,
@@ -32,7 +32,7 @@ from grader.intake.rewriting import (
     guarded,
     marked,
 )
-from grader.intake.statements import Statement, read_statements
+from grader.intake.notebooks.statements import Statement, read_statements
 
 # What may be executed where a contract needs a name that it binds.
 _EXECUTED = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If, ast.Try, ast.With)

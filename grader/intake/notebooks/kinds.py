@@ -6,8 +6,8 @@ import ast
 import sys
 from collections.abc import Collection, Iterator
 
-from grader.intake.needs import annotations_of
-from grader.intake.source import Function, is_text, is_unwritten
+from grader.intake.notebooks.needs import annotations_of
+from grader.intake.notebooks.source import Function, is_text, is_unwritten
 
 # They exist only where notebooks run.
 _NOTEBOOK_PACKAGES = (

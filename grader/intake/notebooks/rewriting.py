@@ -7,10 +7,10 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from grader.intake.needs import annotations_of, evaluated, free_names, loaded
-from grader.intake.places import mark
-from grader.intake.source import Function, parse
-from grader.intake.statements import Statement
+from grader.intake.notebooks.needs import annotations_of, evaluated, free_names, loaded
+from grader.intake.notebooks.places import mark
+from grader.intake.notebooks.source import Function, parse
+from grader.intake.notebooks.statements import Statement
 
 
 def marked(statement: Statement) -> str:

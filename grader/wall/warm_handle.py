@@ -12,42 +12,25 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
-
 from grader.assignment import Limits
 from grader.wall import isolation
 from grader.wall.behind.confine import Cell
-from grader.wall.cell import CellHandle
+from grader.wall.cell import CellHandle, Ended, ended_by
 from grader.wall.clearing import clear_away
 from grader.wall.errors import WallError
+from grader.wall.family import Family
 from grader.wall.isolation import WallKind
-from grader.wall.watch import Resident, delay_of, resident
 
 START_SECONDS = 120.0
 SETUP_SECONDS = 30.0
 END_SECONDS = 30.0
 # Ordinary users that exist nowhere: a range that no distribution hands out.
 FIRST_UID, UIDS = 1_879_048_192, 2**24
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a cell ended.
-
-    Attributes:
-        how: in words.
-        killed: its first process by SIGKILL.
-        fault: with the warm process or with the keeper, which nothing in a cell can reach.
-    """
-
-    how: str
-    killed: bool = False
-    fault: bool = False
 
 
 class Warm:
@@ -60,9 +43,14 @@ class Warm:
         hide: what must not be seen even where it lies in a folder that Python or the system needs.
         data: folders of data sets that runs may read, by name.
 
+    Attributes:
+        family: its processes and those of its cell, from `start` on.
+
     Raises:
         WallError: it does not start.
     """
+
+    family: Family
 
     def __init__(
         self,
@@ -78,7 +66,6 @@ class Warm:
         self.hide = (Path(isolation.__file__).resolve().parents[1], *hide)
         self.data = dict(data)
         self.environment: dict[str, Any] = {}
-        self.resident = Resident()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self.scratch: Path | None = None  # of the cell, where it is a folder of ours
@@ -98,57 +85,6 @@ class Warm:
     def pid(self) -> int | None:
         """Process id of the outermost process, while it runs."""
         return self._process.pid if self._process else None
-
-    def family(self) -> list[psutil.Process]:
-        """The outermost process and everything below it, parents before children."""
-        assert self._process is not None
-        outermost = psutil.Process(self._process.pid)
-        return [outermost, *outermost.children(recursive=True)]
-
-    def kill_cell(self) -> None:
-        """End the first process of the cell, and by that the cell, from any thread."""
-        with contextlib.suppress(psutil.Error):
-            for first in self._first_processes():
-                first.kill()
-
-    def cell_usage(self) -> float:
-        """Processor time of the cell so far, in seconds."""
-        used = 0.0
-        for process in self._cell_family():
-            # One that ended meanwhile is counted by whoever waited for it, not lost with the rest.
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                used += times.user + times.system + times.children_user + times.children_system
-        return used
-
-    def cell_delay(self) -> float | None:
-        """Seconds for which the cell was ready and others had the processor; None: not known."""
-        delay = 0.0
-        for process in self._cell_family():
-            try:
-                for task in Path(f"/proc/{process.pid}/task").iterdir():
-                    delay += delay_of(task)
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has ended since
-            except (OSError, ValueError, IndexError):
-                return None
-        return delay
-
-    def _cell_family(self) -> list[psutil.Process]:
-        # Twice, since psutil takes a child for a stranger if the clock is set while it looks.
-        for _ in range(2):
-            with contextlib.suppress(psutil.Error):
-                family = [
-                    process
-                    for first in self._first_processes()
-                    for process in (first, *first.children(recursive=True))
-                ]
-                if family:
-                    return family
-        return []
-
-    def _first_processes(self) -> list[psutil.Process]:
-        return [first for keeper in self._innermost.children() for first in keeper.children()]
 
     def start(self) -> None:
         """Start it, if it is not running, and wait until torch is imported."""
@@ -199,9 +135,7 @@ class Warm:
             text = self._last_words()
             self.close()
             raise WallError(f"{error}{': ' + text if text else ''}") from None
-        family = self.family()
-        self.resident = resident(family)
-        self._innermost = family[-1]
+        self.family = Family(self._process.pid)
 
     def fork(
         self,
@@ -240,10 +174,10 @@ class Warm:
         finally:
             theirs.close()
             os.close(write)
-        handle = CellHandle(self, limits, ours, read)
+        handle = CellHandle(self.family, limits, ours, read, self.scratch, self._end_cell)
         try:
             self._event("forked", SETUP_SECONDS)
-            handle.setup(files, sources, own)
+            handle.setup(files, sources, own, self._given_inside())
         except BaseException:
             handle.close()
             raise
@@ -254,6 +188,9 @@ class Warm:
         if self.wall == "bubblewrap":
             return {name: f"{isolation.INSIDE_DATA}/{name}" for name in self.data}
         return {name: str(folder) for name, folder in self.data.items()}
+
+    def _given_inside(self) -> str:
+        return isolation.INSIDE_GIVEN if self.wall == "bubblewrap" else str(self.given)
 
     def _cell(self, limits: Limits, cpu_seconds: int) -> Cell:
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.getuid() == 0 else None
@@ -282,7 +219,7 @@ class Warm:
             else (),
         )
 
-    def end_cell(self) -> Ended:
+    def _end_cell(self) -> Ended:
         """End the cell and wait until nothing of it is left; says how it ended.
 
         A warm process that does not manage that is ended itself: the next fork starts another.
@@ -292,7 +229,7 @@ class Warm:
             assert self._control is not None
             self._control.send(b'{"op": "end"}')
             # One that ended by itself has been reported already, and again as an answer to this.
-            ended = _ended(self._event("ended", END_SECONDS)["status"])
+            ended = ended_by(self._event("ended", END_SECONDS)["status"])
             self._drain()
         except (OSError, WallError, AssertionError):
             self.close()
@@ -346,20 +283,3 @@ class Warm:
             if self._process.stderr is not None:
                 self._process.stderr.close()
             self._process = None
-
-
-def _ended(status: int) -> Ended:
-    """How a cell ended, by the exit status of its keeper, negative for a signal."""
-    if status < 0:
-        return Ended(f"the keeper of the cell was ended by {_signal(-status)}", fault=True)
-    if status == 0:
-        return Ended("its process ended by itself (exit status 0)")
-    if status > 128:
-        number = status - 128
-        words = f"its process was ended by signal {_signal(number)}"
-        return Ended(words, killed=number == signal.SIGKILL)
-    return Ended(f"its process ended with exit status {status}")
-
-
-def _signal(number: int) -> str:
-    return signal.Signals(number).name if number in set(signal.Signals) else str(number)

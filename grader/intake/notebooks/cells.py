@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.intake.limits import MAX_PARSED, UnreadableEntryError
-from grader.intake.magics import has_magics, is_foreign, without_magics, written_file
-from grader.intake.source import code_size, parse
+from grader.intake.notebooks.magics import has_magics, is_foreign, without_magics, written_file
+from grader.intake.notebooks.source import code_size, parse
 
 # Of a notebook as JSON: lists, objects and values, outputs included. It bounds the memory.
 _MAX_VALUES = 4_000_000
