@@ -229,26 +229,20 @@ RUN_TOML = """
     seconds = 40
     settings = { batch = 64 }
 
-    [[measures]]
-    run = "fit"
-    name = "distance"
+    [runs.measures.distance]
     title = "Distance from the mean of the points"
     question = "q1.4"
     better = "lower"
     weight = 2
 
-    [[measures]]
-    run = "fit"
-    name = "score"
+    [runs.measures.score]
     title = "Closeness"
     unit = "nats"
     question = "q1.4"
     better = "higher"
     asked = { cpu = -1.0, full = -1.0 }
 
-    [[measures]]
-    run = "fit"
-    name = "length"
+    [runs.measures.length]
     title = "Points of the path per step"
     question = "q1.4"
     better = "near"

@@ -34,7 +34,7 @@ def write_gallery(
         The page.
 
     Raises:
-        AssignmentError: `thresholds.toml` is damaged.
+        AssignmentError: `thresholds.csv` or `costs.csv` is damaged.
     """
     beside = folder / assignment.name
     shutil.rmtree(beside, ignore_errors=True)

@@ -118,6 +118,14 @@ def run_reference(
     def save(_: RunJob, result: RunResult) -> None:
         if result.status != "finished":
             raise CalibrationError(f"the reference fails in {result.title}: {result.problem}")
+        found = [figure.measure for figure in result.figures]
+        declared = assignment.run(result.run).measures
+        if never := [name for name in declared if name not in found]:
+            raise CalibrationError(
+                f"{assignment.folder / 'assignment.toml'}: runs.measures.{never[0]} of run "
+                f"{result.run}: its measure never gives that figure; it gives "
+                f"{', '.join(found) or 'none'}. Correct the name, or remove it"
+            )
         for figure in result.figures:
             if figure.value is None:
                 raise CalibrationError(

@@ -16,7 +16,13 @@ from grader.cli.grading import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.data import cache_folder, data_root
 from grader.marks.bounds import REMEDY
-from grader.marks.thresholds import Calibrated, Cost, Trivial, read_thresholds, write_thresholds
+from grader.marks.thresholds import (
+    Calibrated,
+    Cost,
+    Trivial,
+    write_thresholds,
+    written_thresholds,
+)
 from grader.wall import isolation
 from grader.wall.isolation import Choice
 
@@ -38,7 +44,7 @@ def calibrate_(
     jobs: JobsOption = 0,
     isolation_: IsolationOption = "auto",
 ) -> None:
-    """Run the reference over several seeds, and write what it reaches into thresholds.toml.
+    """Run the reference over several seeds, and write what it reaches into thresholds.csv.
 
     Beside it comes what trivial solutions reach. A threshold that one of them reaches, or that no
     figure can miss, is refused. What has been trained is kept in the cache, so that a calibration
@@ -54,7 +60,7 @@ def calibrate_(
     only = runs_or_stop(assignment, run or [])
     choice: Choice = isolation_
     try:
-        before = read_thresholds(assignment)
+        before = written_thresholds(assignment)
         figures: list[Calibrated] = []
         costs: list[Cost] = []
         if not trivial:
@@ -72,9 +78,9 @@ def calibrate_(
                 )
         floor = best_of_trivial(assignment, profile, data_root(data), only)
         after = before.replaced_by(figures, costs, floor).still_in(assignment)
-        wrong = flaws(assignment, after, profile, only)
+        wrong = flaws(assignment, after.whole(assignment), profile, only)
         if not wrong:
-            write_thresholds(assignment.thresholds, assignment.name, after)
+            write_thresholds(assignment, after)
     except (*FAULTS, ReferenceFailed) as error:
         stop(str(error))
     if figures:

@@ -38,7 +38,7 @@ def toy(toy_with_run: Assignment) -> Assignment:
         for c in ("slow", "fast")
         for m, x in (("distance", 1.0), ("score", -1.0))
     ]
-    write_thresholds(toy_with_run.thresholds, "toy", Thresholds(figures=tuple(figures)))
+    write_thresholds(toy_with_run, Thresholds(figures=tuple(figures)))
     return toy_with_run
 
 

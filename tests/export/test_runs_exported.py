@@ -52,9 +52,7 @@ cases = ["arcs", "sine"]
 steps = 10
 seconds = 10
 
-[[measures]]
-run = "flow"
-name = "nll"
+[runs.measures.nll]
 title = "Negative log-likelihood"
 unit = "nats"
 question = "q1.2"
@@ -62,18 +60,14 @@ better = "lower"
 weight = 2
 asked = { cpu = 1.5 }
 
-[[measures]]
-run = "flow"
-name = "integral"
+[runs.measures.integral]
 title = "Integral of the density"
 question = "q1.2"
 better = "near"
 target = 1.0
 within = 0.02
 
-[[measures]]
-run = "flow"
-name = "speed"
+[runs.measures.speed]
 title = "Only shown"
 better = "lower"
 """

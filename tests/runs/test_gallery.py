@@ -48,7 +48,7 @@ def test_cases_stand_side_by_side_with_their_luck(tmp_path: Path, toy_with_run: 
         Calibrated(profile="full", run="fit", case=case, measure="distance", mean=mean, sd=sd, n=4)
         for case, (mean, sd) in found.items()
     ]
-    write_thresholds(toy_with_run.thresholds, "toy", Thresholds(figures=tuple(figures)))
+    write_thresholds(toy_with_run, Thresholds(figures=tuple(figures)))
     cases = [result("fit", distance=9.0).model_copy(update={"case": case}) for case in found]
     folder = tmp_path / "docs"
     page = write_gallery(toy_with_run, cases, "full", tmp_path, folder).read_text()
