@@ -19,13 +19,11 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from grader.assignment import Assignment
+from grader.catalogue.errors import CatalogueError
+from grader.catalogue.generic import law_mistakes
 
 F = TypeVar("F", bound=Callable[..., object])
 Kind = Literal["mistake", "variant"]
-
-
-class CatalogueError(Exception):
-    """An entry cannot be used; the message names the file, the line and the remedy."""
 
 
 def mistake(replaces: str, *, fails: list[str], hint: str) -> Callable[[F], F]:
@@ -97,6 +95,7 @@ def read_catalogue(assignment: Assignment) -> list[Entry]:
     for kind, folder in kinds:
         for path in sorted((assignment.folder / folder).glob("*.py")):
             entries += _read_file(path, kind)
+    entries += [Entry("mistake", **fields) for fields in law_mistakes(assignment.hidden)]
     names: dict[str, Entry] = {}
     for entry in entries:
         if entry.name in names:

@@ -12,7 +12,7 @@ def rows(*tensors):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="This is the binary cross-entropy, the negative of the log-likelihood. The logarithm of "
     "a probability is never positive; the minus sign belongs into the training loop.",
 )
@@ -23,7 +23,7 @@ def bernoulli_with_the_sign_of_a_loss(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="Only the pixels that are one are counted here. A pixel that is zero has a likelihood "
     "too, 1 - mu, and its logarithm belongs to the sum.",
 )
@@ -34,7 +34,7 @@ def bernoulli_of_the_ones_only(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="This is the mean over the pixels. Independent pixels multiply their likelihoods, so "
     "their log-likelihoods are added up; a mean is too small by the factor D.",
 )
@@ -45,7 +45,7 @@ def bernoulli_mean_over_the_pixels(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="This is what one gets when mu is taken for a logit and sent through a sigmoid (as the "
     "functions `..._with_logits` do). Here mu is the probability itself.",
 )
@@ -56,7 +56,7 @@ def bernoulli_from_logits(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="This is what one gets when the image and the probabilities change places: mu is weighed "
     "by the logarithm of the target. The target says which logarithm of mu counts.",
 )
@@ -67,7 +67,7 @@ def bernoulli_with_swapped_arguments(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="This is the log-likelihood of the inverted image: log mu is counted where the pixel is "
     "zero, and log(1 - mu) where it is one. mu is the probability of a one.",
 )
@@ -78,7 +78,7 @@ def bernoulli_of_the_inverted_image(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="A pixel that is zero has the probability 1 - mu, and the logarithm is taken of that: "
     "log(1 - mu), which is not 1 - log(mu).",
 )
@@ -89,7 +89,7 @@ def bernoulli_one_minus_the_logarithm(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="The pixels that are zero are subtracted here, as in t log mu - (1 - t) log(1 - mu). "
     "Both kinds of pixel make an image less likely, so both terms are added.",
 )
@@ -100,7 +100,7 @@ def bernoulli_subtracts_the_zeros(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_takes_images_as_well_as_rows"],
+    fails=["test_takes_images_as_rows"],
     hint="The logarithm of a product of many probabilities: right on paper, but the product of "
     "784 of them is zero in float32. Add the logarithms instead.",
 )
@@ -111,7 +111,7 @@ def bernoulli_log_of_a_product(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_summed_over_the_pixels"],
+    fails=["test_has_the_right_values"],
     hint="This is the likelihood itself. What is asked for is its logarithm.",
 )
 def bernoulli_without_the_logarithm(mu, target):
@@ -121,7 +121,7 @@ def bernoulli_without_the_logarithm(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The sum runs over the batch, axis 0, and leaves one number per pixel. It has to run over "
     "the pixels, axis 1, and leave one per example.",
 )
@@ -132,7 +132,7 @@ def bernoulli_summed_over_the_batch(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="One number for the whole batch: a sum without an axis adds up the examples as well. "
     "Every example keeps a log-likelihood of its own.",
 )
@@ -142,7 +142,7 @@ def bernoulli_summed_over_everything(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="A product of two matrices compares every image with the probabilities of every other "
     "example, (B, B). Each image belongs to its own row of mu only.",
 )
@@ -153,7 +153,7 @@ def bernoulli_of_all_pairs(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The values are right, but they stand in a column, (B, 1). Added to a result of shape "
     "(B,), a column becomes a (B, B) matrix without any warning.",
 )
@@ -164,7 +164,7 @@ def bernoulli_as_a_column(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_keeps_a_batch_of_one"],
+    fails=["test_keeps_a_batch_of_one"],
     hint="A squeeze() without an axis removes the batch axis too when the batch holds one example.",
 )
 def bernoulli_squeezed(mu, target):
@@ -174,7 +174,7 @@ def bernoulli_squeezed(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_has_the_gradient_of_its_value"],
+    fails=["test_has_the_gradient_of_its_values"],
     hint="The values are right, but mu is detached on the way, so no gradient reaches the decoder "
     "and it cannot learn.",
 )
@@ -185,7 +185,7 @@ def bernoulli_detached(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_leaves_its_arguments_as_they_are"],
+    fails=["test_leaves_its_arguments_alone"],
     hint="The small number that keeps the logarithm finite is added to mu in place. The flattened "
     "tensor shares its memory with the caller's, so the decoder's output changes as well.",
 )
@@ -197,7 +197,7 @@ def bernoulli_adds_its_epsilon_in_place(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_log_likelihood_is_right_for_confident_probabilities"],
+    fails=["test_is_right_far_out"],
     hint="Probabilities below 0.01 and above 0.99 are cut off. A decoder gives them to most pixels "
     "of an image; what keeps the logarithm finite has to be far smaller.",
 )
@@ -209,7 +209,7 @@ def bernoulli_clamped_to_a_hundredth(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_leaves_its_arguments_as_they_are"],
+    fails=["test_leaves_its_arguments_alone"],
     hint="clamp_ works in place: it moves the caller's probabilities. clamp, without the "
     "underscore, gives new ones.",
 )

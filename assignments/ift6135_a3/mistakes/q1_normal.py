@@ -13,7 +13,7 @@ def rows(*tensors):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="This is what one gets when the standard deviation is taken as exp(logvar). logvar is "
     "log sigma^2, so exp(logvar) is the variance, and sigma is exp(logvar / 2).",
 )
@@ -24,7 +24,7 @@ def normal_with_exp_logvar_as_deviation(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The squared distance is divided by logvar itself, which can even be negative. The "
     "variance is the exponential of logvar.",
 )
@@ -35,7 +35,7 @@ def normal_without_the_exponential(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The squared distance is divided by the standard deviation here; in a normal density it "
     "is divided by the variance.",
 )
@@ -47,7 +47,7 @@ def normal_divides_by_the_deviation(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_log_variance"],
+    fails=["test_falls_with_the_log_variance"],
     hint="This is what one gets when standard deviations are put on the diagonal of the covariance "
     "matrix. A covariance matrix holds variances.",
 )
@@ -59,7 +59,7 @@ def normal_with_deviations_as_covariance(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The exponent of a normal density is minus one half of the squared distance in units of "
     "sigma; the half is missing.",
 )
@@ -71,7 +71,7 @@ def normal_without_the_half_of_the_square(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The distance from the mean is not squared, so points below the mean seem more likely "
     "than the mean itself.",
 )
@@ -82,7 +82,7 @@ def normal_without_the_square(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_log_variance"],
+    fails=["test_falls_with_the_log_variance"],
     hint="The normalising factor holds 1 / sigma, and log sigma is half of logvar. Here the whole "
     "logvar is subtracted.",
 )
@@ -94,7 +94,7 @@ def normal_with_the_whole_logvar(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_log_variance"],
+    fails=["test_falls_with_the_log_variance"],
     hint="The log-variance has the wrong sign: a wide normal is flat, so its density at the mean "
     "is lower than that of a narrow one.",
 )
@@ -106,7 +106,7 @@ def normal_adds_the_log_variance(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_log_variance"],
+    fails=["test_falls_with_the_log_variance"],
     hint="The variances are added up before the logarithm. The determinant of a diagonal "
     "covariance is the product of the variances, so its logarithm is the sum of the logvars.",
 )
@@ -119,7 +119,7 @@ def normal_with_the_trace_for_the_determinant(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="One variance is used for all dimensions of an example, the mean of its logvar. Every "
     "dimension has a variance of its own; only the covariances between them are zero.",
 )
@@ -131,7 +131,7 @@ def normal_with_one_variance_per_example(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_includes_the_constant"],
+    fails=["test_includes_the_constant"],
     hint="The constant -D/2 log(2 pi) is missing. It does not matter for a gradient, but without "
     "it the result is no density.",
 )
@@ -142,7 +142,7 @@ def normal_without_the_constant(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_includes_the_constant"],
+    fails=["test_includes_the_constant"],
     hint="The constant -1/2 log(2 pi) is counted once per example. Every one of the D dimensions "
     "brings its own.",
 )
@@ -154,7 +154,7 @@ def normal_with_the_constant_once(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_includes_the_constant"],
+    fails=["test_includes_the_constant"],
     hint="The constant is -log(2 pi) per dimension here. The density is divided by the square "
     "root of 2 pi, so half of the logarithm is right.",
 )
@@ -166,7 +166,7 @@ def normal_without_the_root_of_two_pi(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="This is the negative log-density. What is asked for is the log-density itself; the "
     "minus sign belongs to the loss that is built from it.",
 )
@@ -177,7 +177,7 @@ def normal_with_the_sign_of_a_loss(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="This is the mean over the dimensions. The density of a vector is the product of those of "
     "its independent entries, so their logarithms are added up.",
 )
@@ -188,7 +188,7 @@ def normal_mean_over_the_dimensions(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_takes_images_as_well_as_rows"],
+    fails=["test_takes_images_as_rows"],
     hint="The density is computed first and its logarithm taken at the end: right on paper, but a "
     "product of hundreds of densities is zero or infinite in float32. Stay in the logarithm.",
 )
@@ -201,7 +201,7 @@ def normal_log_of_an_underflowed_density(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The sum runs over the batch, axis 0, and leaves one number per dimension. It has to run "
     "over the dimensions, axis 1, and leave one per example.",
 )
@@ -212,7 +212,7 @@ def normal_summed_over_the_batch(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The values are right, but they stand in a column, (B, 1). Added to a result of shape "
     "(B,), a column becomes a (B, B) matrix without any warning.",
 )
@@ -224,7 +224,7 @@ def normal_as_a_column(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_keeps_a_batch_of_one"],
+    fails=["test_keeps_a_batch_of_one"],
     hint="A squeeze() without an axis removes the batch axis too when the batch holds one example.",
 )
 def normal_squeezed(mu, logvar, z):
@@ -235,7 +235,7 @@ def normal_squeezed(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_leaves_its_arguments_as_they_are"],
+    fails=["test_leaves_its_arguments_alone"],
     hint="The mean is subtracted from z in place. The flattened tensor shares its memory with the "
     "caller's, so the caller's sample is gone.",
 )

@@ -31,7 +31,7 @@ def terms(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The density is turned upside down: the squared distance makes a point more likely here.",
 )
 def normal_negated_below_the_estimate(mu, logvar, z):
@@ -40,7 +40,7 @@ def normal_negated_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The squared distance is divided by the standard deviation, exp(logvar / 2). The density "
     "has the variance there, exp(logvar).",
 )
@@ -50,7 +50,7 @@ def normal_with_deviations_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="One number for the whole batch: a sum without an axis adds up the examples as well.",
 )
 def normal_of_the_whole_batch_below_the_estimate(mu, logvar, z):
@@ -59,7 +59,7 @@ def normal_of_the_whole_batch_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The log-densities are not added up over the dimensions: one number per dimension is "
     "left, (B, D).",
 )
@@ -69,7 +69,7 @@ def normal_of_each_dimension_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The logarithm of a difference of logarithms: for negative numbers it is NaN. logvar is a "
     "logarithm already.",
 )
@@ -79,7 +79,7 @@ def normal_full_of_nan_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="There is no `return`, so the result is None.",
 )
 def normal_without_return_below_the_estimate(mu, logvar, z):
@@ -88,7 +88,7 @@ def normal_without_return_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The product of matrices has the wrong shapes: (B, D) times (B, D). The squares belong "
     "to one example each, so they are multiplied number by number.",
 )
@@ -98,7 +98,7 @@ def normal_that_raises_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="This is not written yet.",
 )
 def normal_unwritten_below_the_estimate(mu, logvar, z):
@@ -107,7 +107,7 @@ def normal_unwritten_below_the_estimate(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_leaves_its_arguments_as_they_are"],
+    fails=["test_leaves_its_arguments_alone"],
     hint="The mean is subtracted from z in place: the caller's samples are changed.",
 )
 def normal_that_moves_its_points_below_the_estimate(mu, logvar, z):

@@ -24,7 +24,7 @@ def kl_gaussian_gaussian_mc(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_takes_images_as_well_as_rows"],
+    fails=["test_takes_images_as_rows"],
     hint="Only the last axis is summed over. The given lines that flatten images to rows have to "
     "stay.",
 )
@@ -35,7 +35,7 @@ def normal_of_the_last_axis(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_log_density_falls_with_the_scaled_squared_distance"],
+    fails=["test_falls_with_the_scaled_squared_distance"],
     hint="The half is missing in front of the squared distance, and the given lines that flatten "
     "images to rows are gone.",
 )

@@ -13,7 +13,7 @@ def rows(*tensors):
 
 @mistake(
     "q1_solution.log_likelihood_bernoulli",
-    fails=["test_bernoulli_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The ones are added up to (B,) and the zeros to (B, 1): their sum is (B, B), every "
     "example with every other.",
 )
@@ -25,7 +25,7 @@ def bernoulli_of_all_pairs_of_sums(mu, target):
 
 @mistake(
     "q1_solution.log_likelihood_normal",
-    fails=["test_normal_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The squared distances are added up to (B,) and the log-variances to (B, 1): their sum is "
     "(B, B), every example with every other.",
 )
@@ -38,7 +38,7 @@ def normal_of_all_pairs_of_sums(mu, logvar, z):
 
 @mistake(
     "q1_solution.log_mean_exp",
-    fails=["test_log_mean_exp_gives_one_number_per_example"],
+    fails=["test_has_the_right_shape"],
     hint="The result is repeated for every sample, (B, K). It is one number per example, (B,).",
 )
 def log_mean_exp_repeated_for_every_sample(y):
