@@ -22,7 +22,6 @@ texts there, and weights plain numbers.
 from __future__ import annotations
 
 import difflib
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -113,36 +112,39 @@ class Contract:
         self.enter(request.getfixturevalue)
 
     def enter(self, fixture: Callable[[str], Any]) -> None:
-        """Take fixtures from here, by name, each when it is first used: a public suite has no
-        `reference` and no `stats`."""
+        """Take fixtures from here, by name, each when it is used: a public suite has no
+        `reference` and no `stats`.
+
+        Nothing of them is kept: pytest uses one instance for one submission after another.
+        """
         self._fixture = fixture
 
-    @functools.cached_property
+    @property
     def submission(self) -> Any:
         """The student's implementation, behind the wall."""
         return self._fixture("submission")
 
-    @functools.cached_property
+    @property
     def reference(self) -> Any:
         """Our implementation, asked in the same way."""
         return self._fixture("reference")
 
-    @functools.cached_property
+    @property
     def probes(self) -> Any:
         """The probes of the assignment and of `grader.suite.driving`."""
         return self._fixture("probes")
 
-    @functools.cached_property
+    @property
     def draw(self) -> Any:
         """Random inputs, other ones for each test."""
         return self._fixture("draw")
 
-    @functools.cached_property
+    @property
     def expect(self) -> Any:
         """Comparisons that explain themselves."""
         return self._fixture("expect")
 
-    @functools.cached_property
+    @property
     def stats(self) -> Any:
         """Statistical tests with stated error rates."""
         return self._fixture("stats")
