@@ -99,7 +99,7 @@ class Profile(Strict):
         step_seconds: the limit of one step, so that one that hangs is noticed soon.
         data: whether the embedded data serve or the real ones are needed.
         cases: the cases that are run in this size; by default all.
-        settings: what `runs.py` and `measures.py` are given.
+        settings: what runs and measures are given.
         note: what is smaller here than in the assignment's text, for the report.
     """
 
@@ -404,11 +404,18 @@ class Assignment:
 
     @property
     def runs(self) -> Path:
-        return self.folder / "runs.py"
+        """The file, or the folder with one for each part."""
+        return self._file_or_folder("runs")
 
     @property
     def measures(self) -> Path:
-        return self.folder / "measures.py"
+        """The file, or the folder with one for each part."""
+        return self._file_or_folder("measures")
+
+    def _file_or_folder(self, name: str) -> Path:
+        file = self.folder / f"{name}.py"
+        folder = self.folder / name
+        return folder if folder.is_dir() and not file.exists() else file
 
     @property
     def trivial(self) -> Path:

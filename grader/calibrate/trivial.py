@@ -20,8 +20,8 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Measured, given_module
+from grader.runs.loading import load_functions
 from grader.runs.train import seed_of
-from grader.suite.local import load_file
 
 NAME = "trivial"
 
@@ -43,12 +43,12 @@ def best_of_trivial(
     """
     if not assignment.trivial.exists():
         return []
-    ours = load_file(assignment.trivial, f"trivial_{assignment.name}")
-    measures = load_file(assignment.measures, f"measures_{assignment.name}")
+    ours = load_functions(assignment, "trivial")
+    measures = load_functions(assignment, "measures")
     sets: dict[tuple[str, bool], DataSet] = {}
     found = []
     for run, case in planned(assignment, profile, only):
-        solutions = getattr(ours, run.id, None)
+        solutions = ours.get(run.id)
         if solutions is None:
             continue
         size = run.profiles[profile]
@@ -73,7 +73,7 @@ def best_of_trivial(
         for name, solution in made.items():
             if isinstance(solution, Artefacts):
                 try:
-                    solution = getattr(measures, run.id)(solution, context)
+                    solution = measures[run.id](solution, context)
                 except (ArtefactError, MeasureError):
                     continue  # it leaves no figure, and so earns nothing
             assert isinstance(solution, Measured)

@@ -252,7 +252,7 @@ def test_a_measure_without_a_figure_leaves_the_others(room: Room) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("def fit(", "def fitted(", "has no attribute 'fit'"),
+        ("def fit(", "def fitted(", "there is no function fit; there are none"),
         ("context.data(", "context.nosuch(", "no attribute 'nosuch'"),
         (
             'measurement("length"',

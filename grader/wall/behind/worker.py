@@ -208,8 +208,9 @@ class Worker:
     def _start_run(self, request: dict[str, Any]) -> None:
         """Make ready to train: a run is a generator that yields after each of its steps."""
         self._given_first()
-        runs = _module_of("grader_runs", request["source"])
-        self._run = getattr(runs, request["target"])(self._implementation, **request["kwargs"])
+        modules = [_module_of(name, text) for name, text in request["sources"].items()]
+        run = getattr(modules[-1], request["target"])
+        self._run = run(self._implementation, **request["kwargs"])
 
     def _advance_run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Go on for some seconds: how far the run is, or at its end what it leaves.
@@ -250,6 +251,7 @@ def _seed(seed: int) -> None:
 def _module_of(name: str, text: str) -> types.ModuleType:
     """A module of the assignment's, from its text: its file is not mounted here."""
     module = types.ModuleType(name)
+    module.__package__ = name.rpartition(".")[0]  # for what it imports relatively
     sys.modules[name] = module
     exec(compile(text, f"<{name}>", "exec"), module.__dict__)
     return module
