@@ -36,7 +36,7 @@ from grader.measures.scores import (
 )
 from grader.measures.weights import WRAPPERS, load_weights
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Drawing, Measured, Measurement, measurement
+from grader.runs.measured import Context, Drawing, Measured, Measurement, measurement
 
 # --- part A: samplers -------------------------------------------------------------------------
 # Most figures are distances from the truth in standard errors: the same bound then serves every

@@ -30,7 +30,7 @@ from grader.measures.neighbours import copies
 from grader.measures.scores import fid, inception_score
 from grader.measures.weights import load_weights
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Drawing, Measured, Measurement, measurement
+from grader.runs.measured import Context, Drawing, Measured, Measurement, measurement
 
 ALPHA_EMA = 0.998
 REGULARIZERS: list[tuple[Any, float]] = [

@@ -25,7 +25,7 @@ from grader.assignment import Assignment
 from grader.intake.limits import Notes
 from grader.intake.notebooks.notebook import definitions
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured
+from grader.runs.measured import Context, Measured
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 

@@ -27,7 +27,8 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import MeasureError
 from grader.results import Figure, RunResult
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Executor, Measured, Measurement
+from grader.runs.execute import Executor
+from grader.runs.measured import Context, Measured, Measurement
 from grader.suite.local import load_file, load_text
 from grader.wall import isolation
 from grader.wall.warm_handle import Warm
