@@ -84,7 +84,7 @@ def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
     stop(f"{folder}: no file of an assignment in it; give --assignment, one of {known}")
 
 
-def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Result:
+def _run(assignment: Assignment, folder: Path, choice: isolation.WallChoice) -> Result:
     results: list[Result] = []
     try:
         wall = isolation.choose(choice)

@@ -24,7 +24,7 @@ def demo(
     name: Annotated[str, typer.Argument(help="Name of the assignment.")] = "ift6135_a3",
     out: Annotated[Path, typer.Option(help="Folder for marks and reports.")] = Path("demo-out"),
     jobs: JobsOption = 0,
-    isolation: IsolationOption = "auto",
+    wall: IsolationOption = "auto",
 ) -> None:
     """Grade the bundled sample class of an assignment, hostile ones included.
 
@@ -37,9 +37,7 @@ def demo(
     console.print(f"Grading the sample class of {assignment.about.title!r} ...", highlight=False)
     started = time.monotonic()
     candidates, _ = find_submissions([folder], assignment, "class")
-    results = graded_or_stop(
-        Batch(assignment, candidates, out, jobs=jobs, isolation=isolation, again=True)
-    )
+    results = graded_or_stop(Batch(assignment, candidates, out, jobs=jobs, wall=wall, again=True))
     ids = {c.id for c in candidates}
     results = [r for r in results if r.submission in ids]
     page = write_pages(assignment, results, out)

@@ -37,7 +37,7 @@ def grade(
     ],
     out: Annotated[Path, typer.Option(help="Folder for marks and reports.")],
     jobs: JobsOption = 0,
-    isolation: IsolationOption = "auto",
+    wall: IsolationOption = "auto",
     layout: Annotated[
         Layout, typer.Option(help="Whether a folder is one submission or a class of them.")
     ] = "auto",
@@ -105,7 +105,7 @@ def grade(
             candidates,
             out,
             jobs=jobs,
-            isolation=isolation,
+            wall=wall,
             secret=secret,
             again=again,
             runs=runs,

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from grader.wall.isolation import Choice as Isolation
+from grader.wall.isolation import WallChoice
 
 JobsOption = Annotated[
     int, typer.Option(min=0, help="Submissions at a time; 0: one for each processor.")
 ]
 
 IsolationOption = Annotated[
-    Isolation,
+    WallChoice,
     typer.Option("--isolation", help="The wall; 'none' only if you trust every line."),
 ]
 
