@@ -64,11 +64,9 @@ class Family:
         # Twice, since psutil takes a child for a stranger if the clock is set while it looks.
         for _ in range(2):
             with contextlib.suppress(psutil.Error):
-                family = [
-                    process
-                    for first in self._first_processes()
-                    for process in (first, *first.children(recursive=True))
-                ]
+                # All in one look, which reads the whole of /proc; keepers do not count.
+                below = self.innermost.children(recursive=True)
+                family = [process for process in below if process.ppid() != self.innermost.pid]
                 if family:
                     return family
         return []
