@@ -291,7 +291,7 @@ WITH_RUN = TOY | {
 
         from grader.measures.artefacts import ArtefactError
         from grader.measures.estimate import Estimate, finite
-        from grader.runs.execute import Drawing, Measured, measurement
+        from grader.runs.measured import Drawing, Measured, measurement
 
 
         def fit(artefacts, context):

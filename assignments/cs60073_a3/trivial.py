@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured
+from grader.runs.measured import Context, Measured
 
 from .runs.a import MAX_LAG, SIGMA
 

@@ -14,7 +14,7 @@ from torch import nn
 from grader.measures.density import negative_log_likelihood
 from grader.measures.estimate import Estimate
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, measurement
+from grader.runs.measured import Context, Measured, measurement
 
 from .runs.q1 import LATENT
 from .runs.q3 import POINTS

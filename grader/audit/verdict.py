@@ -55,7 +55,7 @@ class Audit(BaseModel):
         return lines + rate_problems(self.rates)
 
 
-def judge(assignment: Assignment, entry: Entry | None, result: Result) -> Verdict:
+def verdict_on(assignment: Assignment, entry: Entry | None, result: Result) -> Verdict:
     """Whether the suite did right by a submission.
 
     Args:

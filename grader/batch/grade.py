@@ -28,7 +28,7 @@ from grader.results import Result
 from grader.store import Store, StoreError, shards
 from grader.store.people import Member, settle_class
 from grader.store.shards import Shard
-from grader.wall import isolation as walls
+from grader.wall import isolation
 from grader.wall.errors import WallError
 
 # Under which a store remembers how the reference fared.
@@ -59,7 +59,7 @@ class Batch:
     candidates: Sequence[Candidate]
     out: Path
     jobs: int = 0
-    isolation: walls.Choice = "auto"
+    wall: isolation.WallChoice = "auto"
     secret: str | None = None
     again: bool = False
     runs: Runs = "none"
@@ -101,8 +101,8 @@ def grade_batch(batch: Batch, tell: Tell, say: Say) -> list[Result]:
     """
     try:
         if batch.scheduler is None:
-            walls.choose(batch.isolation)  # before a store is made; workers look for themselves
-        if batch.isolation == "none":
+            isolation.choose(batch.wall)  # before a store is made; workers look for themselves
+        if batch.wall == "none":
             say("No wall: student code can read and change whatever you can.", "alarm")
         if batch.shard is None:
             secret = batch.secret or shards.settled(batch.out)
@@ -206,7 +206,7 @@ def _grade_here(
     assignment = batch.assignment
     root = None if batch.runs == "none" else data_root(batch.data)
     training = run_task(assignment, batch.runs, batch.folder, root, batch.only_runs)
-    wall = walls.choose(batch.isolation)
+    wall = isolation.choose(batch.wall)
     engine.grade_all(
         Task(assignment.folder, assignment.reference, wall, secret, runs=training),
         work,
@@ -235,7 +235,7 @@ def _grade_there(
     with shipped(
         batch.assignment,
         secret,
-        batch.isolation,
+        batch.wall,
         out=batch.folder,
         data=root,
         runs=batch.runs,

@@ -47,7 +47,7 @@ class Shipment:
     digest: str
     harness: str
     files: Mapping[str, bytes]
-    choice: isolation.Choice
+    choice: isolation.WallChoice
     runs: Runs = "none"
     only: Sequence[str] = ()
     sign: Path | None = None
@@ -108,7 +108,7 @@ def files_of(assignment: Assignment) -> dict[str, bytes]:
 def shipped(
     assignment: Assignment,
     secret: str,
-    choice: isolation.Choice,
+    choice: isolation.WallChoice,
     *,
     out: Path,
     data: Path | None = None,

@@ -19,8 +19,9 @@ from grader.marks.thresholds import Thresholds, Trivial
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, given_module
+from grader.runs.execute import given_module
 from grader.runs.loading import load_functions
+from grader.runs.measured import Context, Measured
 from grader.runs.train import seed_of
 
 NAME = "trivial"

@@ -39,6 +39,8 @@ COMMANDS = (
     "looking",
     "publishing",
     "grading",
+    "demo",
+    "reporting",
     "merging",
     "dropping",
     "checking",

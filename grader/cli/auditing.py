@@ -14,7 +14,7 @@ from grader.assignment import Assignment
 from grader.batch.ledger import BatchError
 from grader.catalogue import CatalogueError
 from grader.cli.app import app, assignment_or_stop, console, errors, print_table, stop
-from grader.cli.grading import IsolationOption, JobsOption
+from grader.cli.options import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.wall import isolation as walls
 from grader.wall.errors import WallError
@@ -46,8 +46,8 @@ def audit_(
     Example: grader audit ift6135_a3
     """
     # It needs scipy's distributions, for which no other command should wait.
+    from grader.audit.grading import audit
     from grader.audit.page import write_page
-    from grader.audit.run import audit
 
     assignment = assignment_or_stop(name)
     jobs = jobs or len(os.sched_getaffinity(0))
@@ -71,7 +71,7 @@ def audit_(
 
 
 def _hunt(assignment: Assignment, wall: walls.WallKind, jobs: int, repeat: int) -> None:
-    from grader.audit.run import hunt_flakes
+    from grader.audit.grading import hunt_flakes
 
     with ProgressDisplay() as tell:
         count, failures = hunt_flakes(assignment, wall=wall, jobs=jobs, repeat=repeat, tell=tell)

@@ -12,7 +12,7 @@ from rich.table import Table
 from grader.assignment import ProfileName
 from grader.calibrate.reference import FAULTS, FEWEST_SEEDS, calibrate
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
-from grader.cli.grading import IsolationOption, JobsOption
+from grader.cli.options import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.data import cache_folder, data_root
 from grader.marks.bounds import REMEDY
@@ -24,7 +24,6 @@ from grader.marks.thresholds import (
     written_thresholds,
 )
 from grader.wall import isolation
-from grader.wall.isolation import Choice
 
 
 @app.command("calibrate")
@@ -42,7 +41,7 @@ def calibrate_(
         bool, typer.Option("--trivial", help="Measure trivial solutions alone, and train nothing.")
     ] = False,
     jobs: JobsOption = 0,
-    isolation_: IsolationOption = "auto",
+    wall: IsolationOption = "auto",
 ) -> None:
     """Run the reference over several seeds, and write what it reaches into thresholds.csv.
 
@@ -58,7 +57,6 @@ def calibrate_(
 
     assignment = assignment_or_stop(name)
     only = runs_or_stop(assignment, run or [])
-    choice: Choice = isolation_
     try:
         before = written_thresholds(assignment)
         figures: list[Calibrated] = []
@@ -69,7 +67,7 @@ def calibrate_(
                     assignment,
                     profile=profile,
                     seeds=seeds,
-                    wall=isolation.choose(choice),
+                    wall=isolation.choose(wall),
                     jobs=jobs or len(os.sched_getaffinity(0)),
                     out=cache_folder() / "calibration" / assignment.name,
                     data=data_root(data),

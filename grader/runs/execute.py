@@ -9,19 +9,18 @@ import os
 import sys
 import time
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import grader
-from grader.assignment import Assignment, Measure, Profile, ProfileName, Run, Setting
+from grader.assignment import Assignment, Measure, Profile, ProfileName, Run
 from grader.data import DataSet, cache_folder, load
 from grader.intake import Submission
 from grader.measures.artefacts import ArtefactError
-from grader.measures.estimate import Estimate, MeasureError
+from grader.measures.estimate import MeasureError
 from grader.results import Environment, Figure, Picture, RunResult
 from grader.runs.artefacts import Artefacts
 from grader.runs.loading import files_of, load_functions
+from grader.runs.measured import Context, Measured, Measurement
 from grader.runs.submitted import NothingSubmittedError, find_submitted
 from grader.runs.train import Tell, seed_of, train
 from grader.suite.local import ReferenceFailed
@@ -32,72 +31,6 @@ TRAINED = "trained.json"
 HERE = Path(grader.__file__).parent
 # The code that decides figures.
 OF_FIGURES = ("measures/*.py", "subjects/*.py", "runs/left.py")
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A figure of one measure.
-
-    Attributes:
-        name: of the measure in `assignment.toml`.
-        estimate: the figure; None where there is none, which counts as a threshold missed.
-        claim: the same figure as the submission has it.
-        problem: why there is no figure.
-    """
-
-    name: str
-    estimate: Estimate | None
-    claim: float | None = None
-    problem: str = ""
-
-
-def measurement(
-    name: str, compute: Callable[[], Estimate], claim: float | None = None
-) -> Measurement:
-    """A figure, or why it cannot be had, so that the other figures of the run are."""
-    try:
-        return Measurement(name, compute(), claim)
-    except (MeasureError, ArtefactError) as error:
-        return Measurement(name, None, claim, str(error))
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A picture, as the bytes of a PNG file."""
-
-    name: str
-    title: str
-    png: bytes
-    alternative: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the measures of a run give for one case."""
-
-    figures: tuple[Measurement, ...] = ()
-    drawings: tuple[Drawing, ...] = ()
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a function of `measures` may use besides the artefacts.
-
-    Attributes:
-        case, steps, settings: of the run, as the run got them.
-        seed: for whatever the measure draws; other than that of the training.
-        data: gives a data set by its name.
-        given: gives a module of the reference's folder by its name: the architectures.
-        cache: a folder for what is costly and the same for all submissions.
-    """
-
-    case: str
-    steps: int
-    settings: Mapping[str, Setting]
-    seed: int
-    data: Callable[[str], DataSet]
-    given: Callable[[str], types.ModuleType]
-    cache: Path
 
 
 class Executor:

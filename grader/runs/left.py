@@ -15,7 +15,7 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError
 from grader.measures.weights import load_weights
 from grader.runs.artefacts import Array, Artefacts
-from grader.runs.execute import Context, Drawing, Measurement, measurement
+from grader.runs.measured import Context, Drawing, Measurement, measurement
 
 # What a curve may be drawn over, the first that it has.
 AXES = ("step", "epoch")

@@ -12,8 +12,8 @@ from torch import Tensor
 from grader import pictures
 from grader.measures.density import grid_integral, negative_log_likelihood
 from grader.measures.estimate import Estimate, MeasureError
-from grader.runs.execute import Drawing
 from grader.runs.left import Left
+from grader.runs.measured import Drawing
 
 # The integral of |p - q| up to which two densities on a grid are the same: that of the weights and
 # that of the submission. Functions that agree differ by rounding, some 1e-6.

@@ -24,8 +24,8 @@ from grader.measures.scores import (
     inception_score,
     perfect_inception_score,
 )
-from grader.runs.execute import Drawing, Measurement, measurement
 from grader.runs.left import Left
+from grader.runs.measured import Drawing, Measurement, measurement
 
 # Of the noise from which pictures are drawn.
 PICTURE_SEED = 1234

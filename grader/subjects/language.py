@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from grader import pictures
 from grader.measures.estimate import Estimate, MeasureError
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Drawing, Measurement, measurement
+from grader.runs.measured import Drawing, Measurement, measurement
 
 # Two computations of one logit differ by less than this.
 ROUNDING = 1e-3

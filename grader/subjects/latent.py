@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from grader.measures.bounds import UNIT, Bound, Decode, Encode, elbo, importance_bound
 from grader.measures.estimate import Estimate, MeasureError, finite, mean_estimate
-from grader.runs.execute import Drawing
 from grader.runs.left import Left
+from grader.runs.measured import Drawing
 from grader.subjects.images import PICTURE_SEED, grid
 
 

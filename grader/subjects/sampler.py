@@ -18,8 +18,8 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.chains import autocorrelation, autocorrelation_time, random_walk_acceptance
 from grader.measures.estimate import Estimate, MeasureError, finite
 from grader.measures.plane import NormalMixture, Square, largest_ratio, projected_cdf
-from grader.runs.execute import Drawing
 from grader.runs.left import Left
+from grader.runs.measured import Drawing
 
 ERRORS = "standard errors"
 # Beyond this half width the densities of a usual text are below 1e-8 of what they are at their

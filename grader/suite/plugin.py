@@ -50,7 +50,7 @@ class SuiteError(Exception):
 
 
 @dataclass
-class Run:
+class Pass:
     """One pass over the suite."""
 
     secret: str
@@ -78,7 +78,7 @@ class SuitePlugin:
         self._titles = Titles(assignment)
         self._items: list[pytest.Item] = []
         self._found: list[pytest.Item] = []
-        self._run: Run | None = None
+        self._run: Pass | None = None
         self._expect = Expect()
         self.expected: tuple[Expected, ...] = ()
         self.problem = ""
@@ -112,7 +112,7 @@ class SuitePlugin:
         Returns:
             What each check reported, by its id.
         """
-        self._run = Run(secret, remote)
+        self._run = Pass(secret, remote)
         remote.ask_log.secret = self._local.ask_log.secret = secret
         wanted = {e.id for e in expected}
         items = [item for item in self._items if check_id(item) in wanted]

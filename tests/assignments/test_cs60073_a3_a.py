@@ -25,8 +25,8 @@ from grader.assignment import Assignment
 from grader.intake.limits import Notes
 from grader.intake.notebooks.notebook import definitions
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured
 from grader.runs.loading import load_functions, load_parts
+from grader.runs.measured import Context, Measured
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 

@@ -23,8 +23,8 @@ from grader.assignment import Assignment
 from grader.data import DataSet, cached_export, load
 from grader.measures.artefacts import ArtefactError
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, Measurement
 from grader.runs.loading import What, load_functions
+from grader.runs.measured import Context, Measured, Measurement
 from grader.suite.local import load_text
 
 ROOT = Path(__file__).resolve().parents[2]

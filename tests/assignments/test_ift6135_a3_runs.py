@@ -27,8 +27,9 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import MeasureError
 from grader.results import Figure, RunResult
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Executor, Measured, Measurement
+from grader.runs.execute import Executor
 from grader.runs.loading import load_functions, load_parts
+from grader.runs.measured import Context, Measured, Measurement
 from grader.subjects.flows import around
 from grader.suite.local import load_text
 from grader.wall import isolation

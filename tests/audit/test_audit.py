@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from grader.assignment import Assignment
+from grader.audit.grading import audit, hunt_flakes
 from grader.audit.page import write_page
-from grader.audit.run import audit, hunt_flakes
 from grader.audit.verdict import Audit
 from grader.results import Result
 from grader.wall import isolation

@@ -14,8 +14,8 @@ from torch import nn
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context
 from grader.runs.left import Left
+from grader.runs.measured import Context
 
 
 class Two(nn.Module):

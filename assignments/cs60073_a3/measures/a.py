@@ -11,8 +11,8 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, finite
 from grader.measures.plane import NormalMixture
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Drawing, Measured, measurement
 from grader.runs.left import Left
+from grader.runs.measured import Context, Drawing, Measured, measurement
 from grader.subjects import sampler
 
 from ..runs.a import CORRELATION, COVARIANCES, MAX_LAG, MEANS, SIGMA, WEIGHTS, C

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from grader.measures.estimate import Estimate
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, measurement
 from grader.runs.left import Left
+from grader.runs.measured import Context, Measured, measurement
 from grader.subjects.classifier import OwnScores, share_right
 from grader.subjects.images import PICTURE_SEED, Tables, grid, images_of, labels_of
 from grader.subjects.latent import LatentModel

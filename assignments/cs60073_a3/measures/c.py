@@ -15,8 +15,8 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.language import perplexity
 from grader.measures.weights import WRAPPERS, load_weights
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, measurement
 from grader.runs.left import Left
+from grader.runs.measured import Context, Measured, measurement
 from grader.subjects.language import (
     Generations,
     Logits,

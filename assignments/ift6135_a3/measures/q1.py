@@ -8,8 +8,8 @@ import torch
 
 from grader.measures.bounds import Bound
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, measurement
 from grader.runs.left import Left
+from grader.runs.measured import Context, Measured, measurement
 from grader.subjects.latent import LatentModel, agreement
 
 from ..runs.q1 import LATENT

@@ -17,8 +17,8 @@ from grader.measures.estimate import Estimate, MeasureError
 from grader.measures.games import DiracGame, expected_verdict, verdict
 from grader.measures.scores import fid
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Drawing, Measured, measurement
 from grader.runs.left import Left
+from grader.runs.measured import Context, Drawing, Measured, measurement
 from grader.subjects.images import (
     Samples,
     feature_network,

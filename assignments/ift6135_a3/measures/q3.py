@@ -13,8 +13,8 @@ from grader.measures.artefacts import ArtefactError
 from grader.measures.density import energy_loss
 from grader.measures.estimate import Estimate, finite
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Drawing, Measured, measurement
 from grader.runs.left import Left
+from grader.runs.measured import Context, Drawing, Measured, measurement
 from grader.subjects.flows import PlaneDensity, samples_picture
 
 from ..runs.q3 import PLANAR_EXAMPLES, POINTS, flow_case

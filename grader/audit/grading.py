@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from grader.assignment import Assignment
 from grader.audit.rates import error_rates
-from grader.audit.verdict import Audit, judge, uncovered, weak_checks
+from grader.audit.verdict import Audit, uncovered, verdict_on, weak_checks
 from grader.batch import engine
 from grader.batch.ledger import Progress
 from grader.batch.task import Job, Task
@@ -80,7 +80,9 @@ def audit(
         results |= {name: _completed(some[name, secret], whole, asked[name]) for name in asked}
         todo += more
     by_name = {e.name: e for e in entries}
-    verdicts = [judge(assignment, by_name.get(name), result) for name, result in results.items()]
+    verdicts = [
+        verdict_on(assignment, by_name.get(name), result) for name, result in results.items()
+    ]
     checks = {c.id: c.question for c in results["reference"].checks}
     return Audit(
         assignment=assignment.name,
