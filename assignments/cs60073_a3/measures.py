@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from grader import pictures
 from grader.data import DataSet
 from grader.measures.artefacts import ArtefactError
 from grader.measures.bounds import Bound, elbo
@@ -34,7 +35,6 @@ from grader.measures.scores import (
     perfect_inception_score,
 )
 from grader.measures.weights import WRAPPERS, load_weights
-from grader.runs import pictures
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Drawing, Measured, Measurement, measurement
 

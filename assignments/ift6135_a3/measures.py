@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from grader import pictures
 from grader.data import DataSet
 from grader.measures.artefacts import ArtefactError
 from grader.measures.bounds import Bound, elbo, importance_bound
@@ -28,7 +29,6 @@ from grader.measures.games import DiracGame, expected_verdict, verdict
 from grader.measures.neighbours import copies
 from grader.measures.scores import fid, inception_score
 from grader.measures.weights import load_weights
-from grader.runs import pictures
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Drawing, Measured, Measurement, measurement
 

@@ -25,7 +25,7 @@ from grader.batch.task import Task
 from grader.catalogue import Entry, grafted_file
 from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 # Names in the extended reference that none of its own may collide with.
 NOTED = "_contracts_reached"

@@ -15,6 +15,7 @@ from grader.audit.rates import error_rates
 from grader.audit.reach import record
 from grader.audit.verdict import Audit, Verdict, judge, uncovered, weak_checks
 from grader.batch import engine
+from grader.batch.ledger import BatchError, Progress
 from grader.batch.task import Job, Task
 from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
 from grader.intake import Candidate
@@ -51,7 +52,7 @@ def audit(
     questions: frozenset[str] | None = None,
     thorough: bool = False,
     measure: int = 30,
-    tell: Callable[[engine.Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Audit:
     """Grade the reference, the template and the whole catalogue, and judge the suite by it.
 
@@ -71,7 +72,7 @@ def audit(
 
     Raises:
         CatalogueError: an entry is malformed.
-        engine.BatchError: the suite cannot be run.
+        BatchError: the suite cannot be run.
     """
     started = time.monotonic()
     secret = secret or random_secrets.token_hex(16)
@@ -82,12 +83,12 @@ def audit(
         and (questions is None or e.question(assignment) in questions)
     ]
     made = _made_up(assignment, entries)
-    tell(engine.Progress(total=len(made), running=["which contracts each check reaches"]))
+    tell(Progress(total=len(made), running=["which contracts each check reaches"]))
     task = Task(assignment.folder, assignment.reference, wall, secret)
     try:
         reach = record(assignment, task, questions)
     except (SuiteError, SubmissionFailed, ReferenceFailed) as error:
-        raise engine.BatchError(f"grading cannot start: {error}") from None
+        raise BatchError(f"grading cannot start: {error}") from None
     able = {e.name: reach.of_entry(assignment, e) for e in entries}
     whole = frozenset(reach.checks)
     sample = {e.name for e in entries} if thorough else _sample(assignment, entries, secret)
@@ -177,7 +178,7 @@ def hunt_flakes(
     wall: WallKind,
     jobs: int,
     repeat: int,
-    tell: Callable[[engine.Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[int, list[str]]:
     """Grade the reference and all variants under `repeat` fresh secrets.
 
@@ -231,7 +232,7 @@ def _grade(
     wall: WallKind,
     jobs: int,
     todo: Sequence[_Work],
-    tell: Callable[[engine.Progress], None],
+    tell: Callable[[Progress], None],
 ) -> dict[tuple[str, str], Result]:
     """Results by name and secret, in the order of `todo`."""
     with tempfile.TemporaryDirectory(prefix="grader-audit-") as scratch:

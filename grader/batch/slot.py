@@ -23,8 +23,7 @@ import psutil
 import torch
 
 from grader.assignment import Assignment
-from grader.batch.shipment import Delivery
-from grader.batch.task import Job, RunJob, Task, blank, not_graded
+from grader.batch.task import Delivery, Job, RunJob, Task, blank, not_graded
 from grader.data import DataError
 from grader.intake import Candidate, IntakeError, Submission, read_submission
 from grader.intake.excerpts import excerpts
@@ -37,7 +36,7 @@ from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
 from grader.wall.behind import kernel
 from grader.wall.errors import WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 # What a slot may take of the machine's memory: half, but enough for torch and a reference.
 OWN_SHARE = 0.5

@@ -3,10 +3,10 @@
 from grader.catalogue.entries import (
     CatalogueError,
     Entry,
+    Mistakes,
+    Variants,
     grafted_file,
-    mistake,
     read_catalogue,
-    variant,
 )
 
-__all__ = ["CatalogueError", "Entry", "grafted_file", "mistake", "read_catalogue", "variant"]
+__all__ = ["CatalogueError", "Entry", "Mistakes", "Variants", "grafted_file", "read_catalogue"]

@@ -25,7 +25,7 @@ from grader.runs.artefacts import Artefacts
 from grader.runs.submitted import NothingSubmittedError, find_submitted
 from grader.runs.train import Tell, seed_of, train
 from grader.suite.local import ReferenceFailed, load_file
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 RESULT = "result.json"
 TRAINED = "trained.json"
@@ -213,6 +213,11 @@ class Executor:
         measures = {m.name: m for m in self._assignment.about.measures if m.run == run.id}
         try:
             measured: Measured = getattr(self._measures, run.id)(artefacts, context)
+            if unknown := [m.name for m in measured.figures if m.name not in measures]:
+                raise LookupError(
+                    f"it gives a figure {unknown[0]!r}, which [runs.measures] of this run does not "
+                    f"declare in assignment.toml; declared are {', '.join(measures) or 'none'}"
+                )
             figures = [_figure(measures[m.name], m) for m in measured.figures]
         except (ArtefactError, MeasureError) as error:
             return self._keep(

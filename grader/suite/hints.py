@@ -20,10 +20,10 @@ import torch
 
 from grader.assignment import Assignment
 from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
+from grader.marks.observed import Expected, Observed
 from grader.results import Hint
 from grader.suite.calls import Call
 from grader.suite.local import Local, ReferenceFailed, SharedAnswers, load_probes, load_text
-from grader.suite.observed import Expected, Observed
 
 # Two float32 computations of one quantity agree to this; a mistake shows when it is off by more
 # than the second, so that rounding is never taken for a misconception.

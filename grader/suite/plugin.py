@@ -22,15 +22,15 @@ import pytest
 from _pytest.fixtures import FixtureLookupError
 from _pytest.outcomes import Skipped
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
+from grader.marks.observed import NOT_RUN, TEST_SECONDS, Expected, Observed
 from grader.suite import blame
 from grader.suite.calls import Ask, held_bytes
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.failures import SubmissionFailed
 from grader.suite.local import Local, ReferenceFailed, load_probes
-from grader.suite.observed import NOT_RUN, TEST_SECONDS, Expected, Observed
 from grader.suite.proxies import Proxy, UnknownFile
 from grader.suite.remote import Remote
 from grader.suite.titles import Titles
@@ -152,7 +152,7 @@ class SuitePlugin:
     @pytest.fixture
     def stats(self) -> types.ModuleType:
         """Statistical tests with stated error rates, for answers that are random."""
-        return grader.stats
+        return grader.suite.stats
 
     @pytest.fixture
     def draw(self, request: pytest.FixtureRequest) -> Draw:

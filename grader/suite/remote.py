@@ -17,7 +17,7 @@ from grader.suite.syntax import grading_python, newer_python
 from grader.wall.behind import wire
 from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from grader.wall.watch import WATCHED_FROM
 
 # A function that has never answered is not tried any more after so many checks that it hung in.

@@ -18,7 +18,7 @@ from grader.assignment import Assignment
 HERE = Path(__file__).resolve().parent
 # Whatever a test calls by these names is ours: fixture, file that defines it, class in it.
 TOOLS = {
-    "stats": (HERE.parent / "stats.py", ""),
+    "stats": (HERE / "stats.py", ""),
     "expect": (HERE / "expect.py", "Expect"),
     "draw": (HERE / "draw.py", "Draw"),
 }

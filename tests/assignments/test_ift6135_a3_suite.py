@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import torch
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
@@ -144,7 +144,7 @@ class Harness:
 
     @pytest.fixture
     def stats(self) -> types.ModuleType:
-        return grader.stats
+        return grader.suite.stats
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:

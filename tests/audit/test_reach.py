@@ -123,9 +123,9 @@ def test_the_checks_that_reach_a_contract(toy: Assignment) -> None:
 def test_verdicts_are_those_of_a_thorough_audit(toy: Assignment) -> None:
     toy = with_more(toy)
     (toy.folder / "mistakes" / "q1_more.py").write_text(
-        "from grader.audit import mistake\n\n\n"
-        "@mistake('total.total', fails=['test_total_has_the_right_value[7]'], hint='Twice.')\n"
-        "def total_twice(x):\n    return 2 * x.sum()\n"
+        "from grader.catalogue import Mistakes\n\n"
+        "value = Mistakes('total.total', 'test_total_has_the_right_value[7]')\n"
+        "value.edit('total_twice', 'x.sum()', '2 * x.sum()', 'Twice.')\n"
     )
     toy = Assignment(toy.folder, toy.reference)
     both = [
@@ -146,7 +146,7 @@ def test_verdicts_are_those_of_a_thorough_audit(toy: Assignment) -> None:
         ("from numpy import ndarray as Tensor\n", {"mean.mean", "mean.Tensor"}),
         ("def helper(x):\n    return x\n", {"mean.mean"}),
         ("def median(x):\n    return x\n", {"mean.mean", "mean.median"}),
-        ("import torch\n\ntorch.manual_seed(0)\n", {"mean.mean", "mean.torch.manual_seed(0)"}),
+        ("assert True\n", {"mean.mean", "mean.assert True"}),
     ],
 )
 def test_what_comes_along_with_an_entry_may_change_more(
@@ -155,12 +155,29 @@ def test_what_comes_along_with_an_entry_may_change_more(
     file = toy.reference / "mean.py"
     file.write_text(file.read_text() + "\n\ndef median(x):\n    return x.median(1).values\n")
     (toy.folder / "mistakes" / "q1.py").write_text(
-        f"from grader.audit import mistake\n{before}\n\n"
-        "@mistake('mean.mean', fails=[], hint='It is.')\n"
-        "def mean_is_a_sum(x):\n    return x.sum(1)\n"
+        f"from grader.catalogue import Mistakes\n{before}\n"
+        "value = Mistakes('mean.mean', 'test_mean_has_the_right_value')\n\n\n"
+        "@value\ndef mean_is_a_sum(x):\n    'It is.'\n    return x.sum(1)\n"
     )
     (entry,) = (e for e in read_catalogue(toy) if e.kind == "mistake")
     assert changed_by(toy, entry) == changed
+
+
+def test_an_edit_changes_its_contract_alone(toy: Assignment) -> None:
+    (toy.reference / "mean.py").write_text(
+        "class Row:\n    def mean(self, x):\n        return x.mean(1)\n\n\n"
+        "def mean(x):\n    return Row().mean(x)\n"
+    )
+    text = (toy.folder / "assignment.toml").read_text()
+    (toy.folder / "assignment.toml").write_text(text.replace("mean.mean", "mean.Row.mean"))
+    (toy.folder / "mistakes" / "q1.py").write_text(
+        "from grader.catalogue import Mistakes\n\nvalue = Mistakes('mean.Row.mean', 'test_x')\n"
+        "value.edit('mean_is_a_sum', 'x.mean(1)', 'x.sum(1)', 'It is.')\n"
+    )
+    (toy.folder / "variants" / "q1.py").unlink()
+    toy = Assignment(toy.folder, toy.reference)
+    (entry,) = read_catalogue(toy)
+    assert changed_by(toy, entry) == {"mean.Row.mean"}
 
 
 def test_an_entry_that_changes_something_else_is_asked_everything(
