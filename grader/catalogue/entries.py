@@ -26,14 +26,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from grader.assignment import Assignment
+from grader.catalogue.errors import CatalogueError
+from grader.catalogue.generic import law_mistakes
 
 F = TypeVar("F", bound=Callable[..., object])
 Kind = Literal["mistake", "variant"]
 Definition = ast.FunctionDef | ast.ClassDef
-
-
-class CatalogueError(Exception):
-    """An entry cannot be used; the message names the file, the line and the remedy."""
 
 
 class Mistakes:
@@ -239,6 +237,11 @@ def read_catalogue(assignment: Assignment) -> list[Entry]:
     for kind, folder in kinds:
         for path in sorted((assignment.folder / folder).glob("*.py")):
             entries += _File(path, kind).entries()
+    for said in law_mistakes(assignment.hidden):
+        group = Group("mistake", said["replaces"], said["fails"])
+        entries.append(
+            Entry(group, said["name"], said["source"], None, said["place"], said["text"])
+        )
     names: dict[str, Entry] = {}
     for entry in entries:
         if entry.name in names:

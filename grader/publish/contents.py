@@ -167,9 +167,12 @@ def _suite(
         for path in (_INTAKE / "limits.py", *sorted((_INTAKE / "notebooks").glob("*.py"))):
             text = _text(path).replace("from grader.intake.notebooks.", "from intake.")
             ours[f"intake/{path.name}"] = text.replace("from grader.intake.", "from intake.")
-    for source in (assignment.probes, assignment.adapters):
-        if source.exists():
-            ours[source.name] = _text(source)
+    probes = {
+        name.replace("probes.", "probes/"): path for name, path in assignment.probe_files.items()
+    }
+    adapters = {"adapters": assignment.adapters} if assignment.adapters.exists() else {}
+    for name, path in {"driving": _SUITE / "driving.py", **probes, **adapters}.items():
+        ours[f"{name}.py"] = _text(path).replace("from grader.suite.driving ", "from driving ")
     if both := sorted(tests.keys() & ours.keys()):
         raise PublishError(
             f"{assignment.public / both[0]}: the template has a file of its own of that name; "

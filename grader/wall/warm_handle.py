@@ -150,7 +150,7 @@ class Warm:
 
         Args:
             files: the submission, by relative path.
-            sources: text of `probes` and `adapters`.
+            sources: text of probes and `adapters`, by name; see `suite.remote.sources_of`.
             cpu_seconds: processor time for the whole cell.
             own: names of the assignment's files, which no stand-in may replace.
             limits: what it may use, where that is not what all cells may.

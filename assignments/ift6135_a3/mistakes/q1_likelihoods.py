@@ -44,7 +44,7 @@ def estimate_of_vectors(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
 
 bernoulli_values = Mistakes(
     "q1_solution.log_likelihood_bernoulli",
-    "test_bernoulli_log_likelihood_is_summed_over_the_pixels",
+    "TestBernoulli::test_has_the_right_values",
 )
 
 
@@ -120,7 +120,7 @@ def bernoulli_without_the_logarithm(mu, target):
 
 
 bernoulli_images = Mistakes(
-    "q1_solution.log_likelihood_bernoulli", "test_bernoulli_takes_images_as_well_as_rows"
+    "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_takes_images_as_rows"
 )
 
 
@@ -133,7 +133,7 @@ def bernoulli_log_of_a_product(mu, target):
 
 
 bernoulli_shape = Mistakes(
-    "q1_solution.log_likelihood_bernoulli", "test_bernoulli_gives_one_number_per_example"
+    "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_has_the_right_shape"
 )
 
 
@@ -178,7 +178,7 @@ def bernoulli_of_all_pairs_of_sums(mu, target):
 
 
 bernoulli_batch_of_one = Mistakes(
-    "q1_solution.log_likelihood_bernoulli", "test_bernoulli_keeps_a_batch_of_one"
+    "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_keeps_a_batch_of_one"
 )
 
 
@@ -199,7 +199,7 @@ def bernoulli_squeezes_the_axis_of_one_pixel(mu, target):
 
 bernoulli_gradient = Mistakes(
     "q1_solution.log_likelihood_bernoulli",
-    "test_bernoulli_log_likelihood_has_the_gradient_of_its_value",
+    "TestBernoulli::test_has_the_gradient_of_its_values",
 )
 
 
@@ -212,7 +212,7 @@ def bernoulli_detached(mu, target):
 
 
 bernoulli_arguments = Mistakes(
-    "q1_solution.log_likelihood_bernoulli", "test_bernoulli_leaves_its_arguments_as_they_are"
+    "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_leaves_its_arguments_alone"
 )
 
 
@@ -236,7 +236,7 @@ def bernoulli_clamps_in_place(mu, target):
 
 bernoulli_confident = Mistakes(
     "q1_solution.log_likelihood_bernoulli",
-    "test_bernoulli_log_likelihood_is_right_for_confident_probabilities",
+    "TestBernoulli::test_is_right_far_out",
 )
 
 
@@ -250,7 +250,7 @@ def bernoulli_clamped_to_a_hundredth(mu, target):
 
 
 log_mean_large_values = Mistakes(
-    "q1_solution.log_mean_exp", "test_log_mean_exp_survives_large_values"
+    "q1_solution.log_mean_exp", "TestLogMeanExp::test_survives_large_values"
 )
 
 
@@ -285,7 +285,7 @@ def log_mean_exp_shifted_by_the_mean(y):
 
 
 log_mean_own_maximum = Mistakes(
-    "q1_solution.log_mean_exp", "test_log_mean_exp_takes_each_examples_own_maximum"
+    "q1_solution.log_mean_exp", "TestLogMeanExp::test_takes_each_examples_own_maximum"
 )
 
 
@@ -297,9 +297,7 @@ def log_mean_exp_with_one_maximum_for_all(y):
     return torch.log(torch.exp(y - a).mean(dim=1)) + a
 
 
-log_mean_values = Mistakes(
-    "q1_solution.log_mean_exp", "test_log_mean_exp_is_the_logarithm_of_the_mean"
-)
+log_mean_values = Mistakes("q1_solution.log_mean_exp", "TestLogMeanExp::test_has_the_right_values")
 
 
 @log_mean_values
@@ -367,9 +365,7 @@ def log_mean_exp_over_the_batch(y):
     return torch.logsumexp(y, dim=0) - math.log(y.size(0))
 
 
-log_mean_shape = Mistakes(
-    "q1_solution.log_mean_exp", "test_log_mean_exp_gives_one_number_per_example"
-)
+log_mean_shape = Mistakes("q1_solution.log_mean_exp", "TestLogMeanExp::test_has_the_right_shape")
 
 
 @log_mean_shape
@@ -402,7 +398,7 @@ def log_mean_exp_repeated_for_every_sample(y):
 
 
 log_mean_batch_of_one = Mistakes(
-    "q1_solution.log_mean_exp", "test_log_mean_exp_keeps_the_axes_with_one"
+    "q1_solution.log_mean_exp", "TestLogMeanExp::test_keeps_a_batch_of_one"
 )
 
 
@@ -423,7 +419,7 @@ def log_mean_exp_squeezes_the_axis_of_one_sample(y):
 
 
 log_mean_argument = Mistakes(
-    "q1_solution.log_mean_exp", "test_log_mean_exp_leaves_its_argument_as_it_is"
+    "q1_solution.log_mean_exp", "TestLogMeanExp::test_leaves_its_arguments_alone"
 )
 
 
@@ -438,7 +434,7 @@ def log_mean_exp_shifts_in_place(y):
 
 normal_distance = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "test_normal_log_density_falls_with_the_scaled_squared_distance",
+    "TestNormal::test_falls_with_the_scaled_squared_distance",
 )
 
 
@@ -510,7 +506,7 @@ def normal_mean_over_the_dimensions(mu, logvar, z):
 
 
 normal_variance = Mistakes(
-    "q1_solution.log_likelihood_normal", "test_normal_log_density_falls_with_the_log_variance"
+    "q1_solution.log_likelihood_normal", "TestNormal::test_falls_with_the_log_variance"
 )
 
 
@@ -552,7 +548,7 @@ def normal_with_the_trace_for_the_determinant(mu, logvar, z):
 
 
 normal_constant = Mistakes(
-    "q1_solution.log_likelihood_normal", "test_normal_log_density_includes_the_constant"
+    "q1_solution.log_likelihood_normal", "TestNormal::test_includes_the_constant"
 )
 
 
@@ -583,7 +579,7 @@ def normal_without_the_root_of_two_pi(mu, logvar, z):
 
 
 normal_images = Mistakes(
-    "q1_solution.log_likelihood_normal", "test_normal_takes_images_as_well_as_rows"
+    "q1_solution.log_likelihood_normal", "TestNormal::test_takes_images_as_rows"
 )
 
 
@@ -607,9 +603,7 @@ def normal_takes_the_size_before_it_flattens(mu, logvar, z):
     return -0.5 * (size * math.log(2 * math.pi) + terms)
 
 
-normal_shape = Mistakes(
-    "q1_solution.log_likelihood_normal", "test_normal_gives_one_number_per_example"
-)
+normal_shape = Mistakes("q1_solution.log_likelihood_normal", "TestNormal::test_has_the_right_shape")
 
 
 @normal_shape
@@ -640,7 +634,7 @@ def normal_of_all_pairs_of_sums(mu, logvar, z):
 
 
 normal_batch_of_one = Mistakes(
-    "q1_solution.log_likelihood_normal", "test_normal_keeps_a_batch_of_one"
+    "q1_solution.log_likelihood_normal", "TestNormal::test_keeps_a_batch_of_one"
 )
 
 
@@ -662,7 +656,7 @@ def normal_squeezes_the_axis_of_one_dimension(mu, logvar, z):
 
 
 normal_arguments = Mistakes(
-    "q1_solution.log_likelihood_normal", "test_normal_leaves_its_arguments_as_they_are"
+    "q1_solution.log_likelihood_normal", "TestNormal::test_leaves_its_arguments_alone"
 )
 
 
@@ -677,7 +671,7 @@ def normal_centres_z_in_place(mu, logvar, z):
 
 normal_distance_below_estimate = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "test_normal_log_density_falls_with_the_scaled_squared_distance",
+    "TestNormal::test_falls_with_the_scaled_squared_distance",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_by_rows},
 )
 
@@ -723,7 +717,7 @@ def normal_unwritten_below_the_estimate(mu, logvar, z):
 
 normal_shape_below_estimate = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "test_normal_gives_one_number_per_example",
+    "TestNormal::test_has_the_right_shape",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_by_rows},
 )
 
@@ -743,7 +737,7 @@ def normal_of_each_dimension_below_the_estimate(mu, logvar, z):
 
 normal_arguments_below_estimate = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "test_normal_leaves_its_arguments_as_they_are",
+    "TestNormal::test_leaves_its_arguments_alone",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_by_rows},
 )
 
@@ -757,7 +751,7 @@ def normal_that_moves_its_points_below_the_estimate(mu, logvar, z):
 
 normal_images_of_vectors = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "test_normal_takes_images_as_well_as_rows",
+    "TestNormal::test_takes_images_as_rows",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_of_vectors},
 )
 
@@ -772,7 +766,7 @@ def normal_of_the_last_axis(mu, logvar, z):
 
 normal_distance_of_vectors = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "test_normal_log_density_falls_with_the_scaled_squared_distance",
+    "TestNormal::test_falls_with_the_scaled_squared_distance",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_of_vectors},
 )
 
@@ -786,7 +780,7 @@ def normal_of_the_last_axis_without_the_half(mu, logvar, z):
 
 
 normal_where_models_live = Mistakes(
-    "q1_solution.log_likelihood_normal", "test_normal_is_right_where_models_live"
+    "q1_solution.log_likelihood_normal", "TestNormal::test_is_right_far_out"
 )
 
 
