@@ -12,6 +12,7 @@ statement that notes the contracts that they belong to.
 from __future__ import annotations
 
 import ast
+import functools
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import torch
 from grader.assignment import Assignment
 from grader.batch.slot import given_folder
 from grader.batch.task import Task
-from grader.catalogue import Entry, grafted_file
+from grader.catalogue import Entry
 from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
 from grader.wall.warm_handle import Warm
@@ -192,30 +193,31 @@ def _traced(tree: ast.Module, module: str, contracts: Sequence[str]) -> list[str
 
 
 def changed_by(assignment: Assignment, entry: Entry) -> frozenset[str]:
-    """What an entry gives another meaning to: its contract, and what comes along with it.
+    """What an entry gives another meaning to: its contract, those beside it, and any name of the
+    reference that something which comes along has as well.
 
     Returns:
-        Dotted names, of which those that are no contracts stand for anything: a constant of the
+        Dotted names, of which those that are not contracts stand for anything: a constant of the
         file, or a statement with an effect of its own.
     """
     path = next(f.path for f in assignment.about.files if f.name == entry.module)
-    reference = ast.parse((assignment.reference / path).read_text(encoding="utf-8")).body
-    known = {ast.dump(part) for statement in reference for part in _parts(statement)}
-    own = {name for statement in reference for name in _bound(statement)}
-    target = entry.replaces.partition(".")[2]
-    changed = {target}
-    grafted = ast.parse(grafted_file(assignment, entry)).body
-    for part in (part for statement in grafted for part in _parts(statement)):
-        if ast.dump(part) in known:
-            continue
-        bound = _bound(part)
-        # The class of a method that was changed in place.
-        in_place = isinstance(part, ast.ClassDef) and target.startswith(f"{part.name}.")
-        if not bound:
-            changed.add(ast.unparse(part))
-        elif not in_place:
-            changed |= {name for name in bound if name.partition(".")[0] in own}
-    return frozenset(f"{entry.module}.{name}" for name in changed)
+    known, own = _meanings((assignment.reference / path).read_text(encoding="utf-8"))
+    changed = {entry.replaces, *dict(entry.group.beside)}
+    for statement in ast.parse(entry.source).body:
+        for part in _parts(statement):
+            if ast.dump(part) in known:
+                continue
+            bound = _bound(part)
+            names = bound & own if bound else {ast.unparse(part)}
+            changed |= {f"{entry.module}.{name}" for name in names}
+    return frozenset(changed)
+
+
+@functools.lru_cache(maxsize=16)
+def _meanings(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The statements of a file, as dumps, and the names that they give a meaning to."""
+    parts = [part for statement in ast.parse(text).body for part in _parts(statement)]
+    return frozenset(map(ast.dump, parts)), frozenset(name for p in parts for name in _bound(p))
 
 
 def _parts(statement: ast.stmt) -> list[ast.stmt]:
@@ -236,6 +238,5 @@ def _bound(statement: ast.stmt) -> set[str]:
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     if isinstance(statement, ast.AnnAssign):
         targets = [statement.target]
-    if all(isinstance(t, ast.Name | ast.Attribute) for t in targets):
-        return {ast.unparse(t) for t in targets}
-    return set()
+    names = {t.id for t in targets if isinstance(t, ast.Name)}
+    return names if len(names) == len(targets) else set()
