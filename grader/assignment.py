@@ -558,22 +558,33 @@ def _line_of(text: str, location: tuple[str | int, ...]) -> int:
 
 
 def _roots() -> list[tuple[Path, Path]]:
-    """Pairs (assignments folder, reference folder), the nearest first."""
+    """Pairs (assignments folder, reference folder), the first to be asked first.
+
+    The current folder comes last: what lies there by chance must not replace an assignment.
+    """
     package = Path(__file__).resolve().parent
     roots = [
         (package.parent / "assignments", package.parent / "reference"),
         (package / "bundled" / "assignments", package / "bundled" / "reference"),
+        (Path.cwd() / "assignments", Path.cwd() / "reference"),
     ]
     extra = os.environ.get("GRADER_HOME")
     if extra:
         own = Path(extra) / "assignments"
         if not own.is_dir():
             raise AssignmentError(
-                f"GRADER_HOME is {extra!r}, but there is no folder {own}; let it name the folder "
-                "that holds `assignments` and `reference`, or unset it"
+                f"GRADER_HOME or --home is {extra!r}, but there is no folder {own}; let it name "
+                "the folder that holds `assignments` and `reference`, or leave it out"
             )
         roots.insert(0, (own, Path(extra) / "reference"))
     return roots
+
+
+def author_page() -> Path:
+    """The page that says how an assignment is written."""
+    package = Path(__file__).resolve().parent
+    places = [package.parent / "docs", package / "bundled" / "docs"]
+    return next(p for p in places if p.is_dir()) / "writing-an-assignment.md"
 
 
 def known_assignments() -> list[str]:
@@ -592,7 +603,8 @@ def known_assignments() -> list[str]:
 
 
 def find_assignment(name: str) -> Assignment:
-    """The assignment of this name, from `GRADER_HOME`, the checkout or the installed package.
+    """The assignment of this name: from `GRADER_HOME`, the checkout or the installed package, or
+    the current folder.
 
     Raises:
         AssignmentError: there is none, its `assignment.toml` is wrong, or `GRADER_HOME` is.

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import random
 import secrets as random_secrets
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from grader.assignment import Assignment
 from grader.audit.rates import error_rates
-from grader.audit.verdict import Audit, uncovered, verdict_on, weak_checks
+from grader.audit.reach import record
+from grader.audit.verdict import Audit, Verdict, uncovered, verdict_on, weak_checks
 from grader.batch import engine
-from grader.batch.ledger import Progress
+from grader.batch.ledger import BatchError, Progress
 from grader.batch.task import Job, Task
 from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
 from grader.intake import Candidate
+from grader.marks.scoring import completed
 from grader.publish.skeleton import cut
 from grader.results import Result
 from grader.store.store import secret_id
+from grader.suite.failures import SubmissionFailed
+from grader.suite.local import ReferenceFailed
+from grader.suite.plugin import SuiteError
 from grader.wall.isolation import WallKind
 
-# Secrets that one cell is graded with in a hunt for flakes.
+# Secrets that one cell is graded with where one submission is graded with many.
 PORTION = 20
-# How the reference is called when one of its files is taken away.
-WITHOUT = "reference without "
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A submission by name, the secrets that one cell is graded with, and what it is asked."""
+
+    name: str
+    secrets: Sequence[str]
+    questions: frozenset[str] | None = None
+    checks: frozenset[str] | None = None
 
 
 def audit(
@@ -35,13 +49,15 @@ def audit(
     jobs: int,
     secret: str | None = None,
     only: str | None = None,
+    questions: frozenset[str] | None = None,
+    thorough: bool = False,
     measure: int = 30,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Audit:
     """Grade the reference, the template and the whole catalogue, and judge the suite by it.
 
-    A question that the reference keeps when a file is taken away does not depend on that file, so
-    entries that replace a part of it are not asked that question again.
+    An entry is asked the checks that can reach what it changes; of every question a mistake and a
+    variant, drawn by the secret, are asked all of them.
 
     Args:
         assignment: whose suite.
@@ -49,6 +65,8 @@ def audit(
         jobs: submissions at a time.
         secret: what inputs are drawn from; by default a new one.
         only: audit entries whose name contains this, besides reference and template.
+        questions: audit these questions alone, their entries and their checks; None: all.
+        thorough: ask every entry every check.
         measure: secrets under which the statistical tests are measured on the reference.
         tell: is told of progress.
 
@@ -58,44 +76,100 @@ def audit(
     """
     started = time.monotonic()
     secret = secret or random_secrets.token_hex(16)
-    entries = [e for e in read_catalogue(assignment) if only is None or only in e.name]
+    entries = [
+        e
+        for e in read_catalogue(assignment)
+        if (only is None or only in e.name)
+        and (questions is None or e.question(assignment) in questions)
+    ]
     made = _made_up(assignment, entries)
+    tell(Progress(total=len(made), running=["which contracts each check reaches"]))
+    task = Task(assignment.folder, assignment.reference, wall, secret)
+    try:
+        reach = record(assignment, task, questions)
+    except (SuiteError, SubmissionFailed, ReferenceFailed) as error:
+        raise BatchError(f"grading cannot start: {error}") from None
+    able = {e.name: reach.of_entry(assignment, e) for e in entries}
+    whole = frozenset(reach.checks)
+    sample = {e.name for e in entries} if thorough else _sample(assignment, entries, secret)
     # Of the secret as well, so that an audit can be repeated exactly.
     fresh = [f"{secret} {number}" for number in range(0 if only else measure)]
-    bare = {
-        f"{WITHOUT}{f.name}": _without(made["reference"], f.path) for f in assignment.about.files
-    }
-    first = {name: made[name] for name in ("reference", "template")} | bare
-    todo = [(name, [secret]) for name in first] + [("reference", [s]) for s in fresh]
-    graded = _grade(assignment, first, wall, jobs, todo, tell)
-    whole = graded["reference", secret]
-    depending = {
-        f.name: _lost(whole, graded[f"{WITHOUT}{f.name}", secret]) for f in assignment.about.files
-    }
-    results = {name: graded[name, secret] for name in ("reference", "template")}
-    if entries:
-        asked = {e.name: depending[e.module] for e in entries}
-        more = [(e.name, [secret]) for e in entries]
-        some = _grade(assignment, made, wall, jobs, more, tell, asked)
-        results |= {name: _completed(some[name, secret], whole, asked[name]) for name in asked}
-        todo += more
-    by_name = {e.name: e for e in entries}
-    verdicts = [
-        verdict_on(assignment, by_name.get(name), result) for name, result in results.items()
+    todo = [
+        # First, because they take longest.
+        *(
+            _Work("reference", portion, questions, reach.statistical)
+            for portion in _portions(fresh)
+            if reach.statistical
+        ),
+        _Work("reference", [secret], questions),
+        _Work("template", [secret], questions),
+        *(
+            _Work(name, [secret], questions, whole if name in sample else checks)
+            for name, checks in able.items()
+        ),
     ]
-    checks = {c.id: c.question for c in results["reference"].checks}
+    graded = _grade(assignment, made, wall, jobs, todo, tell)
+    reference = graded["reference", secret]
+    verdicts = []
+    for name, entry in {
+        "reference": None,
+        "template": None,
+        **{e.name: e for e in entries},
+    }.items():
+        result = graded[name, secret]
+        if result.status == "graded":
+            result = completed(assignment, result, reference)
+        verdict = verdict_on(assignment, entry, _limited(result, questions))
+        if entry is not None and name in sample:
+            verdict.problems += _unforeseen(verdict, entry, able[name])
+        verdicts.append(verdict)
     return Audit(
         assignment=assignment.name,
         assignment_digest=assignment.digest,
         secret_id=secret_id(secret),
-        submissions=len(todo),
+        submissions=sum(len(work.secrets) for work in todo),
+        asked=sum(len(graded[name, secret].checks) for name in able),
         verdicts=verdicts,
-        checks=checks,
-        weak_checks=[] if only else weak_checks(verdicts, list(checks)),
-        uncovered=[] if only else uncovered(assignment, entries),
+        checks=reach.checks,
+        weak_checks=[] if only else weak_checks(verdicts, list(reach.checks)),
+        uncovered=[] if only else uncovered(assignment, entries, questions),
         rates=error_rates(result for (name, _), result in graded.items() if name == "reference"),
         seconds=time.monotonic() - started,
     )
+
+
+def _sample(assignment: Assignment, entries: Sequence[Entry], secret: str) -> set[str]:
+    """Names of a mistake and a variant of each question."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        groups.setdefault((entry.question(assignment), entry.kind), []).append(entry.name)
+    return {
+        random.Random(f"{secret} {question} {kind}").choice(names)
+        for (question, kind), names in groups.items()
+    }
+
+
+def _unforeseen(verdict: Verdict, entry: Entry, able: frozenset[str]) -> list[str]:
+    """Checks that fail for an entry though the record says that they do not reach it."""
+    return [
+        f"{check}: fails, but did not reach {entry.replaces} when the reference was graded; what "
+        "it depends on besides is asked with --thorough alone"
+        for check in verdict.failed
+        if check not in able
+    ]
+
+
+def _limited(result: Result, questions: frozenset[str] | None) -> Result:
+    """The result without the questions that were not asked."""
+    if questions is None:
+        return result
+    asked = [q for q in result.questions if q.id in questions]
+    return result.model_copy(update={"questions": asked})
+
+
+def _portions(secrets: Sequence[str]) -> list[Sequence[str]]:
+    """Our own code keeps nothing from one secret to the next, so one cell serves for several."""
+    return [secrets[n : n + PORTION] for n in range(0, len(secrets), PORTION)]
 
 
 def hunt_flakes(
@@ -118,10 +192,8 @@ def hunt_flakes(
     wanted = [random_secrets.token_hex(16) for _ in range(repeat)]
     count, failures = 0, []
     own = {e.name: frozenset({e.question(assignment)}) for e in entries}
-    # Our own code keeps nothing from one secret to the next, so one cell serves for several.
-    portions = [wanted[n : n + PORTION] for n in range(0, repeat, PORTION)]
-    todo = [(name, portion) for portion in portions for name in made]
-    graded = _grade(assignment, made, wall, jobs, todo, tell, own)
+    todo = [_Work(name, portion, own.get(name)) for portion in _portions(wanted) for name in made]
+    graded = _grade(assignment, made, wall, jobs, todo, tell)
     for (name, secret), result in graded.items():
         count += len(result.checks)
         failures += [
@@ -132,34 +204,6 @@ def hunt_flakes(
         if result.problem:
             failures.append(f"{name}, secret {secret}: {result.problem}")
     return count, failures
-
-
-def _without(files: Mapping[str, str], path: str) -> dict[str, str]:
-    return {name: text for name, text in files.items() if name != path}
-
-
-def _lost(whole: Result, bare: Result) -> frozenset[str]:
-    """Questions with a check that is not as it was, once something had been taken away."""
-    before = {c.id: c.outcome for c in whole.checks}
-    lost = {c.question for c in bare.checks if before.get(c.id) != c.outcome}
-    # Nothing could be read: everything depends on it.
-    return frozenset(lost if bare.checks else {c.question for c in whole.checks})
-
-
-def _completed(result: Result, whole: Result, asked: frozenset[str]) -> Result:
-    """The result with the reference's marks and checks in the questions that were not asked."""
-    return result.model_copy(
-        update={
-            "questions": [
-                mine if mine.id in asked else theirs
-                for mine, theirs in zip(result.questions, whole.questions, strict=True)
-            ],
-            "checks": [
-                *result.checks,
-                *(c for c in whole.checks if c.question not in asked),
-            ],
-        }
-    )
 
 
 def _made_up(assignment: Assignment, entries: list[Entry]) -> dict[str, dict[str, str]]:
@@ -184,18 +228,13 @@ def _made_up(assignment: Assignment, entries: list[Entry]) -> dict[str, dict[str
 
 def _grade(
     assignment: Assignment,
-    made: dict[str, dict[str, str]],
+    made: Mapping[str, Mapping[str, str]],
     wall: WallKind,
     jobs: int,
-    todo: list[tuple[str, list[str]]],
+    todo: Sequence[_Work],
     tell: Callable[[Progress], None],
-    questions: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> dict[tuple[str, str], Result]:
-    """Results by name and secret, in the order of `todo`; of some names, certain questions alone.
-
-    Args:
-        todo: names, each with the secrets that one cell is graded with.
-    """
+    """Results by name and secret, in the order of `todo`."""
     with tempfile.TemporaryDirectory(prefix="grader-audit-") as scratch:
         candidates = {name: _write(Path(scratch), name, files) for name, files in made.items()}
         found: dict[tuple[str, str], Result] = {}
@@ -203,20 +242,26 @@ def _grade(
         def save(result: Result) -> None:
             found[result.secret_id, result.submission] = result
 
-        task = Task(assignment.folder, assignment.reference, wall, todo[0][1][0])
+        task = Task(assignment.folder, assignment.reference, wall, todo[0].secrets[0])
+        # Verdicts look at outcomes and marks, and hints take long to find.
         work = [
-            Job(candidates[name], first, questions.get(name), tuple(more))
-            for name, (first, *more) in todo
+            Job(
+                candidates[w.name],
+                w.secrets[0],
+                w.questions,
+                w.checks,
+                hints=False,
+                more_secrets=tuple(w.secrets[1:]),
+            )
+            for w in todo
         ]
         engine.grade_all(task, work, jobs=jobs, save=save, tell=tell)
     return {
-        (name, secret): found[secret_id(secret), name]
-        for name, secrets in todo
-        for secret in secrets
+        (w.name, secret): found[secret_id(secret), w.name] for w in todo for secret in w.secrets
     }
 
 
-def _write(root: Path, name: str, files: dict[str, str]) -> Candidate:
+def _write(root: Path, name: str, files: Mapping[str, str]) -> Candidate:
     folder = root / name
     folder.mkdir()
     for path, text in files.items():

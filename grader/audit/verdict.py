@@ -41,6 +41,7 @@ class Audit(BaseModel):
     assignment_digest: str
     secret_id: str
     submissions: int
+    asked: int  # checks that were asked of mistakes and variants
     verdicts: list[Verdict]
     checks: dict[str, str]  # id and question of every check
     weak_checks: list[str]  # checks that no mistake fails
@@ -138,9 +139,22 @@ def weak_checks(verdicts: Sequence[Verdict], checks: Sequence[str]) -> list[str]
     return [c for c in checks if c not in killed]
 
 
-def uncovered(assignment: Assignment, entries: Sequence[Entry]) -> list[str]:
-    """Contracts of unit questions for which the catalogue lacks a mistake or a variant."""
-    contracts = [c for q in assignment.about.questions if q.kind == "unit" for c in q.contracts]
+def uncovered(
+    assignment: Assignment, entries: Sequence[Entry], questions: frozenset[str] | None = None
+) -> list[str]:
+    """Contracts of unit questions for which the catalogue lacks a mistake or a variant.
+
+    Args:
+        assignment: whose questions.
+        entries: of the catalogue.
+        questions: the questions to look at; None: all.
+    """
+    contracts = [
+        c
+        for q in assignment.about.questions
+        if q.kind == "unit" and (questions is None or q.id in questions)
+        for c in q.contracts
+    ]
     return [
         f"{contract} has no {kind}"
         for contract in contracts

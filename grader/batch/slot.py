@@ -169,7 +169,7 @@ class Slot:
         remote: Remote,
         tell: Callable[[str], None],
     ) -> Result:
-        expected = self._plugin.of(job.questions)
+        expected = self._plugin.of(job.questions, job.checks)
         told = time.monotonic()
 
         def checked() -> None:
@@ -179,7 +179,8 @@ class Slot:
                 tell("")
 
         observed = self._plugin.run(remote, task.secret, expected, checked)
-        self._misconceptions.explain(expected, observed)
+        if job.hints:
+            self._misconceptions.explain(expected, observed)
         printed = remote.printed
         missing = starmap(_not_installed, remote.stood_in.items())
         notes = [*remote.fallen_back, *submission.notes, *missing]

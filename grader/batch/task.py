@@ -76,6 +76,8 @@ class Job:
 
     Attributes:
         questions: the questions to grade; None: all.
+        checks: the checks of these questions to grade; None: all.
+        hints: whether failed checks name the mistakes that give the same answers.
         more_secrets: secrets with which the same cell is graded again. Only for code of ours,
             which keeps nothing from one time to the next.
     """
@@ -83,6 +85,8 @@ class Job:
     candidate: Candidate
     secret: str
     questions: frozenset[str] | None = None
+    checks: frozenset[str] | None = None
+    hints: bool = True
     more_secrets: tuple[str, ...] = ()
 
     @property

@@ -90,9 +90,15 @@ class SuitePlugin:
         """Our implementation, for whoever compares."""
         return self._local
 
-    def of(self, questions: frozenset[str] | None) -> tuple[Expected, ...]:
-        """The checks of these questions; None: all."""
-        return tuple(e for e in self.expected if questions is None or e.question in questions)
+    def of(
+        self, questions: frozenset[str] | None, checks: frozenset[str] | None = None
+    ) -> tuple[Expected, ...]:
+        """The checks with these ids, of these questions; None: all."""
+        return tuple(
+            e
+            for e in self.expected
+            if (questions is None or e.question in questions) and (checks is None or e.id in checks)
+        )
 
     def run(
         self,
