@@ -20,6 +20,7 @@ from grader.publish.skeleton import (
     refuse_leaks,
     refuse_markers,
     to_write,
+    with_examples,
 )
 
 _HERE = Path(__file__).parent / "template"
@@ -82,7 +83,10 @@ def template_files(assignment: Assignment, notebooks: bool = False) -> dict[str,
         **written,
         "handout.md": _text(assignment.folder / "handout.md"),
         "pytest.ini": _PYTEST_INI,
-        **{f"tests/{name}": text for name, text in _suite(assignment, paths, unwritten).items()},
+        **{
+            f"tests/{name}": text
+            for name, text in _suite(assignment, paths, modules, unwritten).items()
+        },
     }
     with_notebooks = any(path.endswith(".ipynb") for path in paths.values())
     if with_notebooks:
@@ -143,25 +147,50 @@ def _by_question(assignment: Assignment, unwritten: Sequence[str]) -> dict[str, 
     }
 
 
+def _examples(assignment: Assignment, modules: Mapping[str, str]) -> dict[str, list[str]]:
+    """The contracts of each unit question that show an example in their docstring."""
+    about = assignment.about
+    shown = {
+        name
+        for f in about.files
+        if not f.path.endswith(".ipynb")
+        for name in with_examples(modules[f.path], f.name)
+    }
+    # What an `__init__` promises is in the docstring of its class.
+    found = {
+        q.id: [name for c in q.contracts if (name := c.removesuffix(".__init__")) in shown]
+        for q in about.questions
+        if q.kind == "unit"
+    }
+    return {question: names for question, names in found.items() if names}
+
+
 def _suite(
-    assignment: Assignment, paths: Mapping[str, str], unwritten: Sequence[str]
+    assignment: Assignment,
+    paths: Mapping[str, str],
+    modules: Mapping[str, str],
+    unwritten: Sequence[str],
 ) -> dict[str, str]:
     """The public suite and what it runs on, as files of `tests/`.
 
     Args:
         assignment: whose suite.
         paths: under which name each file of the assignment is published.
+        modules: the skeleton of each file, by its path.
         unwritten: the functions that students write.
     """
     tests = {path.name: _text(path) for path in sorted(assignment.public.glob("*.py"))}
     if not any(name.startswith("test_") for name in tests):
         raise PublishError(f"{assignment.public}: there is no test_*.py to publish")
+    examples = _examples(assignment, modules)
     ours = {
         "conftest.py": _text(_HERE / "conftest.py"),
         "expect.py": _text(_SUITE / "expect.py"),
         "draw.py": _text(_SUITE / "draw.py"),
-        "assignment.json": _description(assignment, paths, unwritten),
+        "assignment.json": _description(assignment, paths, unwritten, examples),
     }
+    if examples:
+        ours["test_examples.py"] = _text(_HERE / "test_examples.py")
     if any(path.endswith(".ipynb") for path in paths.values()):
         # What takes definitions out of a notebook, so that the tests take the same as grading.
         for path in (_INTAKE / "limits.py", *sorted((_INTAKE / "notebooks").glob("*.py"))):
@@ -181,7 +210,12 @@ def _suite(
     return tests | ours
 
 
-def _description(assignment: Assignment, paths: Mapping[str, str], unwritten: Sequence[str]) -> str:
+def _description(
+    assignment: Assignment,
+    paths: Mapping[str, str],
+    unwritten: Sequence[str],
+    examples: Mapping[str, list[str]],
+) -> str:
     """What the template's conftest knows of the assignment."""
     about = assignment.about
     description = {
@@ -190,6 +224,7 @@ def _description(assignment: Assignment, paths: Mapping[str, str], unwritten: Se
         "contracts": sorted({c for q in about.questions for c in q.contracts}),
         "questions": {q.id: q.title for q in about.questions if q.kind == "unit"},
         "functions": _by_question(assignment, unwritten),
+        "examples": examples,
     }
     return json.dumps(description, indent=2, ensure_ascii=False) + "\n"
 

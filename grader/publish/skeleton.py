@@ -260,3 +260,18 @@ def to_write(contracts: Iterable[str], unwritten: Iterable[str]) -> list[str]:
     """The functions that a student writes for some contracts; of a class, its methods."""
     wanted = tuple(contracts)
     return [name for name in unwritten if any(f"{name}.".startswith(f"{c}.") for c in wanted)]
+
+
+def with_examples(text: str, module: str) -> set[str]:
+    """Qualified names of the functions and classes whose docstring shows an example."""
+    return {
+        name for name, docstring in _docstrings(ast.parse(text).body, module) if ">>>" in docstring
+    }
+
+
+def _docstrings(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, str]]:
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield f"{prefix}.{node.name}", ast.get_docstring(node) or ""
+            if isinstance(node, ast.ClassDef):
+                yield from _docstrings(node.body, f"{prefix}.{node.name}")

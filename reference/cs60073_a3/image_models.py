@@ -30,6 +30,10 @@ class VAE(nn.Module):
     """784-512-256 with ReLU and two heads of 16; 16-256-512-784 with ReLU and a sigmoid.
 
     1,079,600 parameters. It is made without arguments. Names of layers are yours.
+
+    Example:
+        >>> sum(parameter.numel() for parameter in VAE().parameters())
+        1079600
     """
 
     def __init__(self) -> None:
@@ -78,6 +82,10 @@ def reparameterise(mu: Tensor, logvar: Tensor) -> Tensor:
 
     Returns:
         (B, L), mu + sigma * eps with new eps from N(0, I) for every element and every call.
+
+    Example:
+        >>> reparameterise(torch.tensor([[3.0, 4.0]]), torch.full((1, 2), -200.0))
+        tensor([[3., 4.]])
     """
     ### BEGIN SOLUTION
     return mu + torch.exp(logvar / 2) * torch.randn_like(mu)
@@ -98,6 +106,12 @@ def vae_loss(
         `(loss, bce, kl)`, scalars that gradients flow through: the binary cross-entropy, summed
         over the pixels; KL(q(z|x) || N(0, I)), summed over the L dimensions; and their sum. All
         are means over the B images. They are finite for probabilities of exactly 0 and 1.
+
+    Example:
+        >>> grey, white = torch.full((2, 784), 0.5), torch.ones(2, 784)
+        >>> parts = vae_loss(grey, white, torch.ones(2, 16), torch.zeros(2, 16))
+        >>> [round(part.item(), 2) for part in parts]  # 784 log 2 + 8, 784 log 2, 8
+        [551.43, 543.43, 8.0]
     """
     ### BEGIN SOLUTION
     # -ELBO = -sum_i (x_i log y_i + (1 - x_i) log(1 - y_i)) + 1/2 sum_j (mu_j^2 + sigma_j^2
@@ -122,6 +136,13 @@ def vae_step(
 
     Returns:
         `(loss, bce, kl)` of this batch as numbers, as `vae_loss` gave them before the step.
+
+    Example:
+        >>> model = VAE()
+        >>> optimizer = torch.optim.Adam(model.parameters())
+        >>> loss, bce, kl = vae_step(model, optimizer, torch.rand(2, 784))
+        >>> abs(loss - (bce + kl)) < 0.01
+        True
     """
     ### BEGIN SOLUTION
     reconstruction, mu, logvar = model(x)
@@ -137,6 +158,10 @@ def reconstruct(model: VAE, x: Tensor) -> Tensor:
     """Images (B, 784) to their reconstructions (B, 784), without gradients.
 
     Whether z is the mean of q(z|x) or a draw from it is left open; here it is the mean.
+
+    Example:
+        >>> reconstruct(VAE(), torch.rand(3, 784)).shape
+        torch.Size([3, 784])
     """
     ### BEGIN SOLUTION
     with torch.no_grad():
@@ -145,7 +170,12 @@ def reconstruct(model: VAE, x: Tensor) -> Tensor:
 
 
 def generate_images(model: VAE, count: int) -> Tensor:
-    """New images (count, 784): decoded from draws of z from N(0, I), without gradients."""
+    """New images (count, 784): decoded from draws of z from N(0, I), without gradients.
+
+    Example:
+        >>> generate_images(VAE(), 3).shape
+        torch.Size([3, 784])
+    """
     ### BEGIN SOLUTION
     with torch.no_grad():
         return model.decode(torch.randn(count, LATENT))
@@ -156,14 +186,24 @@ def generate_images(model: VAE, count: int) -> Tensor:
 
 
 def to_signed(x: Tensor) -> Tensor:
-    """Pixels in [0, 1] to [-1, 1], where the GAN's networks work."""
+    """Pixels in [0, 1] to [-1, 1], where the GAN's networks work.
+
+    Example:
+        >>> to_signed(torch.tensor([0.0, 0.5, 1.0])).tolist()
+        [-1.0, 0.0, 1.0]
+    """
     ### BEGIN SOLUTION
     return 2 * x - 1
     ### END SOLUTION
 
 
 def to_unit(x: Tensor) -> Tensor:
-    """Pixels in [-1, 1] back to [0, 1], for pictures and for the classifier."""
+    """Pixels in [-1, 1] back to [0, 1], for pictures and for the classifier.
+
+    Example:
+        >>> to_unit(torch.tensor([-1.0, 0.0, 1.0])).tolist()
+        [0.0, 0.5, 1.0]
+    """
     ### BEGIN SOLUTION
     return (x + 1) / 2
     ### END SOLUTION
@@ -173,6 +213,10 @@ class Generator(nn.Module):
     """64-256-512-784 with LeakyReLU(0.2) in the hidden layers and tanh at the end.
 
     550,416 parameters. It is made without arguments.
+
+    Example:
+        >>> sum(parameter.numel() for parameter in Generator().parameters())
+        550416
     """
 
     def __init__(self) -> None:
@@ -199,6 +243,10 @@ class Discriminator(nn.Module):
     """784-512-256-1 with LeakyReLU(0.2) and then dropout of 0.3 in the hidden layers.
 
     533,505 parameters. It is made without arguments.
+
+    Example:
+        >>> sum(parameter.numel() for parameter in Discriminator().parameters())
+        533505
     """
 
     def __init__(self) -> None:
@@ -232,6 +280,11 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Returns:
         (), the mean over the real images plus the mean over the generated ones; half of that sum
         is accepted too. Logits of either sign may be large.
+
+    Example:
+        >>> zeros = torch.zeros(5, 1)
+        >>> round(discriminator_loss(zeros, zeros).item(), 4) in (1.3863, 0.6931)  # 2 log 2, log 2
+        True
     """
     ### BEGIN SOLUTION
     # -E_real (0.9 log D + 0.1 log(1 - D)) - E_fake log(1 - D): Goodfellow et al., equation 1, with
@@ -250,6 +303,10 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
 
     Returns:
         (), the mean. The target is 1; the discriminator's 0.9 is accepted too.
+
+    Example:
+        >>> generator_loss(torch.zeros(5, 1))  # log 2
+        tensor(0.6931)
     """
     ### BEGIN SOLUTION
     # -E log D(G(z)): Goodfellow et al., section 3.
@@ -278,6 +335,16 @@ def gan_step(
 
     Each step uses B generated images; both may use the same. Which player moves first is left
     open.
+
+    Example:
+        >>> generator, discriminator = nn.Linear(64, 784), nn.Linear(784, 1)
+        >>> for parameter in discriminator.parameters():
+        ...     _ = nn.init.zeros_(parameter)  # it knows nothing
+        >>> players = generator, discriminator
+        >>> optimizers = [torch.optim.SGD(player.parameters(), lr=0.0) for player in players]
+        >>> d_loss, g_loss = gan_step(*players, *optimizers, torch.rand(8, 784))
+        >>> round(g_loss, 4)  # log 2
+        0.6931
     """
     ### BEGIN SOLUTION
     # Goodfellow et al., algorithm 1, with one step of the discriminator.
@@ -297,7 +364,12 @@ def gan_step(
 
 
 def generator_images(generator: nn.Module, z: Tensor) -> Tensor:
-    """Noise (B, 64) to images (B, 784) in [0, 1], without gradients."""
+    """Noise (B, 64) to images (B, 784) in [0, 1], without gradients.
+
+    Example:
+        >>> generator_images(nn.Identity(), torch.zeros(1, 784)).unique()
+        tensor([0.5000])
+    """
     ### BEGIN SOLUTION
     with torch.no_grad():
         return to_unit(generator(z))
@@ -311,6 +383,10 @@ class Classifier(nn.Module):
     """Two convolutions 1-32-64 (3x3, padding 1), each with ReLU and pooling by 2; 3136-128-10.
 
     421,642 parameters. It is made without arguments.
+
+    Example:
+        >>> sum(parameter.numel() for parameter in Classifier().parameters())
+        421642
     """
 
     def __init__(self) -> None:
@@ -364,6 +440,10 @@ def classifier_loss(output: Tensor, labels: Tensor) -> Tensor:
 
     Returns:
         (), in nats per image.
+
+    Example:
+        >>> classifier_loss(Classifier()(torch.rand(2, 1, 28, 28)), torch.tensor([1, 7])).shape
+        torch.Size([])
     """
     ### BEGIN SOLUTION
     # -1/B sum log softmax(output)_label.
@@ -385,6 +465,11 @@ def inception_score(probabilities: Tensor, splits: int = 10) -> tuple[float, flo
     Which samples make a part is left open: consecutive ones, every tenth, or random ones. Here
     they are interleaved, so that samples in the order of their classes do not make parts of one
     class each, whose score is 1.
+
+    Example:
+        >>> mean, deviation = inception_score(torch.eye(5), splits=1)  # sure of each class once
+        >>> round(float(mean), 2)
+        5.0
     """
     ### BEGIN SOLUTION
     scores = []
@@ -405,6 +490,11 @@ def feature_statistics(features: Tensor) -> tuple[Array, Array]:
 
     Returns:
         The mean (D,) and the covariance (D, D), divided by N - 1 or by N; arrays or tensors.
+
+    Example:
+        >>> mean, covariance = feature_statistics(torch.tensor([[1.0, 5.0], [5.0, 7.0]]))
+        >>> mean.tolist(), tuple(covariance.shape)
+        ([3.0, 6.0], (2, 2))
     """
     ### BEGIN SOLUTION
     rows = features.double().numpy()
@@ -424,6 +514,11 @@ def frechet_distance(mu_r: Array, sigma_r: Array, mu_g: Array, sigma_g: Array) -
 
     Returns:
         A real number, in the square of the features' unit; 0 for two equal distributions.
+
+    Example:
+        >>> zero, one, three, four = np.zeros(1), np.eye(1), np.full(1, 3.0), 4 * np.eye(1)
+        >>> round(float(frechet_distance(zero, one, three, four)), 4)  # 3^2 + (1 - 2)^2
+        10.0
     """
     ### BEGIN SOLUTION
     values, vectors = np.linalg.eigh(sigma_r)

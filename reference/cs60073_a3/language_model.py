@@ -34,7 +34,12 @@ LanguageModel = Callable[[Tensor], Tensor]
 
 
 def make_vocabulary(text: str) -> list[str]:
-    """The different characters of a text in the order of their code points, newline included."""
+    """The different characters of a text in the order of their code points, newline included.
+
+    Example:
+        >>> make_vocabulary("to be or not")
+        [' ', 'b', 'e', 'n', 'o', 'r', 't']
+    """
     ### BEGIN SOLUTION
     return sorted(set(text))
     ### END SOLUTION
@@ -44,6 +49,10 @@ def encode(text: str, vocabulary: list[str]) -> Tensor:
     """A text of N characters as their places in the vocabulary: (N,), int64.
 
     Every character of the text is in the vocabulary; the text may be empty.
+
+    Example:
+        >>> encode("cab", ["a", "b", "c"])
+        tensor([2, 0, 1])
     """
     ### BEGIN SOLUTION
     place = {character: n for n, character in enumerate(vocabulary)}
@@ -52,7 +61,12 @@ def encode(text: str, vocabulary: list[str]) -> Tensor:
 
 
 def decode(tokens: Tensor, vocabulary: list[str]) -> str:
-    """The text that `encode` made these tokens (N,) of."""
+    """The text that `encode` made these tokens (N,) of.
+
+    Example:
+        >>> decode(torch.tensor([2, 0, 1]), ["a", "b", "c"])
+        'cab'
+    """
     ### BEGIN SOLUTION
     return "".join(vocabulary[token] for token in tokens.tolist())
     ### END SOLUTION
@@ -66,6 +80,10 @@ def split(tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns:
         Training, validation and test tokens; end to end they are the text again.
+
+    Example:
+        >>> [len(part) for part in split(torch.arange(200))]
+        [180, 10, 10]
     """
     ### BEGIN SOLUTION
     n = len(tokens)
@@ -86,6 +104,11 @@ def make_blocks(tokens: Tensor, context: int = CONTEXT) -> tuple[Tensor, Tensor]
 
     Returns:
         Inputs and targets, both ((N - 1) // T, T).
+
+    Example:
+        >>> inputs, targets = make_blocks(torch.arange(8), context=3)
+        >>> inputs.tolist(), targets.tolist()
+        ([[0, 1, 2], [3, 4, 5]], [[1, 2, 3], [4, 5, 6]])
     """
     ### BEGIN SOLUTION
     whole = (len(tokens) - 1) // context * context
@@ -108,6 +131,10 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
     Args:
         length: at least 1.
         dim: an even number.
+
+    Example:
+        >>> sinusoidal_positions(1, 4).sort().values  # the sines and cosines of 0
+        tensor([[0., 0., 1., 1.]])
     """
     ### BEGIN SOLUTION
     position = torch.arange(length, dtype=torch.float64)[:, None]  # (T, 1)
@@ -127,6 +154,11 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     Returns:
         (B, H, T, d).
+
+    Example:
+        >>> zeros, v = torch.zeros(1, 1, 3, 1), torch.tensor([1.0, 3.0, 5.0]).reshape(1, 1, 3, 1)
+        >>> causal_attention(zeros, zeros, v).flatten().round(decimals=4).tolist()  # means so far
+        [1.0, 2.0, 3.0]
     """
     ### BEGIN SOLUTION
     length = q.shape[-2]
@@ -156,7 +188,13 @@ class SelfAttention(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, 192) to (B, T, 192): project, attend in each head, join the heads, project."""
+        """(B, T, 192) to (B, T, 192): project, attend in each head, join the heads, project.
+
+        Example:
+            >>> attention, x = SelfAttention(), torch.rand(1, 5, 192)
+            >>> torch.allclose(attention(x)[:, :3], attention(x[:, :3]), atol=1e-5)  # no look ahead
+            True
+        """
         ### BEGIN SOLUTION
         batch, length, _ = x.shape
 
@@ -175,6 +213,10 @@ class Block(nn.Module):
     Parts, under these names: `norm1` and `norm2`, nn.LayerNorm(192); `attention`, a
     `SelfAttention`; `feed_forward`, an nn.Sequential of nn.Linear(192, 768), nn.GELU and
     nn.Linear(768, 192).
+
+    Example:
+        >>> Block().norm1.weight.shape
+        torch.Size([192])
     """
 
     def __init__(self) -> None:
@@ -192,6 +234,10 @@ class Block(nn.Module):
         """(B, T, 192) to (B, T, 192).
 
         First x + attention(norm1(x)); then, with y for that, y + feed_forward(norm2(y)).
+
+        Example:
+            >>> Block()(torch.rand(2, 5, 192)).shape
+            torch.Size([2, 5, 192])
         """
         ### BEGIN SOLUTION
         x = x + self.attention(self.norm1(x))
@@ -204,6 +250,12 @@ def initialise(model: nn.Module) -> None:
 
     That is uniform on +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010). Biases may stay or
     become zero, and all other parameters stay as they are.
+
+    Example:
+        >>> layer = nn.Linear(300, 300)
+        >>> initialise(layer)
+        >>> round(layer.weight.std().item(), 2)  # uniform on +-0.1: 0.1 / sqrt(3) = 0.058
+        0.06
     """
     ### BEGIN SOLUTION
     for module in model.modules():
@@ -228,6 +280,10 @@ class TinyTransformer(nn.Module):
 
     Args:
         vocab_size: V.
+
+    Example:
+        >>> TinyTransformer(65).head.weight.shape
+        torch.Size([65, 192])
     """
 
     def __init__(self, vocab_size: int) -> None:
@@ -244,6 +300,10 @@ class TinyTransformer(nn.Module):
         """Tokens (B, T) to logits (B, T, V).
 
         Embedding plus position, the blocks in their order, `final_norm` if there is one, `head`.
+
+        Example:
+            >>> TinyTransformer(65)(torch.zeros(2, 7, dtype=torch.long)).shape
+            torch.Size([2, 7, 65])
         """
         ### BEGIN SOLUTION
         x = self.embedding(tokens)  # (B, T, 192)
@@ -260,6 +320,10 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     Args:
         logits: (B, T, V).
         targets: (B, T), the token that comes next at each place; they are shifted already.
+
+    Example:
+        >>> next_token_loss(torch.zeros(1, 3, 8), torch.tensor([[1, 2, 3]]))  # log 8
+        tensor(2.0794)
     """
     ### BEGIN SOLUTION
     # -1/(B T) sum_(b, t) log softmax(logits_bt)_target.
@@ -282,6 +346,13 @@ def perplexity(model: LanguageModel, tokens: Tensor, context: int = CONTEXT) -> 
         model: tokens (B, T) to logits (B, T, V). An nn.Module comes in eval mode.
         tokens: (N,), N > 1.
         context: T, the largest block.
+
+    Example:
+        >>> model = nn.Embedding(8, 8)  # a language model: logits that depend on the last token
+        >>> model.weight.data.zero_().shape
+        torch.Size([8, 8])
+        >>> round(perplexity(model, torch.arange(200) % 8), 3)
+        8.0
     """
     ### BEGIN SOLUTION
     # exp(-1/(N - 1) sum_t log p(x_(t+1) | x_1 ... x_t)): Jurafsky and Martin, chapter 3.
@@ -311,6 +382,12 @@ def ngram_probabilities(
         n: 1 for unigrams, 2 for bigrams, ...
         vocab_size: V.
         alpha: what is added to each count; more than 0.
+
+    Example:
+        >>> train = torch.tensor([0, 1, 0, 1, 0, 2])  # 0 is followed twice by 1 and once by 2
+        >>> found = ngram_probabilities(train, torch.tensor([0]), n=2, vocab_size=3, alpha=1.0)
+        >>> [round(p, 3) for p in found.tolist()]
+        [0.167, 0.5, 0.333]
     """
     ### BEGIN SOLUTION
     grams = train.unfold(0, n, 1)  # (N - n + 1, n)
@@ -332,6 +409,12 @@ def ngram_perplexity(
         train: (N,), the training text.
         held_out: (M,), another text, M >= n.
         n, vocab_size, alpha: as there; V^n stays below 2^63.
+
+    Example:
+        >>> train, held_out = torch.tensor([0, 0, 0, 1]), torch.tensor([0, 1])
+        >>> found = ngram_perplexity(train, held_out, n=1, vocab_size=2, alpha=1.0)
+        >>> round(found, 3)  # (2/3 * 1/3)^(-1/2)
+        2.121
     """
     ### BEGIN SOLUTION
     # exp(-1/(M - n + 1) sum_t log P(c_t | h_t)): Jurafsky and Martin, chapter 3.
@@ -361,6 +444,11 @@ def top_k_probabilities(logits: Tensor, k: int = 20, temperature: float = 1.0) -
     softmax(logits / temperature) of the k likeliest tokens, scaled so that they add up to 1; 0 for
     all others. Of tokens that tie for the last place any, or all, may stay. If there are no more
     than k tokens, all stay.
+
+    Example:
+        >>> found = top_k_probabilities(torch.tensor([0.1, 0.6, 0.3]).log(), k=2)
+        >>> [round(p, 3) for p in found.tolist()]
+        [0.0, 0.667, 0.333]
     """
     ### BEGIN SOLUTION
     scaled = logits / temperature
@@ -375,6 +463,10 @@ def top_p_probabilities(logits: Tensor, p: float = 0.9, temperature: float = 1.0
     Of softmax(logits / temperature) the fewest likeliest tokens whose probabilities reach p
     together, scaled so that they add up to 1; 0 for all others. To leave out the token that
     crosses p, as some do, is accepted too, as long as the likeliest always stays.
+
+    Example:
+        >>> top_p_probabilities(torch.tensor([0.1, 0.6, 0.3]).log(), p=0.5).tolist()
+        [0.0, 1.0, 0.0]
     """
     ### BEGIN SOLUTION
     # The smallest set of tokens with sum p >= the threshold: Holtzman et al., equations 2 and 3.
@@ -415,6 +507,12 @@ def generate(
 
     Raises:
         ValueError: for another strategy.
+
+    Example:
+        >>> model = nn.Embedding(3, 3)
+        >>> model.weight.data = torch.tensor([0.0, 1.0, 2.0]).repeat(3, 1)  # 2 is the likeliest
+        >>> generate(model, torch.tensor([0, 1]), new_tokens=3)
+        tensor([0, 1, 2, 2, 2])
     """
     ### BEGIN SOLUTION
     if strategy not in ("greedy", "top_k", "top_p"):

@@ -53,6 +53,11 @@ def jsd(cp: Tensor, cq: Tensor) -> Tensor:
     Returns:
         (), in nats: 0 when all critic values are 0, and never more than log 2. Logits of up to 80
         in size, of either sign, give a finite value.
+
+    Example:
+        >>> sure = torch.full((4,), 50.0)
+        >>> jsd(sure, -sure)  # log 2
+        tensor(0.6931)
     """
     ### BEGIN SOLUTION
     # JSD(P, Q) >= 1/2 (E_P log D + E_Q log(1 - D) + log 4), with D = sigmoid(C): Goodfellow et al.,
@@ -76,6 +81,10 @@ def w1(cp: Tensor, cq: Tensor) -> Tensor:
 
     Returns:
         (), in the units of the critic; negative when the critic prefers the generated samples.
+
+    Example:
+        >>> w1(torch.tensor([1.0, 3.0]), torch.tensor([-1.0, -1.0]))
+        tensor(3.)
     """
     ### BEGIN SOLUTION
     # W1(P, Q) = sup E_P C - E_Q C over all 1-Lipschitz C: Arjovsky et al., equation 2.
@@ -102,6 +111,12 @@ def r1gp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Critic) -> Tensor
 
     Not every argument has to be used. Whether `cp` is differentiated, or `critic(p)` afresh, is
     left open; here it is `critic(p)`, which works whatever `cp` is.
+
+    Example:
+        >>> critic = lambda x: x @ torch.tensor([2.0, -2.0, 1.0])  # a gradient of norm 3 everywhere
+        >>> p = torch.zeros(4, 3, requires_grad=True)
+        >>> round(r1gp(p, critic(p), p, critic(p), critic).item(), 4)
+        9.0
     """
     ### BEGIN SOLUTION
     # R1 = E_P |dC/dx|^2: Mescheder et al., equation 9, without gamma / 2.
@@ -133,6 +148,12 @@ def ogp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Critic) -> Tensor:
         (), a penalty that can be differentiated again, with respect to the critic's parameters.
 
     Not every argument has to be used. How often eps is drawn is left open; here once per sample.
+
+    Example:
+        >>> critic = lambda x: x @ torch.tensor([2.0, -2.0, 1.0])  # a gradient of norm 3 everywhere
+        >>> p = torch.zeros(4, 3, requires_grad=True)
+        >>> round(ogp(p, critic(p), p, critic(p), critic).item(), 4)
+        4.0
     """
     ### BEGIN SOLUTION
     # GP = E (|dC/dx| - 1)^2 at x = eps p + (1 - eps) q: Gulrajani et al., equation 3, without
@@ -163,6 +184,12 @@ def make_losses(
     Raises:
         AssertionError: if `reg_cf` is not positive.
         NotImplementedError: if the loss or the regulariser is unknown.
+
+    Example:
+        >>> metric, critic_loss = make_losses("W1")
+        >>> real, fake, critic = torch.ones(2, 3), torch.zeros(2, 3), lambda x: x.sum(dim=1)
+        >>> metric(real, fake, critic).item(), critic_loss(real, fake, critic).item()
+        (3.0, -3.0)
     """
     assert reg_cf > 0, f"reg_cf must be positive, got {reg_cf}"
 
@@ -239,6 +266,14 @@ def apply_exponential_moving_average(
 
     Buffers, such as the running statistics of batch normalisation, are left open: to average
     them too is as good. Here they stay as they are, because `make_eval_step` makes them anew.
+
+    Example:
+        >>> source, target = nn.LayerNorm(1), nn.LayerNorm(1)  # their weights are 1
+        >>> target.weight.data.zero_()
+        tensor([0.])
+        >>> apply_exponential_moving_average(source, target, alpha=0.9)
+        >>> round(target.weight.item(), 4)
+        0.1
     """
     ### BEGIN SOLUTION
     source_parameters = dict(source.named_parameters())
@@ -269,6 +304,17 @@ def make_train_step(
         AssertionError: if `critic_inner_iters` is less than 1, or `alpha_ema` is outside (0, 1),
             or `reg_cf` is not positive.
         NotImplementedError: if the loss or the regulariser is unknown.
+
+    Example:
+        >>> from dirac import DiracCritic, DiracGenerator, dirac_data_iter
+        >>> critic, generator = DiracCritic(std=0.0), DiracGenerator(std=0.0)
+        >>> generator.theta.data.fill_(1.0)
+        tensor([1.])
+        >>> sgd = [torch.optim.SGD(m.parameters(), lr=0.1) for m in (critic, generator)]
+        >>> train_step = make_train_step("W1")
+        >>> metric = train_step(dirac_data_iter(), critic, sgd[0], generator, generator, sgd[1])
+        >>> round(critic.param[0].item(), 4), round(generator.theta.item(), 4)
+        (-0.1, 0.99)
     """
     assert critic_inner_iters >= 1, f"critic_inner_iters must be >= 1, got {critic_inner_iters}"
     assert alpha_ema is None or 0 < alpha_ema < 1, f"alpha_ema must be in (0, 1), got {alpha_ema}"

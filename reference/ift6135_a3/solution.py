@@ -53,6 +53,13 @@ class PlanarTransformation(nn.Module):
 
         Returns:
             (B, dim), f(x) of each row.
+
+        Example:
+            >>> planar = PlanarTransformation(dim=2)
+            >>> planar.u.data = torch.tensor([[2.0, 0.0]])
+            >>> planar.w.data = torch.tensor([[1.0, 0.0]])
+            >>> planar(torch.tensor([[100.0, 1.0], [-100.0, 1.0]])).tolist()
+            [[102.0, 1.0], [-102.0, 1.0]]
         """
         if self.w @ self.u.T < -1:
             self.adjust_u()
@@ -73,6 +80,13 @@ class PlanarTransformation(nn.Module):
 
         Returns:
             (B, 1), log |det df/dx| of each row.
+
+        Example:
+            >>> planar = PlanarTransformation(dim=2)
+            >>> planar.u.data = torch.tensor([[2.0, 0.0]])
+            >>> planar.w.data = torch.tensor([[0.5, 1.0]])
+            >>> planar.get_logdet(torch.zeros(1, 2)).detach()  # log 2
+            tensor([[0.6931]])
         """
         if self.w @ self.u.T < -1:
             self.adjust_u()
@@ -108,6 +122,15 @@ class Flow(nn.Module):
         Returns:
             The transformed points, (B, dim), and the log-determinant of the Jacobian of the
             whole flow at x, (B, 1).
+
+        Example:
+            >>> flow = Flow(dim=2, num_layers=2)
+            >>> for layer in flow.layers:
+            ...     layer.u.data = torch.tensor([[2.0, 0.0]])
+            ...     layer.w.data = torch.tensor([[1.0, 0.0]])
+            >>> x, logdet = flow(torch.zeros(1, 2))  # each layer leaves the origin where it is
+            >>> x.tolist(), round(logdet.exp().item(), 3)
+            ([[0.0, 0.0]], 9.0)
         """
         ### BEGIN SOLUTION
         # log |det dx_K/dx_0| = sum_k log |det dx_k/dx_(k-1)|: Rezende and Mohamed, equation 7.
@@ -131,6 +154,10 @@ def loss1(z0: Tensor, logdet: Tensor) -> Tensor:
     Returns:
         (B, 1), -log p(x) of each example in nats, the constant of the base density included, so
         that exp(-loss1) is a density that integrates to one. Training minimises its mean.
+
+    Example:
+        >>> loss1(torch.zeros(1, 2), torch.ones(1, 1))  # log(2 pi) - 1
+        tensor([[0.8379]])
     """
     ### BEGIN SOLUTION
     # -log p(x) = -(log N(g(x); 0, I) + log |det dg/dx|): Rezende and Mohamed, equation 5.
@@ -151,6 +178,10 @@ def loss2(target_density: Tensor, z0: Tensor, logdet: Tensor) -> Tensor:
     Returns:
         (B, 1), log q(x) - log p~(x) of each sample x in nats, where q is the density that the
         flow gives to x. Training minimises its mean.
+
+    Example:
+        >>> loss2(torch.full((1,), 2.0), torch.zeros(1, 2), torch.ones(1, 1))  # 1 - log(2 pi)
+        tensor([[-0.8379]])
     """
     ### BEGIN SOLUTION
     # log q(x) - log p~(x) = log N(z0; 0, I) - log |det dx/dz0| - log p~(x): Rezende and Mohamed,

@@ -44,6 +44,11 @@ def mixture_log_density(x: Array, weights: Array, means: Array, covariances: Arr
 
     Returns:
         (N,).
+
+    Example:
+        >>> x, means, covariances = np.array([[3.0, 4.0]]), np.zeros((1, 2)), np.eye(2)[None]
+        >>> mixture_log_density(x, np.ones(1), means, covariances).round(4)  # -25 / 2 - log(2 pi)
+        array([-14.3379])
     """
     raise NotImplementedError("sampling.mixture_log_density is not written yet")
 
@@ -64,6 +69,11 @@ def mesh_density(
     Returns:
         x, y and the density (not its logarithm) at each point of the mesh, (R, R) each. Which axis
         is that of x is up to you, as `np.meshgrid` leaves it.
+
+    Example:
+        >>> x, y, density = mesh_density(lambda points: np.zeros(len(points)), 2.0, resolution=5)
+        >>> density.shape, float(x.min()), float(y.max()), float(density.max())
+        ((5, 5), -2.0, 2.0, 1.0)
     """
     raise NotImplementedError("sampling.mesh_density is not written yet")
 
@@ -80,6 +90,10 @@ def proposal_log_density(x: Array, sigma: float) -> Array:
 
     Returns:
         (N,).
+
+    Example:
+        >>> proposal_log_density(np.zeros((1, 2)), sigma=2.0).round(4)  # -log(8 pi)
+        array([-3.2242])
     """
     raise NotImplementedError("sampling.proposal_log_density is not written yet")
 
@@ -94,6 +108,11 @@ def draw_proposal(n: int, sigma: float, rng: np.random.Generator) -> Array:
 
     Returns:
         (n, 2).
+
+    Example:
+        >>> draws = draw_proposal(10_000, sigma=2.5, rng=np.random.default_rng(1234))
+        >>> draws.shape, round(float(draws.std()), 1)
+        ((10000, 2), 2.5)
     """
     raise NotImplementedError("sampling.draw_proposal is not written yet")
 
@@ -122,6 +141,14 @@ def rejection_sampling(
     Returns:
         The accepted points, (n, 2), and the acceptance rate, between 0 and 1: accepted over
         attempted, counted either up to the n-th acceptance or over whole batches.
+
+    Example:
+        >>> log_p = lambda x: -0.5 * (x**2).sum(axis=1)
+        >>> draw_p = lambda m, rng: rng.standard_normal((m, 2))
+        >>> rng = np.random.default_rng(1234)
+        >>> points, rate = rejection_sampling(log_p, log_p, draw_p, c=2.0, n=5_000, rng=rng)
+        >>> points.shape, round(float(rate), 1)
+        ((5000, 2), 0.5)
     """
     raise NotImplementedError("sampling.rejection_sampling is not written yet")
 
@@ -135,6 +162,11 @@ def envelope_constant(log_p: LogDensity, log_q: LogDensity, half_width: float = 
         log_p: log-density of the target, (N, 2) to (N,).
         log_q: log-density of the proposal, likewise.
         half_width: of the square.
+
+    Example:
+        >>> log_p, log_q = lambda x: -(x**2).sum(axis=1), lambda x: -0.5 * (x**2).sum(axis=1)
+        >>> round(float(envelope_constant(log_p, log_q)), 1)  # the ratio is largest at the origin
+        1.0
     """
     raise NotImplementedError("sampling.envelope_constant is not written yet")
 
@@ -145,6 +177,11 @@ def is_envelope(log_p: LogDensity, log_q: LogDensity, c: float, half_width: floa
     Args:
         log_p, log_q, half_width: as for `envelope_constant`.
         c: the constant in question.
+
+    Example:
+        >>> log_p, log_q = lambda x: -(x**2).sum(axis=1), lambda x: -0.5 * (x**2).sum(axis=1)
+        >>> is_envelope(log_p, log_q, c=1.5), is_envelope(log_p, log_q, c=0.5)
+        (True, False)
     """
     raise NotImplementedError("sampling.is_envelope is not written yet")
 
@@ -153,7 +190,12 @@ def is_envelope(log_p: LogDensity, log_q: LogDensity, c: float, half_width: floa
 
 
 def integrand(x: Array) -> Array:
-    """f(x) = x_1^2 + sin(x_2) at points (N, 2): (N,)."""
+    """f(x) = x_1^2 + sin(x_2) at points (N, 2): (N,).
+
+    Example:
+        >>> integrand(np.array([[2.0, np.pi / 2]]))
+        array([5.])
+    """
     raise NotImplementedError("sampling.integrand is not written yet")
 
 
@@ -164,6 +206,10 @@ def self_normalized_mean(log_w: Array, f: Array) -> float:
         log_w: log p(x_i) - log q(x_i), (N,). A common constant, however large, cancels: p and q may
             lack theirs.
         f: f(x_i), (N,).
+
+    Example:
+        >>> round(self_normalized_mean(np.log([1.0, 3.0]), np.array([0.0, 4.0])), 4)
+        3.0
     """
     raise NotImplementedError("sampling.self_normalized_mean is not written yet")
 
@@ -177,6 +223,11 @@ def weighted_variance(log_w: Array, f: Array) -> float:
     Args:
         log_w: as for `self_normalized_mean`.
         f: f(x_i), (N,).
+
+    Example:
+        >>> found = weighted_variance(np.log([1.0, 3.0]), np.array([0.0, 4.0]))
+        >>> round(found, 4) in (3.0, 6.0, 8.0)  # without a correction, and with one or the other
+        True
     """
     raise NotImplementedError("sampling.weighted_variance is not written yet")
 
@@ -186,6 +237,10 @@ def effective_sample_size(log_w: Array) -> float:
 
     Args:
         log_w: as for `self_normalized_mean`.
+
+    Example:
+        >>> round(effective_sample_size(np.full(7, -3.0)), 4)
+        7.0
     """
     raise NotImplementedError("sampling.effective_sample_size is not written yet")
 
@@ -212,6 +267,13 @@ def metropolis_hastings(
         The chain, (n, D), and the share of the proposals that were accepted, between 0 and 1.
         Burn-in is not taken off here. The first row is the state after the first iteration; it
         may be `x0` instead.
+
+    Example:
+        >>> flat = lambda x: 0.0 * x.sum(axis=-1)  # every proposal is accepted
+        >>> rng = np.random.default_rng(1234)
+        >>> chain, rate = metropolis_hastings(flat, np.zeros(2), step=0.5, n=100, rng=rng)
+        >>> chain.shape, float(rate)
+        ((100, 2), 1.0)
     """
     raise NotImplementedError("sampling.metropolis_hastings is not written yet")
 
@@ -227,6 +289,10 @@ def thin(chain: Array, burn_in: int, every: int) -> Array:
     Returns:
         The rows that stay, in their order. Which one of the first `every` rows after the burn-in
         is the first to stay is up to you.
+
+    Example:
+        >>> thin(np.zeros((10, 2)), burn_in=4, every=3).shape
+        (2, 2)
     """
     raise NotImplementedError("sampling.thin is not written yet")
 
@@ -242,6 +308,10 @@ def autocorrelation(x: Array, max_lag: int = 50) -> Array:
 
     Returns:
         (max_lag + 1,); the first value is 1.
+
+    Example:
+        >>> autocorrelation(np.tile([1.0, -1.0], 500), max_lag=2).round(2)
+        array([ 1., -1.,  1.])
     """
     raise NotImplementedError("sampling.autocorrelation is not written yet")
 
@@ -265,5 +335,10 @@ def gibbs_sampling(correlation: float, x0: Array, n: int, rng: np.random.Generat
     Returns:
         The chain, (n, 2), without taking off any burn-in. The first row is the state after the
         first iteration; it may be `x0` instead.
+
+    Example:
+        >>> chain = gibbs_sampling(0.9, np.zeros(2), 10_000, np.random.default_rng(1234))
+        >>> chain.shape, chain.std(axis=0).round().tolist()
+        ((10000, 2), [1.0, 1.0])
     """
     raise NotImplementedError("sampling.gibbs_sampling is not written yet")

@@ -53,6 +53,13 @@ class PlanarTransformation(nn.Module):
 
         Returns:
             (B, dim), f(x) of each row.
+
+        Example:
+            >>> planar = PlanarTransformation(dim=2)
+            >>> planar.u.data = torch.tensor([[2.0, 0.0]])
+            >>> planar.w.data = torch.tensor([[1.0, 0.0]])
+            >>> planar(torch.tensor([[100.0, 1.0], [-100.0, 1.0]])).tolist()
+            [[102.0, 1.0], [-102.0, 1.0]]
         """
         if self.w @ self.u.T < -1:
             self.adjust_u()
@@ -69,6 +76,13 @@ class PlanarTransformation(nn.Module):
 
         Returns:
             (B, 1), log |det df/dx| of each row.
+
+        Example:
+            >>> planar = PlanarTransformation(dim=2)
+            >>> planar.u.data = torch.tensor([[2.0, 0.0]])
+            >>> planar.w.data = torch.tensor([[0.5, 1.0]])
+            >>> planar.get_logdet(torch.zeros(1, 2)).detach()  # log 2
+            tensor([[0.6931]])
         """
         if self.w @ self.u.T < -1:
             self.adjust_u()
@@ -98,6 +112,15 @@ class Flow(nn.Module):
         Returns:
             The transformed points, (B, dim), and the log-determinant of the Jacobian of the
             whole flow at x, (B, 1).
+
+        Example:
+            >>> flow = Flow(dim=2, num_layers=2)
+            >>> for layer in flow.layers:
+            ...     layer.u.data = torch.tensor([[2.0, 0.0]])
+            ...     layer.w.data = torch.tensor([[1.0, 0.0]])
+            >>> x, logdet = flow(torch.zeros(1, 2))  # each layer leaves the origin where it is
+            >>> x.tolist(), round(logdet.exp().item(), 3)
+            ([[0.0, 0.0]], 9.0)
         """
         raise NotImplementedError("solution.Flow.forward is not written yet")
 
@@ -113,6 +136,10 @@ def loss1(z0: Tensor, logdet: Tensor) -> Tensor:
     Returns:
         (B, 1), -log p(x) of each example in nats, the constant of the base density included, so
         that exp(-loss1) is a density that integrates to one. Training minimises its mean.
+
+    Example:
+        >>> loss1(torch.zeros(1, 2), torch.ones(1, 1))  # log(2 pi) - 1
+        tensor([[0.8379]])
     """
     raise NotImplementedError("solution.loss1 is not written yet")
 
@@ -129,5 +156,9 @@ def loss2(target_density: Tensor, z0: Tensor, logdet: Tensor) -> Tensor:
     Returns:
         (B, 1), log q(x) - log p~(x) of each sample x in nats, where q is the density that the
         flow gives to x. Training minimises its mean.
+
+    Example:
+        >>> loss2(torch.full((1,), 2.0), torch.zeros(1, 2), torch.ones(1, 1))  # 1 - log(2 pi)
+        tensor([[-0.8379]])
     """
     raise NotImplementedError("solution.loss2 is not written yet")

@@ -248,6 +248,36 @@ class TestWhatStudentsRead:
         assert "q1.2" not in output  # none of its checks was run
         assert "FAILED tests/test_toy.py::test_jsd_of_equal_values_is_zero - jsd has the" in output
 
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ("", "gan.jsd is not written yet"),
+            ("return float((cp - cq).sum())", "1 passed"),
+            (
+                "return float((cp + cq).sum())",
+                "jsd(torch.ones(2), torch.zeros(2) + 3) gives 8.0, and not -4.0",
+            ),
+            ("return cp.no_such_name", "AttributeError: 'Tensor' object has no attribute"),
+        ],
+        ids=["unwritten", "right", "wrong", "raises"],
+    )
+    def test_the_example_of_a_docstring_is_run(
+        self, assignment: Assignment, run: Run, tmp_path: Path, body: str, said: str
+    ) -> None:
+        example = (
+            "The divergence.\n\n    >>> jsd(torch.ones(2), torch.zeros(2) + 3)\n    -4.0\n    "
+        )
+        reference = assignment.reference / "gan.py"
+        reference.write_text(reference.read_text().replace("The divergence.", example))
+        publish(assignment, tmp_path / "shown")
+        gan = tmp_path / "shown" / "gan.py"
+        unwritten = 'raise NotImplementedError("gan.jsd is not written yet")'
+        assert unwritten in gan.read_text()
+        gan.write_text(gan.read_text().replace(unwritten, body or unwritten))
+        output = run("tests/test_examples.py", folder=tmp_path / "shown")[1]
+        assert said in output
+        assert "Traceback" not in output
+
     def test_ones_own_exception_shows_ones_own_lines(self, run: Run, template: Path) -> None:
         (template / "gan.py").write_text("import mine\ndef jsd(cp, cq):\n    return mine.f(cp)\n")
         (template / "mine.py").write_text("def f(x):\n    return x.reshape(7)\n")

@@ -20,15 +20,6 @@ def test_metrics_of_a_critic_that_knows_nothing(submission, expect):
     expect.close(submission.gan.w1(torch.zeros(4), torch.zeros(4)), 0.0, slack=1e-4)
 
 
-@pytest.mark.question("q2.1")
-def test_metrics_of_a_sure_critic(submission, expect):
-    """Large positive values for real and large negative ones for generated samples: the
-    Jensen-Shannon divergence is at its largest, log 2."""
-    real, fake = torch.full((4,), 50.0), torch.full((4,), -50.0)
-    expect.close(submission.gan.jsd(real, fake), math.log(2), slack=1e-4)
-    expect.close(submission.gan.w1(real, fake), 100.0)
-
-
 @pytest.mark.question("q2.2")
 @pytest.mark.parametrize("shape", [(5,), (5, 3, 4, 4)], ids=["numbers", "images"])
 @pytest.mark.parametrize("name", ["r1gp", "ogp"])
@@ -46,16 +37,6 @@ def test_penalty_is_a_scalar_for_any_samples(submission, probes, expect, draw, n
     )
     expect.finite(result["value"])
     expect.shape(result["value"], ())
-
-
-@pytest.mark.question("q2.2")
-def test_penalties_of_a_straight_line(submission, probes, expect, draw):
-    """A critic with a gradient of norm 3 everywhere: R1 is 9, the one-centred penalty 4."""
-    critic = {"kind": "linear", "slope": torch.tensor([2.0, -2.0, 1.0])}
-    for name, value in (("r1gp", 9.0), ("ogp", 4.0)):
-        inputs = {"p": draw.normal(5, 3), "q": draw.normal(5, 3)}
-        result = submission(probes.penalty, seed=1, name=name, critic=critic, **inputs)
-        expect.close(result["value"], value, what=name, slack=1e-4)
 
 
 @pytest.mark.question("q2.3")
@@ -93,20 +74,6 @@ def test_make_losses_refuses(submission, probes, expect, args, error):
     """What is unknown, and a coefficient that is not positive."""
     found = submission(probes.raised, function="gan.make_losses", args=args)
     expect.true(error in found, f"make_losses should raise {error} here")
-
-
-@pytest.mark.question("q2.4")
-def test_average_of_zeros_and_ones(submission, probes, expect):
-    """A target of zeros and a source of ones give 1 - alpha."""
-    shapes = ((4, 3), (4,), (4,), (4,), (2, 4), (2,))
-    result = submission(
-        probes.moving_average,
-        source=[torch.ones(s) for s in shapes],
-        target=[torch.zeros(s) for s in shapes],
-        alphas=[0.9],
-    )
-    for parameter in result["target"]:
-        expect.close(parameter, torch.full_like(parameter, 0.1), what="a parameter of the target")
 
 
 @pytest.mark.question("q2.5")
