@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from grader.audit.run import audit
+from grader.audit.grading import audit
 
 from grader.assignment import Assignment
 from grader.audit.reach import TAKE, changed_by, noting, record

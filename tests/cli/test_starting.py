@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from grader.audit.run import audit
+from grader.audit.grading import audit
 from typer.testing import CliRunner
 
 from grader.assignment import Assignment, author_page, find_assignment
