@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from grader.audit.grading import audit
 
 from grader.assignment import Assignment
+from grader.audit.grading import audit
 from grader.audit.reach import TAKE, changed_by, noting, record
 from grader.batch.task import Task
 from grader.catalogue import read_catalogue

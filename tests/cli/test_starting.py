@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from grader.audit.grading import audit
 from typer.testing import CliRunner
 
 from grader.assignment import Assignment, author_page, find_assignment
+from grader.audit.grading import audit
 from grader.cli import app as cli
 from grader.cli import publishing, starting  # noqa: F401  they register their commands
 from grader.publish import publish
