@@ -258,13 +258,15 @@ class Tables:
 
 
 def classes(probabilities: Vector) -> Estimate:
-    """exp of the entropy of p(y), the mean of the p(y|x), (N, classes): how many are drawn."""
-    marginal = probabilities.mean(axis=0)
-    # The error is that of the samples: the logarithm moves with each one's -log p(y).
-    surprise = -(probabilities * np.log(np.where(marginal > 0, marginal, 1.0))).sum(axis=1)
-    value = float(np.exp(surprise.mean()))
-    error = value * float(surprise.std(ddof=1)) / len(surprise) ** 0.5
-    return Estimate(value, error, len(surprise), "classes", "exp of the entropy of p(y)")
+    """How many classes are drawn, from the p(y|x) of the samples, (N, classes).
+
+    The Inception Score of all samples together: exp of the mean KL(p(y|x) || p(y)). An image that
+    may be of any class adds none, as noise does; of certain images it is exp of the entropy of
+    p(y).
+    """
+    together = inception_score(probabilities, splits=1).estimate
+    note = "Inception Score of all samples together"
+    return dataclasses.replace(together, unit="classes", note=note)
 
 
 def moments(features: Vector) -> tuple[Vector, Vector]:
