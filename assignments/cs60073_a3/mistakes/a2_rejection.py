@@ -1,4 +1,4 @@
-"""Mistakes in a.2: the proposal, rejection sampling and the envelope."""
+"""Mistakes in a.2.1 to a.2.3: the proposal, rejection sampling, the envelope."""
 
 import numpy as np
 
@@ -104,18 +104,13 @@ def draws_as_columns(n, sigma, rng):
 
 accepted = Mistakes("sampling.rejection_sampling", "test_accepted_points_follow_the_target")
 
-
-@accepted
-def rejection_without_the_uniform_draw(log_p, log_q, draw_q, c, n, rng):
+accepted.edit(
+    "rejection_without_the_uniform_draw",
+    "rng.random(len(x)) < np.exp(np.minimum(log_ratio, 0.0))",
+    "log_ratio > np.log(0.5)",
     """No random number decides: points are accepted where the ratio is large enough. Then the
-    middle of each mode is kept, and nothing else."""
-    kept, attempts = [], 0
-    while sum(map(len, kept)) < n:
-        x = draw_q(500, rng)
-        attempts += len(x)
-        kept.append(x[np.exp(log_p(x) - log_q(x)) / c > 0.5])
-    points = np.concatenate(kept)
-    return points[:n], len(points) / attempts
+    middle of each mode is kept, and nothing else.""",
+)
 
 
 @accepted
@@ -159,33 +154,31 @@ def rejection_stops_after_n_attempts(log_p, log_q, draw_q, c, n, rng):
 
 rate = Mistakes("sampling.rejection_sampling", "test_acceptance_rate_is_the_right_one")
 
+rate.edit(
+    "rejection_claims_one_over_c",
+    "n / attempts",
+    "1 / c",
+    """1 / c is the rate that theory promises for an envelope. What was accepted over what was
+    attempted is asked for, and without an envelope it is another number.""",
+)
+rate.edit(
+    "rejection_gives_the_rejection_rate",
+    "n / attempts",
+    "1 - n / attempts",
+    "This is the share of the rejected points.",
+)
+rate.edit(
+    "rejection_gives_per_cent",
+    "n / attempts",
+    "100 * n / attempts",
+    "The rate is given in per cent. A fraction between 0 and 1 is asked for.",
+)
+
 
 @rate
 def rejection_without_c(log_p, log_q, draw_q, c, n, rng):
     """c does not enter: the uniform number is compared with p / q."""
     return collect(lambda x: np.exp(log_p(x) - log_q(x)), draw_q, n, rng)
-
-
-@rate
-def rejection_claims_one_over_c(log_p, log_q, draw_q, c, n, rng):
-    """1 / c is the rate that theory promises for an envelope. What was accepted over what was
-    attempted is asked for, and without an envelope it is another number."""
-    points, _ = collect(lambda x: np.exp(log_p(x) - log_q(x)) / c, draw_q, n, rng)
-    return points, 1 / c
-
-
-@rate
-def rejection_gives_the_rejection_rate(log_p, log_q, draw_q, c, n, rng):
-    """This is the share of the rejected points."""
-    points, rate = collect(lambda x: np.exp(log_p(x) - log_q(x)) / c, draw_q, n, rng)
-    return points, 1 - rate
-
-
-@rate
-def rejection_gives_per_cent(log_p, log_q, draw_q, c, n, rng):
-    """The rate is given in per cent. A fraction between 0 and 1 is asked for."""
-    points, rate = collect(lambda x: np.exp(log_p(x) - log_q(x)) / c, draw_q, n, rng)
-    return points, 100 * rate
 
 
 accepted_or_rate = Mistakes(
@@ -212,17 +205,13 @@ rate_counts = Mistakes(
     "sampling.rejection_sampling", "test_acceptance_rate_counts_points_and_attempts_alike"
 )
 
-
-@rate_counts
-def rejection_counts_the_last_batch_whole(log_p, log_q, draw_q, c, n, rng):
+rate_counts.edit(
+    "rejection_counts_the_last_batch_whole",
+    "int(accepted[-1]) + 1 if found == n else len(x)",
+    "len(x)",
     """The last batch is counted whole among the attempts, but what it gave beyond n is not counted
-    among the accepted: the rate is too small."""
-    kept, attempts = [], 0
-    while sum(map(len, kept)) < n:
-        x = draw_q(max(n, 500), rng)
-        attempts += len(x)
-        kept.append(x[rng.random(len(x)) * c < np.exp(log_p(x) - log_q(x))])
-    return np.concatenate(kept)[:n], n / attempts
+    among the accepted: the rate is too small.""",
+)
 
 
 exactly_n = Mistakes("sampling.rejection_sampling", "test_exactly_n_points_are_returned")
@@ -255,27 +244,23 @@ def rejection_with_an_axis_too_many(log_p, log_q, draw_q, c, n, rng):
 
 capped = Mistakes("sampling.rejection_sampling", "test_without_an_envelope_the_ratio_is_capped")
 
-
-@capped
-def rejection_drops_what_is_above_the_envelope(log_p, log_q, draw_q, c, n, rng):
-    """Points whose ratio is above one are thrown away. Their probability of being accepted is
-    one."""
-
-    def chance(x):
-        ratio = np.exp(log_p(x) - log_q(x)) / c
-        return np.where(ratio <= 1, ratio, 0.0)
-
-    return collect(chance, draw_q, n, rng)
+capped.edit(
+    "rejection_drops_what_is_above_the_envelope",
+    "np.exp(np.minimum(log_ratio, 0.0))",
+    "np.where(log_ratio <= 0, np.exp(log_ratio), 0.0)",
+    "Points whose ratio is above one are thrown away. Their probability of being accepted is one.",
+)
 
 
 second_call = Mistakes("sampling.rejection_sampling", "test_second_call_accepts_other_points")
 
-
-@second_call
-def rejection_with_a_seed_inside(log_p, log_q, draw_q, c, n, rng):
-    """The function sets a seed, so that all its calls accept the same points."""
-    rng = np.random.default_rng(1234)
-    return collect(lambda x: np.exp(log_p(x) - log_q(x)) / c, draw_q, n, rng)
+second_call.edit(
+    "rejection_with_a_seed_inside",
+    "    kept:",
+    """    rng = np.random.default_rng(1234)
+    kept:""",
+    "The function sets a seed, so that all its calls accept the same points.",
+)
 
 
 each_point = Mistakes("sampling.rejection_sampling", "test_each_point_is_decided_for_by_itself")
@@ -296,6 +281,13 @@ def rejection_with_one_uniform_for_a_small_batch(log_p, log_q, draw_q, c, n, rng
 
 envelope = Mistakes("sampling.envelope_constant", "test_envelope_constant_is_the_largest_ratio")
 
+envelope.edit(
+    "envelope_as_a_logarithm",
+    "float(np.exp(best))",
+    "float(best)",
+    "This is the logarithm of the constant.",
+)
+
 
 @envelope
 def envelope_of_the_two_largest(log_p, log_q, half_width=6.0):
@@ -312,13 +304,6 @@ def envelope_at_the_top_of_p(log_p, log_q, half_width=6.0):
     x = mesh_points(half_width)
     at = x[log_p(x).argmax()][None]
     return float(np.exp(log_p(at) - log_q(at))[0])
-
-
-@envelope
-def envelope_as_a_logarithm(log_p, log_q, half_width=6.0):
-    """This is the logarithm of the constant."""
-    x = mesh_points(half_width)
-    return float((log_p(x) - log_q(x)).max())
 
 
 @envelope

@@ -1,4 +1,4 @@
-"""Mistakes in a.3: importance sampling."""
+"""Mistakes in a.3.1 to a.3.3: the integrand, weighted mean and variance, effective sample size."""
 
 import numpy as np
 
@@ -73,35 +73,41 @@ def mean_of_weights_that_are_cut_off(log_w, f):
 
 mean_of_extremes = Mistakes("sampling.self_normalized_mean", "test_mean_survives_extreme_weights")
 
-
-@mean_of_extremes
-def mean_that_overflows(log_w, f):
+mean_of_extremes.edit(
+    "mean_that_overflows",
+    "log_w - log_w.max()",
+    "log_w",
     """The formula is right, but exp overflows for large logarithms and gives 0 for small ones. Take
-    the largest logarithm out first."""
-    w = np.exp(log_w)
-    return float((w * f).sum() / w.sum())
+    the largest logarithm out first.""",
+)
 
 
 mean_arguments = Mistakes("sampling.self_normalized_mean", "test_arguments_keep_their_values")
 
-
-@mean_arguments
-def mean_that_shifts_its_weights(log_w, f):
-    """The largest logarithm is subtracted in place: log_w of the caller is another one after."""
-    log_w -= log_w.max()
-    w = np.exp(log_w)
-    return float((w * f).sum() / w.sum())
+mean_arguments.edit(
+    "mean_that_shifts_its_weights",
+    "w = np.exp(log_w - log_w.max())",
+    """log_w -= log_w.max()
+    w = np.exp(log_w)""",
+    "The largest logarithm is subtracted in place: log_w of the caller is another one after.",
+)
 
 
 variance = Mistakes("sampling.weighted_variance", "test_variance_is_that_of_f")
 
-
-@variance
-def variance_of_the_estimate(log_w, f):
+variance.edit(
+    "variance_of_the_estimate",
+    "(w * (f - mean)",
+    "(w**2 * (f - mean)",
     """This is the variance of the estimated mean: the weights are squared. The spread of f itself
-    is asked for."""
-    w = weights_of(log_w)
-    return float((w**2 * (f - (w * f).sum()) ** 2).sum())
+    is asked for.""",
+)
+variance.edit(
+    "variance_as_a_deviation",
+    "(w * (f - mean) ** 2).sum()",
+    "np.sqrt((w * (f - mean) ** 2).sum())",
+    "This is the standard deviation, the root of the variance.",
+)
 
 
 @variance
@@ -123,13 +129,6 @@ def variance_without_the_mean(log_w, f):
 
 
 @variance
-def variance_as_a_deviation(log_w, f):
-    """This is the standard deviation, the root of the variance."""
-    w = weights_of(log_w)
-    return float(np.sqrt((w * (f - (w * f).sum()) ** 2).sum()))
-
-
-@variance
 def variance_of_the_products(log_w, f):
     """This is the variance of the numbers w f. Weights say how often a value counts; they do not
     change the value."""
@@ -140,13 +139,12 @@ variance_of_extremes = Mistakes(
     "sampling.weighted_variance", "test_variance_survives_extreme_weights"
 )
 
-
-@variance_of_extremes
-def variance_that_overflows(log_w, f):
-    """The formula is right, but exp overflows for large logarithms and gives 0 for small ones."""
-    w = np.exp(log_w)
-    w = w / w.sum()
-    return float((w * (f - (w * f).sum()) ** 2).sum())
+variance_of_extremes.edit(
+    "variance_that_overflows",
+    "log_w - log_w.max()",
+    "log_w",
+    "The formula is right, but exp overflows for large logarithms and gives 0 for small ones.",
+)
 
 
 variance_arguments = Mistakes("sampling.weighted_variance", "test_arguments_keep_their_values")
@@ -187,32 +185,32 @@ size_of_extremes = Mistakes(
     "sampling.effective_sample_size", "test_effective_sample_size_of_equal_and_of_single_weights"
 )
 
-
-@size_of_extremes
-def size_without_the_square(log_w):
-    """The sum of the weights is not squared; that is right only where they add up to one."""
-    w = np.exp(log_w - log_w.max())
-    return float(w.sum() / (w**2).sum())
+size_of_extremes.edit(
+    "size_without_the_square",
+    "w.sum() ** 2",
+    "w.sum()",
+    "The sum of the weights is not squared; that is right only where they add up to one.",
+)
 
 
 size_of_large_weights = Mistakes(
     "sampling.effective_sample_size", "test_effective_sample_size_survives_extreme_weights"
 )
 
-
-@size_of_large_weights
-def size_that_overflows(log_w):
-    """The formula is right, but exp overflows for large logarithms and gives 0 for small ones."""
-    w = np.exp(log_w)
-    return float(w.sum() ** 2 / (w**2).sum())
+size_of_large_weights.edit(
+    "size_that_overflows",
+    "log_w - log_w.max()",
+    "log_w",
+    "The formula is right, but exp overflows for large logarithms and gives 0 for small ones.",
+)
 
 
 size_arguments = Mistakes("sampling.effective_sample_size", "test_weights_keep_their_values")
 
-
-@size_arguments
-def size_that_shifts_its_weights(log_w):
-    """The largest logarithm is subtracted in place: log_w of the caller is another one after."""
-    log_w -= log_w.max()
-    w = np.exp(log_w)
-    return float(w.sum() ** 2 / (w**2).sum())
+size_arguments.edit(
+    "size_that_shifts_its_weights",
+    "w = np.exp(log_w - log_w.max())",
+    """log_w -= log_w.max()
+    w = np.exp(log_w)""",
+    "The largest logarithm is subtracted in place: log_w of the caller is another one after.",
+)

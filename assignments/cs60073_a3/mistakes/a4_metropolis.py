@@ -1,4 +1,4 @@
-"""Mistakes in a.4: Metropolis-Hastings, thinning and autocorrelation."""
+"""Mistakes in a.4.1 to a.4.3: the walk, burn-in and thinning, autocorrelation."""
 
 import numpy as np
 
@@ -16,43 +16,33 @@ def walk(x0, n, propose, accept):
     return np.array(rows), count / n
 
 
-def usual(log_p, rng):
-    return lambda x, y: np.log(rng.random()) < log_p(y) - log_p(x)
-
-
 moves = Mistakes("sampling.metropolis_hastings", "test_walk_moves_as_often_as_it_should")
 
-
-@moves
-def walk_that_moves_when_it_should_stay(log_p, x0, step, n, rng):
-    """Accepted and rejected are exchanged: the walk moves where u is above the ratio."""
-
-    def accept(x, y):
-        return np.log(rng.random()) > log_p(y) - log_p(x)
-
-    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
-
-
-@moves
-def walk_that_compares_u_with_a_logarithm(log_p, x0, step, n, rng):
-    """u is compared with the logarithm of the ratio: either take log u, or exp of the
-    difference."""
-
-    def accept(x, y):
-        return rng.random() < log_p(y) - log_p(x)
-
-    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
-
-
-@moves
-def walk_with_barkers_rule(log_p, x0, step, n, rng):
+moves.edit(
+    "walk_that_moves_when_it_should_stay",
+    "np.log(rng.random()) < there - here",
+    "np.log(rng.random()) > there - here",
+    "Accepted and rejected are exchanged: the walk moves where u is above the ratio.",
+)
+moves.edit(
+    "walk_that_compares_u_with_a_logarithm",
+    "np.log(rng.random())",
+    "rng.random()",
+    "u is compared with the logarithm of the ratio: either take log u, or exp of the difference.",
+)
+moves.edit(
+    "walk_with_barkers_rule",
+    "np.log(rng.random()) < there - here",
+    "rng.random() < 1 / (1 + np.exp(np.clip(here - there, -700, 700)))",
     """The probability is p(x') / (p(x) + p(x')). That is a right sampler (Barker's), but min(1,
-    p(x') / p(x)) is asked for, which moves more often."""
-
-    def accept(x, y):
-        return rng.random() < 1 / (1 + np.exp(np.clip(log_p(x) - log_p(y), -700, 700)))
-
-    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+    p(x') / p(x)) is asked for, which moves more often.""",
+)
+moves.edit(
+    "walk_that_records_its_proposals",
+    "chain[i] = x",
+    "chain[i] = candidate",
+    "The proposals are recorded, and not the states that were decided for.",
+)
 
 
 @moves
@@ -69,40 +59,27 @@ def walk_that_keeps_only_moves(log_p, x0, step, n, rng):
     return np.array(rows), len(rows) / tries
 
 
-@moves
-def walk_that_records_its_proposals(log_p, x0, step, n, rng):
-    """The proposals are recorded, and not the states that were decided for."""
-    x, rows, count = np.array(x0, dtype=float), [], 0
-    for _ in range(n):
-        y = x + step * rng.standard_normal(2)
-        rows.append(y)
-        if np.log(rng.random()) < log_p(y) - log_p(x):
-            x, count = y, count + 1
-    return np.array(rows), count / n
-
-
 target = Mistakes("sampling.metropolis_hastings", "test_walk_leaves_the_target_as_it_is")
+
+target.edit(
+    "walk_that_only_climbs",
+    "np.log(rng.random()) < there - here",
+    "there > here",
+    "Only proposals that are more likely are accepted: this climbs to a mode and stays there.",
+)
+target.edit(
+    "walk_that_sets_a_seed",
+    "    x = np",
+    """    rng = np.random.default_rng(1234)
+    x = np""",
+    "A seed is set inside the function, so that every chain has the same noise.",
+)
 
 
 @target
 def walk_that_accepts_everything(log_p, x0, step, n, rng):
     """Every proposal is accepted: this is a random walk that knows nothing of p."""
     return walk(x0, n, lambda x: x + step * rng.standard_normal(2), lambda x, y: True)
-
-
-@target
-def walk_that_only_climbs(log_p, x0, step, n, rng):
-    """Only proposals that are more likely are accepted: this climbs to a mode and stays there."""
-    return walk(
-        x0, n, lambda x: x + step * rng.standard_normal(2), lambda x, y: log_p(y) > log_p(x)
-    )
-
-
-@target
-def walk_that_sets_a_seed(log_p, x0, step, n, rng):
-    """A seed is set inside the function, so that every chain has the same noise."""
-    own = np.random.default_rng(1234)
-    return walk(x0, n, lambda x: x + step * own.standard_normal(2), usual(log_p, own))
 
 
 @target
@@ -119,97 +96,94 @@ def walk_with_one_uniform_number(log_p, x0, step, n, rng):
 
 whereto = Mistakes("sampling.metropolis_hastings", "test_walk_moves_to_where_it_should")
 
-
-@whereto
-def walk_with_step_for_a_variance(log_p, x0, step, n, rng):
-    """step is taken for a variance; it is the standard deviation of each coordinate."""
-    return walk(x0, n, lambda x: x + np.sqrt(step) * rng.standard_normal(2), usual(log_p, rng))
-
-
-@whereto
-def walk_with_uniform_steps(log_p, x0, step, n, rng):
-    """The proposals are uniform in a square; N(x, step^2 I) is asked for."""
-    return walk(x0, n, lambda x: x + rng.uniform(-step, step, 2), usual(log_p, rng))
+whereto.edit(
+    "walk_with_step_for_a_variance",
+    "step * rng",
+    "np.sqrt(step) * rng",
+    "step is taken for a variance; it is the standard deviation of each coordinate.",
+)
+whereto.edit(
+    "walk_with_uniform_steps",
+    "step * rng.standard_normal(len(x))",
+    "rng.uniform(-step, step, 2)",
+    "The proposals are uniform in a square; N(x, step^2 I) is asked for.",
+)
 
 
 plain = Mistakes("sampling.metropolis_hastings", "test_walk_on_a_plain_adds_up_normal_steps")
 
-
-@plain
-def walk_with_the_squared_step(log_p, x0, step, n, rng):
+plain.edit(
+    "walk_with_the_squared_step",
+    "step * rng",
+    "step**2 * rng",
     """The noise is multiplied by the square of step: a variance where a standard deviation is
-    expected."""
-    return walk(x0, n, lambda x: x + rng.normal(0, step**2, 2), usual(log_p, rng))
-
-
-@plain
-def walk_that_drifts(log_p, x0, step, n, rng):
+    expected.""",
+)
+plain.edit(
+    "walk_that_drifts",
+    "rng.standard_normal(len(x))",
+    "rng.random(len(x))",
     """The noise lies between 0 and 1 and so never points back: the proposal is not symmetric, and
-    the ratio of the densities alone does not make up for it."""
-    return walk(x0, n, lambda x: x + step * rng.random(2), usual(log_p, rng))
-
-
-@plain
-def walk_on_a_line(log_p, x0, step, n, rng):
-    """Both coordinates get the same noise: the walk stays on a line."""
-    return walk(x0, n, lambda x: x + step * rng.standard_normal(), usual(log_p, rng))
-
-
-@plain
-def walk_tied_to_its_start(log_p, x0, step, n, rng):
-    """Every proposal is made around the start. It belongs around the present state."""
-    return walk(x0, n, lambda x: x0 + step * rng.standard_normal(2), usual(log_p, rng))
+    the ratio of the densities alone does not make up for it.""",
+)
+plain.edit(
+    "walk_on_a_line",
+    "standard_normal(len(x))",
+    "standard_normal()",
+    "Both coordinates get the same noise: the walk stays on a line.",
+)
+plain.edit(
+    "walk_tied_to_its_start",
+    "x + step",
+    "x0 + step",
+    "Every proposal is made around the start. It belongs around the present state.",
+)
 
 
 own_state = Mistakes("sampling.metropolis_hastings", "test_walk_weighs_the_state_that_it_is_in")
 
-
-@own_state
-def walk_with_a_stale_density(log_p, x0, step, n, rng):
+own_state.edit(
+    "walk_with_a_stale_density",
+    "x, here = candidate, there",
+    "x = candidate",
     """After a move the log-density of the old state is kept: all later proposals are compared with
-    the start."""
-    here = log_p(np.array(x0, dtype=float))
-
-    def accept(x, y):
-        return np.log(rng.random()) < log_p(y) - here
-
-    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+    the start.""",
+)
 
 
 rate = Mistakes("sampling.metropolis_hastings", "test_acceptance_rate_is_the_share_of_moves")
 
-
-@rate
-def walk_that_counts_rejections(log_p, x0, step, n, rng):
-    """This is the share of the rejected proposals."""
-    chain, rate = walk(x0, n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
-    return chain, 1 - rate
-
-
-@rate
-def walk_that_counts_in_per_cent(log_p, x0, step, n, rng):
+rate.edit(
+    "walk_that_counts_rejections",
+    "accepted / n",
+    "1 - accepted / n",
+    "This is the share of the rejected proposals.",
+)
+rate.edit(
+    "walk_that_counts_in_per_cent",
+    "accepted / n",
+    "100 * accepted / n",
     """This is the mean of min(1, ratio), or a number in per cent. Asked for is the share of the
-    proposals that were accepted, between 0 and 1."""
-    chain, rate = walk(x0, n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
-    return chain, 100 * rate
+    proposals that were accepted, between 0 and 1.""",
+)
 
 
 start = Mistakes("sampling.metropolis_hastings", "test_chain_begins_at_its_start")
 
-
-@start
-def walk_from_the_origin(log_p, x0, step, n, rng):
-    """The walk starts at the origin, whatever x0 says."""
-    return walk(np.zeros(2), n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
-
-
-@start
-def walk_that_moves_its_argument(log_p, x0, step, n, rng):
+start.edit(
+    "walk_from_the_origin",
+    "np.array(x0, dtype=np.float64)",
+    "np.zeros(2)",
+    "The walk starts at the origin, whatever x0 says.",
+)
+start.edit(
+    "walk_that_moves_its_argument",
+    "return chain",
+    """x0[:] = x
+    return chain""",
     """The state is changed in place: the caller's x0 changes, and rows that were kept may all be
-    the same array."""
-    chain, rate = walk(x0, n, lambda x: x + step * rng.standard_normal(2), usual(log_p, rng))
-    x0[:] = chain[-1]
-    return chain, rate
+    the same array.""",
+)
 
 
 @start
@@ -227,16 +201,12 @@ def walk_with_an_axis_too_many(log_p, x0, step, n, rng):
 
 logarithms = Mistakes("sampling.metropolis_hastings", "test_walk_works_with_logarithms")
 
-
-@logarithms
-def walk_with_plain_densities(log_p, x0, step, n, rng):
-    """exp of both log-densities is taken before they are divided: zero over zero."""
-
-    def accept(x, y):
-        with np.errstate(all="ignore"):
-            return rng.random() < np.exp(log_p(y)) / np.exp(log_p(x))
-
-    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), accept)
+logarithms.edit(
+    "walk_with_plain_densities",
+    "np.log(rng.random()) < there - here",
+    "rng.random() < np.exp(there) / np.exp(here)",
+    "exp of both log-densities is taken before they are divided: zero over zero.",
+)
 
 
 plain_or_whereto = Mistakes(
@@ -245,18 +215,12 @@ plain_or_whereto = Mistakes(
     "test_walk_moves_to_where_it_should",
 )
 
-
-@plain_or_whereto
-def walk_on_a_diagonal(log_p, x0, step, n, rng):
-    """One random number moves both coordinates: the walk stays on a diagonal."""
-    x, chain, accepted = np.array(x0), np.empty((n, 2)), 0
-    for i in range(n):
-        there = x + step * rng.normal()
-        if np.log(rng.random()) < log_p(there) - log_p(x):
-            x = there
-            accepted += 1
-        chain[i] = x
-    return chain, accepted / n
+plain_or_whereto.edit(
+    "walk_on_a_diagonal",
+    "rng.standard_normal(len(x))",
+    "rng.normal()",
+    "One random number moves both coordinates: the walk stays on a diagonal.",
+)
 
 
 burn_in_first = Mistakes("sampling.thin", "test_burn_in_comes_off_before_thinning")
@@ -277,11 +241,7 @@ def thin_what_was_to_be_forgotten(chain, burn_in, every):
 
 one_in_several = Mistakes("sampling.thin", "test_one_row_in_several_is_kept")
 
-
-@one_in_several
-def thin_nothing(chain, burn_in, every):
-    """Nothing is thinned."""
-    return chain[burn_in:]
+one_in_several.edit("thin_nothing", "burn_in::every", "burn_in:", "Nothing is thinned.")
 
 
 @one_in_several
@@ -304,60 +264,56 @@ def thin_that_skips_one_row(chain, burn_in, every):
 
 correlation = Mistakes("sampling.autocorrelation", "test_autocorrelation_has_the_right_values")
 
-
-@correlation
-def autocorrelation_with_the_mean(x, max_lag=50):
-    """The mean is not taken off, so that what is correlated is mostly the mean with itself."""
-    n = len(x)
-    return np.array([(x[: n - k] * x[k:]).sum() for k in range(max_lag + 1)]) / (x**2).sum()
-
-
-@correlation
-def autocorrelation_on_a_circle(x, max_lag=50):
+correlation.edit(
+    "autocorrelation_with_the_mean",
+    "x - x.mean()",
+    "x",
+    "The mean is not taken off, so that what is correlated is mostly the mean with itself.",
+)
+correlation.edit(
+    "autocorrelation_on_a_circle",
+    "(centred[: n - k] * centred[k:]).sum()",
+    "(centred * np.roll(centred, k)).sum()",
     """The end of the sequence is joined to its beginning, as np.roll or a Fourier transform without
-    padding does it."""
-    d = x - x.mean()
-    return np.array([(d * np.roll(d, k)).mean() for k in range(max_lag + 1)]) / d.var()
-
-
-@correlation
-def autocorrelation_without_its_sign(x, max_lag=50):
+    padding does it.""",
+)
+correlation.edit(
+    "autocorrelation_without_its_sign",
+    "np.array(products)",
+    "np.abs(products)",
     """The sign is lost: neighbours that lie on opposite sides of the mean have a negative
-    autocorrelation."""
-    d, n = x - x.mean(), len(x)
-    return np.abs([(d[: n - k] * d[k:]).sum() for k in range(max_lag + 1)]) / (d**2).sum()
+    autocorrelation.""",
+)
 
 
 lag_zero = Mistakes("sampling.autocorrelation", "test_autocorrelation_runs_from_lag_zero")
 
-
-@lag_zero
-def autocorrelation_left_a_covariance(x, max_lag=50):
-    """This is the covariance; divide by the variance."""
-    d, n = x - x.mean(), len(x)
-    return np.array([(d[: n - k] * d[k:]).sum() / n for k in range(max_lag + 1)])
-
-
-@lag_zero
-def autocorrelation_from_lag_one(x, max_lag=50):
-    """Lag zero is missing: the first value belongs to it and is one."""
-    d, n = x - x.mean(), len(x)
-    return np.array([(d[: n - k] * d[k:]).sum() for k in range(1, max_lag + 1)]) / (d**2).sum()
-
-
-@lag_zero
-def autocorrelation_one_lag_short(x, max_lag=50):
-    """The last lag is missing: range(max_lag) ends one before it."""
-    d, n = x - x.mean(), len(x)
-    return np.array([(d[: n - k] * d[k:]).sum() for k in range(max_lag)]) / (d**2).sum()
+lag_zero.edit(
+    "autocorrelation_left_a_covariance",
+    "/ products[0]",
+    "/ n",
+    "This is the covariance; divide by the variance.",
+)
+lag_zero.edit(
+    "autocorrelation_from_lag_one",
+    "np.array(products)",
+    "np.array(products[1:])",
+    "Lag zero is missing: the first value belongs to it and is one.",
+)
+lag_zero.edit(
+    "autocorrelation_one_lag_short",
+    "np.array(products)",
+    "np.array(products[:-1])",
+    "The last lag is missing: range(max_lag) ends one before it.",
+)
 
 
 correlation_argument = Mistakes("sampling.autocorrelation", "test_sequence_keeps_its_values")
 
-
-@correlation_argument
-def autocorrelation_that_centres_its_sequence(x, max_lag=50):
-    """The mean is subtracted in place: the chain of the caller is moved to the origin."""
-    x -= x.mean()
-    n = len(x)
-    return np.array([(x[: n - k] * x[k:]).sum() for k in range(max_lag + 1)]) / (x**2).sum()
+correlation_argument.edit(
+    "autocorrelation_that_centres_its_sequence",
+    "centred = x - x.mean()",
+    """x -= x.mean()
+    centred = x""",
+    "The mean is subtracted in place: the chain of the caller is moved to the origin.",
+)

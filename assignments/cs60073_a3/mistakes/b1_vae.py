@@ -1,4 +1,4 @@
-"""Mistakes in b.1 and b.2: the VAE, its loss, its step and its images."""
+"""Mistakes in b.1 and b.2: the VAE's network, its loss, its step and its images."""
 
 import torch
 import torch.nn.functional as F
@@ -15,37 +15,15 @@ def kl_of(mu, logvar):
     return 0.5 * (mu**2 + logvar.exp() - logvar - 1).sum(1).mean()
 
 
-class PlainVae(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU())
-        self.mean, self.spread = nn.Linear(256, 16), nn.Linear(256, 16)
-        hidden = nn.Sequential(nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU())
-        self.back = nn.Sequential(hidden, nn.Linear(512, 784), nn.Sigmoid())
-
-    def encode(self, x):
-        h = self.body(x)
-        return self.mean(h), self.spread(h)
-
-    def decode(self, z):
-        return self.back(z)
-
-    def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(reparameterise(mu, logvar)), mu, logvar
-
-
 vae_layers = Mistakes("image_models.VAE", "test_vae_has_the_layers_of_the_text")
 
-
-@vae_layers
-class VaeWithOneHead(VAE):
+vae_layers.edit(
+    "VaeWithOneHead",
+    "self.logvar = nn.Linear(256, LATENT)",
+    "self.logvar = self.mu",
     """There is a single head: mean and log-variance come from the same layer of 16. Each needs its
-    own."""
-
-    def __init__(self):
-        super().__init__()
-        self.logvar = self.mu
+    own.""",
+)
 
 
 @vae_layers
@@ -60,125 +38,104 @@ class VaeWithTwentyDimensions(VAE):
 
 vae_encodes = Mistakes("image_models.VAE", "test_vae_encodes")
 
-
-@vae_encodes
-class VaeWithoutTheSecondActivation(VAE):
+vae_encodes.edit(
+    "VaeWithoutTheSecondActivation",
+    "nn.Linear(512, 256), nn.ReLU())",
+    "nn.Linear(512, 256))",
     """The second hidden layer of the encoder has no activation, so that it and the heads are one
-    linear map."""
-
-    def encode(self, x):
-        hidden = self.body[2](self.body[1](self.body[0](x)))
-        return self.mu(hidden), self.logvar(hidden)
-
-
-@vae_encodes
-class VaeWithReluOnTheHeads(VAE):
-    """The heads end in a ReLU: a mean could not be negative, and no sigma below one."""
-
-    def encode(self, x):
-        mu, logvar = super().encode(x)
-        return torch.relu(mu), torch.relu(logvar)
-
-
-@vae_encodes
-class VaeGivesTheStandardDeviation(VAE):
+    linear map.""",
+)
+vae_encodes.edit(
+    "VaeWithReluOnTheHeads",
+    "return self.mu(hidden), self.logvar(hidden)",
+    "return torch.relu(self.mu(hidden)), torch.relu(self.logvar(hidden))",
+    "The heads end in a ReLU: a mean could not be negative, and no sigma below one.",
+)
+vae_encodes.edit(
+    "VaeGivesTheStandardDeviation",
+    "self.logvar(hidden)",
+    "torch.exp(self.logvar(hidden) / 2)",
     """encode gives the standard deviation. Everything after it takes the log-variance, which may
-    have either sign."""
-
-    def encode(self, x):
-        mu, logvar = super().encode(x)
-        return mu, torch.exp(logvar / 2)
+    have either sign.""",
+)
 
 
 vae_decodes = Mistakes("image_models.VAE", "test_vae_decodes")
 
-
-@vae_decodes
-class VaeGivesLogits(VAE):
+vae_decodes.edit(
+    "VaeGivesLogits",
+    "self.decoder(z)",
+    "self.decoder[:-1](z)",
     """The sigmoid at the end of the decoder is missing: these are logits, and the cross-entropy
-    takes probabilities."""
-
-    def decode(self, z):
-        return self.decoder[:-1](z)
-
-
-@vae_decodes
-class VaeEndsInTanh(VAE):
+    takes probabilities.""",
+)
+vae_decodes.edit(
+    "VaeEndsInTanh",
+    "nn.Sigmoid()",
+    "nn.Tanh()",
     """The decoder ends in tanh. Pixels of the VAE are probabilities in [0, 1]; [-1, 1] is the
-    GAN's."""
-
-    def decode(self, z):
-        return torch.tanh(self.decoder[:-1](z))
+    GAN's.""",
+)
 
 
 vae_forward = Mistakes("image_models.VAE", "test_vae_goes_through_the_draw")
 
-
-@vae_forward
-class VaeDecodesThePrior(VAE):
+vae_forward.edit(
+    "VaeDecodesThePrior",
+    "reparameterise(mu, logvar)",
+    "torch.randn_like(mu)",
     """The model decodes a draw from the prior, so that its reconstruction does not depend on the
-    image."""
-
-    def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(torch.randn_like(mu)), mu, logvar
-
-
-@vae_forward
-class VaeSwapsItsMoments(VAE):
+    image.""",
+)
+vae_forward.edit(
+    "VaeSwapsItsMoments",
+    """, mu, logvar
+""",
+    """, logvar, mu
+""",
     """The model gives the log-variance before the mean. The order is reconstruction, mean,
-    log-variance."""
-
-    def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(reparameterise(mu, logvar)), logvar, mu
+    log-variance.""",
+)
 
 
 vae_draws = Mistakes("image_models.VAE", "test_vae_does_not_decode_the_mean")
 
-
-@vae_draws
-class VaeDecodesTheMean(VAE):
-    """The model decodes the mean and draws nothing: it is an autoencoder."""
-
-    def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(mu), mu, logvar
+vae_draws.edit(
+    "VaeDecodesTheMean",
+    "reparameterise(mu, logvar)",
+    "mu",
+    "The model decodes the mean and draws nothing: it is an autoencoder.",
+)
 
 
 vae_in_training = Mistakes("image_models.VAE", "test_vae_is_the_same_in_training")
 
-
-@vae_in_training
-class VaeWithDropout(VAE):
-    """The encoder has dropout. The text's has none."""
-
-    def __init__(self):
-        super().__init__()
-        self.body.append(nn.Dropout(0.2))
+vae_in_training.edit(
+    "VaeWithDropout",
+    "nn.Linear(512, 256), nn.ReLU())",
+    "nn.Linear(512, 256), nn.ReLU(), nn.Dropout(0.2))",
+    "The encoder has dropout. The text's has none.",
+)
 
 
 vae_rows = Mistakes("image_models.VAE", "test_vae_keeps_a_row_for_each_image")
 
-
-@vae_rows
-class VaeOfPictures(PlainVae):
-    """Images are rows of 784, not pictures of 28 by 28."""
-
-    def decode(self, z):
-        return self.back(z).view(-1, 1, 28, 28)
+vae_rows.edit(
+    "VaeOfPictures",
+    "self.decoder(z)",
+    "self.decoder(z).view(-1, 1, 28, 28)",
+    "Images are rows of 784, not pictures of 28 by 28.",
+)
 
 
 vae_training = Mistakes("image_models.VAE", "test_vae_is_trained_through")
 
-
-@vae_training
-class VaeWithADetachedDraw(PlainVae):
-    """The draw is detached: the encoder learns nothing from the reconstruction."""
-
-    def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(reparameterise(mu, logvar).detach()), mu, logvar
+vae_training.edit(
+    "VaeWithADetachedDraw",
+    "logvar)), mu",
+    "logvar).detach()), mu",
+    "The draw is detached: the encoder learns nothing from the reconstruction.",
+)
 
 
 draws = Mistakes("image_models.reparameterise", "test_draws_have_mean_and_standard_deviation")
@@ -263,27 +220,26 @@ def squeezed_draw(mu, logvar):
 
 cross_entropy = Mistakes("image_models.vae_loss", "test_cross_entropy_is_summed_over_pixels")
 
-
-@cross_entropy
-def loss_averaged_over_pixels(p, x, mu, logvar):
+cross_entropy.edit(
+    "loss_averaged_over_pixels",
+    'reduction="none").sum(dim=1).mean()',
+    'reduction="mean")',
     """The cross-entropy is averaged over the pixels as well, and so weighs 784 times less than the
-    divergence: the posterior collapses to the prior."""
-    bce, kl = F.binary_cross_entropy(p, x), kl_of(mu, logvar)
-    return bce + kl, bce, kl
+    divergence: the posterior collapses to the prior.""",
+)
+cross_entropy.edit(
+    "loss_of_squared_errors",
+    'F.binary_cross_entropy(reconstruction, x, reduction="none")',
+    "(reconstruction - x).square()",
+    """The squared error is taken for the reconstruction. The text asks for the binary
+    cross-entropy.""",
+)
 
 
 @cross_entropy
 def loss_summed_over_the_batch(p, x, mu, logvar):
     """Both parts are summed over the batch too. They are means over the images."""
     bce, kl = len(x) * bce_of(p, x), len(x) * kl_of(mu, logvar)
-    return bce + kl, bce, kl
-
-
-@cross_entropy
-def loss_of_squared_errors(p, x, mu, logvar):
-    """The squared error is taken for the reconstruction. The text asks for the binary
-    cross-entropy."""
-    bce, kl = ((p - x) ** 2).sum(1).mean(), kl_of(mu, logvar)
     return bce + kl, bce, kl
 
 
@@ -305,51 +261,42 @@ def loss_of_batches_of_at_most_128(reconstruction, x, mu, logvar):
 
 divergence = Mistakes("image_models.vae_loss", "test_divergence_from_the_prior")
 
-
-@divergence
-def loss_with_a_summed_divergence(p, x, mu, logvar):
+divergence.edit(
+    "loss_with_a_summed_divergence",
+    "- 1).sum(dim=1).mean()",
+    "- 1).sum()",
     """The cross-entropy is averaged over the batch and the divergence summed over it: the
-    divergence weighs as many times too much as there are images."""
-    bce, kl = bce_of(p, x), len(x) * kl_of(mu, logvar)
-    return bce + kl, bce, kl
-
-
-@divergence
-def loss_with_an_averaged_divergence(p, x, mu, logvar):
-    """The divergence is averaged over the latent dimensions. It is their sum."""
-    bce, kl = bce_of(p, x), 0.5 * (mu**2 + logvar.exp() - logvar - 1).mean()
-    return bce + kl, bce, kl
-
-
-@divergence
-def loss_with_a_negative_divergence(p, x, mu, logvar):
+    divergence weighs as many times too much as there are images.""",
+)
+divergence.edit(
+    "loss_with_an_averaged_divergence",
+    "- 1).sum(dim=1).mean()",
+    "- 1).mean()",
+    "The divergence is averaged over the latent dimensions. It is their sum.",
+)
+divergence.edit(
+    "loss_with_a_negative_divergence",
+    "kl = 0.5",
+    "kl = -0.5",
     """The divergence has the wrong sign: it is negative, and minimising the loss would send the
-    posterior away from the prior."""
-    bce, kl = bce_of(p, x), -kl_of(mu, logvar)
-    return bce + kl, bce, kl
-
-
-@divergence
-def loss_with_sigma_for_the_variance(p, x, mu, logvar):
-    """logvar is taken for log sigma: its exponential is squared once too often."""
-    bce, kl = bce_of(p, x), kl_of(mu, 2 * logvar)
-    return bce + kl, bce, kl
-
-
-@divergence
-def loss_without_the_half(p, x, mu, logvar):
-    """The factor 1/2 of the divergence is missing."""
-    bce, kl = bce_of(p, x), 2 * kl_of(mu, logvar)
-    return bce + kl, bce, kl
-
-
-@divergence
-def loss_with_a_clamped_divergence(reconstruction, x, mu, logvar):
-    """The log-variance is cut off on both sides before the divergence is computed."""
-    logvar = logvar.clamp(-4, 4)
-    bce = F.binary_cross_entropy(reconstruction, x, reduction="sum") / len(x)
-    kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum() / len(x)
-    return bce + kl, bce, kl
+    posterior away from the prior.""",
+)
+divergence.edit(
+    "loss_with_sigma_for_the_variance",
+    "logvar.exp() - logvar",
+    "torch.exp(2 * logvar) - 2 * logvar",
+    "logvar is taken for log sigma: its exponential is squared once too often.",
+)
+divergence.edit(
+    "loss_without_the_half", "kl = 0.5 * ", "kl = ", "The factor 1/2 of the divergence is missing."
+)
+divergence.edit(
+    "loss_with_a_clamped_divergence",
+    "    kl = 0.5",
+    """    logvar = logvar.clamp(-4, 4)
+    kl = 0.5""",
+    "The log-variance is cut off on both sides before the divergence is computed.",
+)
 
 
 @divergence
@@ -365,20 +312,19 @@ def loss_by_a_determinant(reconstruction, x, mu, logvar):
 
 loss_sum = Mistakes("image_models.vae_loss", "test_loss_is_the_sum_of_its_parts")
 
-
-@loss_sum
-def loss_subtracts_the_divergence(p, x, mu, logvar):
+loss_sum.edit(
+    "loss_subtracts_the_divergence",
+    "bce + kl",
+    "bce - kl",
     """The ELBO comes out with the wrong sign in the divergence: the loss is cross-entropy plus
-    divergence."""
-    bce, kl = bce_of(p, x), kl_of(mu, logvar)
-    return bce - kl, bce, kl
-
-
-@loss_sum
-def loss_forgets_the_divergence(p, x, mu, logvar):
-    """The divergence is returned but is no part of the loss."""
-    bce, kl = bce_of(p, x), kl_of(mu, logvar)
-    return bce, bce, kl
+    divergence.""",
+)
+loss_sum.edit(
+    "loss_forgets_the_divergence",
+    "bce + kl",
+    "bce",
+    "The divergence is returned but is no part of the loss.",
+)
 
 
 loss_certain = Mistakes("image_models.vae_loss", "test_loss_survives_certain_pixels")
@@ -395,12 +341,12 @@ def loss_with_bare_logarithms(p, x, mu, logvar):
 
 loss_gradient = Mistakes("image_models.vae_loss", "test_loss_has_the_gradient_of_its_value")
 
-
-@loss_gradient
-def loss_with_a_detached_divergence(p, x, mu, logvar):
-    """The divergence is detached: its value is right, and the encoder never feels it."""
-    bce, kl = bce_of(p, x), kl_of(mu, logvar).detach()
-    return bce + kl, bce, kl
+loss_gradient.edit(
+    "loss_with_a_detached_divergence",
+    "- 1).sum(dim=1).mean()",
+    "- 1).sum(dim=1).mean().detach()",
+    "The divergence is detached: its value is right, and the encoder never feels it.",
+)
 
 
 loss_scalars = Mistakes("image_models.vae_loss", "test_parts_of_the_loss_are_scalars")
@@ -428,81 +374,66 @@ def loss_that_views_its_codes(reconstruction, x, mu, logvar):
 
 step_forgets = Mistakes("image_models.vae_step", "test_step_forgets_earlier_gradients")
 
-
-@step_forgets
-def step_without_clearing(model, optimizer, x):
-    """The gradients are never cleared, so that each step follows the sum of all before."""
-    reconstruction, mu, logvar = model(x)
-    loss, bce, kl = vae_loss(reconstruction, x, mu, logvar)
-    loss.backward()
-    optimizer.step()
-    return loss.item(), bce.item(), kl.item()
+step_forgets.edit(
+    "step_without_clearing",
+    """    optimizer.zero_grad()
+""",
+    "",
+    "The gradients are never cleared, so that each step follows the sum of all before.",
+)
 
 
 step_descends = Mistakes("image_models.vae_step", "test_step_follows_the_loss")
 
-
-@step_descends
-def step_on_the_cross_entropy(model, optimizer, x):
-    """Only the cross-entropy is differentiated; the loss is its sum with the divergence."""
-    reconstruction, mu, logvar = model(x)
-    loss, bce, kl = vae_loss(reconstruction, x, mu, logvar)
-    optimizer.zero_grad()
-    bce.backward()
-    optimizer.step()
-    return loss.item(), bce.item(), kl.item()
-
-
-@step_descends
-def step_cleared_too_late(model, optimizer, x):
-    """The gradients are cleared after backward() and before the step, which then does nothing."""
-    reconstruction, mu, logvar = model(x)
-    loss, bce, kl = vae_loss(reconstruction, x, mu, logvar)
-    loss.backward()
-    optimizer.zero_grad()
-    optimizer.step()
-    return loss.item(), bce.item(), kl.item()
+step_descends.edit(
+    "step_on_the_cross_entropy",
+    "loss.backward",
+    "bce.backward",
+    "Only the cross-entropy is differentiated; the loss is its sum with the divergence.",
+)
+step_descends.edit(
+    "step_cleared_too_late",
+    """optimizer.zero_grad()
+    loss.backward()""",
+    """loss.backward()
+    optimizer.zero_grad()""",
+    "The gradients are cleared after backward() and before the step, which then does nothing.",
+)
 
 
 step_returns = Mistakes("image_models.vae_step", "test_step_returns_the_parts_of_the_loss")
 
-
-@step_returns
-def step_returns_the_parts_swapped(model, optimizer, x):
-    """Cross-entropy and divergence are returned the wrong way round."""
-    reconstruction, mu, logvar = model(x)
-    loss, bce, kl = vae_loss(reconstruction, x, mu, logvar)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item(), kl.item(), bce.item()
+step_returns.edit(
+    "step_returns_the_parts_swapped",
+    "bce.item(), kl.item()",
+    "kl.item(), bce.item()",
+    "Cross-entropy and divergence are returned the wrong way round.",
+)
 
 
 reconstruction = Mistakes(
     "image_models.reconstruct", "test_reconstruction_is_decoded_from_the_code"
 )
 
-
-@reconstruction
-def reconstruction_from_the_prior(model, x):
+reconstruction.edit(
+    "reconstruction_from_the_prior",
+    "model.encode(x)[0]",
+    "torch.randn(len(x), LATENT)",
     """These are samples: what is decoded is drawn from the prior and not from the image's
-    posterior."""
-    with torch.no_grad():
-        return model.decode(torch.randn(len(x), 16))
-
-
-@reconstruction
-def reconstruction_of_the_log_variance(model, x):
-    """The log-variance is decoded in place of the mean."""
-    with torch.no_grad():
-        return model.decode(model.encode(x)[1])
-
-
-@reconstruction
-def reconstruction_of_five(model, x):
-    """Only the first five images are reconstructed, whatever was given."""
-    with torch.no_grad():
-        return model.decode(model.encode(x[:5])[0])
+    posterior.""",
+)
+reconstruction.edit(
+    "reconstruction_of_the_log_variance",
+    "model.encode(x)[0]",
+    "model.encode(x)[1]",
+    "The log-variance is decoded in place of the mean.",
+)
+reconstruction.edit(
+    "reconstruction_of_five",
+    "model.encode(x)",
+    "model.encode(x[:5])",
+    "Only the first five images are reconstructed, whatever was given.",
+)
 
 
 reconstruction_graph = Mistakes("image_models.reconstruct", "test_reconstruction_has_no_graph")
@@ -523,38 +454,36 @@ def squeezed_reconstruction(model, x):
 
 samples = Mistakes("image_models.generate_images", "test_samples_are_decoded_draws_from_the_prior")
 
-
-@samples
-def samples_of_uniform_codes(model, count):
+samples.edit(
+    "samples_of_uniform_codes",
+    "torch.randn(",
+    "torch.rand(",
     """The latent vectors are uniform on [0, 1]: torch.rand in place of torch.randn. They lie in one
-    corner of what the decoder was trained on."""
-    with torch.no_grad():
-        return model.decode(torch.rand(count, 16))
-
-
-@samples
-def samples_through_another_sigmoid(model, count):
-    """A sigmoid is applied to what is a probability already: all images turn grey."""
-    with torch.no_grad():
-        return torch.sigmoid(model.decode(torch.randn(count, 16)))
-
-
-@samples
-def samples_of_repeated_numbers(model, count):
-    """Each z is one number, repeated 16 times. The prior has 16 independent ones."""
-    with torch.no_grad():
-        return model.decode(torch.randn(count, 1).repeat(1, 16))
+    corner of what the decoder was trained on.""",
+)
+samples.edit(
+    "samples_through_another_sigmoid",
+    "model.decode(torch.randn(count, LATENT))",
+    "torch.sigmoid(model.decode(torch.randn(count, LATENT)))",
+    "A sigmoid is applied to what is a probability already: all images turn grey.",
+)
+samples.edit(
+    "samples_of_repeated_numbers",
+    "torch.randn(count, LATENT)",
+    "torch.randn(count, 1).repeat(1, LATENT)",
+    "Each z is one number, repeated 16 times. The prior has 16 independent ones.",
+)
 
 
 samples_differ = Mistakes("image_models.generate_images", "test_samples_differ")
 
-
-@samples_differ
-def samples_with_a_seed_inside(model, count):
-    """A seed is set inside the function, so that every call makes the same images."""
-    torch.manual_seed(1234)
-    with torch.no_grad():
-        return model.decode(torch.randn(count, 16))
+samples_differ.edit(
+    "samples_with_a_seed_inside",
+    "    with torch",
+    """    torch.manual_seed(1234)
+    with torch""",
+    "A seed is set inside the function, so that every call makes the same images.",
+)
 
 
 samples_graph = Mistakes("image_models.generate_images", "test_samples_have_no_graph")

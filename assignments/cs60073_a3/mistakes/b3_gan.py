@@ -27,23 +27,6 @@ def deceive(discriminator, optimizer, fake):
     return loss.item()
 
 
-class PlainGenerator(nn.Module):
-    def __init__(self):
-        super().__init__()
-        hidden = [nn.Linear(64, 256), nn.LeakyReLU(0.2), nn.Linear(256, 512), nn.LeakyReLU(0.2)]
-        self.hidden = nn.Sequential(*hidden)
-        self.last = nn.Linear(512, 784)
-
-
-class PlainDiscriminator(nn.Module):
-    def __init__(self):
-        super().__init__()
-        first = [nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Dropout(0.3)]
-        second = [nn.Linear(512, 256), nn.LeakyReLU(0.2), nn.Dropout(0.3)]
-        self.hidden = nn.Sequential(*first, *second)
-        self.last = nn.Linear(256, 1)
-
-
 signed_range = Mistakes("image_models.to_signed", "test_ranges_are_mapped")
 
 
@@ -82,26 +65,29 @@ def unit_in_place(x):
 
 generator_layers = Mistakes("image_models.Generator", "test_generator_has_the_layers_of_the_text")
 
-
-@generator_layers
-class GeneratorOfAHundred(Generator):
-    """The noise has 100 numbers here. The text asks for 64."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers[0] = nn.Linear(100, 256)
-
-
-@generator_layers
-class GeneratorWithBatchNormalisation(Generator):
-    """Batch normalisation has parameters of its own, and the text has none of it."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers.insert(1, nn.BatchNorm1d(256))
+generator_layers.edit(
+    "GeneratorOfAHundred",
+    "nn.Linear(NOISE, 256)",
+    "nn.Linear(100, 256)",
+    "The noise has 100 numbers here. The text asks for 64.",
+)
+generator_layers.edit(
+    "GeneratorWithBatchNormalisation",
+    "nn.Linear(NOISE, 256),",
+    """nn.Linear(NOISE, 256),
+            nn.BatchNorm1d(256),""",
+    "Batch normalisation has parameters of its own, and the text has none of it.",
+)
 
 
 generator_values = Mistakes("image_models.Generator", "test_generator_computes_images")
+
+generator_values.edit(
+    "GeneratorEndsInASigmoid",
+    "nn.Tanh()",
+    "nn.Sigmoid()",
+    "The last layer has a sigmoid: images in [0, 1], where the real ones are in [-1, 1].",
+)
 
 
 @generator_values
@@ -122,49 +108,35 @@ class GeneratorWithTheDefaultSlope(Generator):
         self.layers[1] = self.layers[3] = nn.LeakyReLU()
 
 
-@generator_values
-class GeneratorEndsInASigmoid(Generator):
-    """The last layer has a sigmoid: images in [0, 1], where the real ones are in [-1, 1]."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers[5] = nn.Sigmoid()
-
-
 generator_in_training = Mistakes("image_models.Generator", "test_generator_is_the_same_in_training")
 
-
-@generator_in_training
-class GeneratorWithDropout(Generator):
-    """The generator has dropout. The text gives it to the discriminator alone."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers.insert(2, nn.Dropout(0.3))
+generator_in_training.edit(
+    "GeneratorWithDropout",
+    "nn.Linear(256, 512),",
+    """nn.Dropout(0.3),
+            nn.Linear(256, 512),""",
+    "The generator has dropout. The text gives it to the discriminator alone.",
+)
 
 
 generator_rows = Mistakes("image_models.Generator", "test_generator_gives_a_row_for_each_vector")
 
-
-@generator_rows
-class GeneratorOfPictures(PlainGenerator):
-    """Images are rows of 784, not pictures of 28 by 28."""
-
-    def forward(self, z):
-        return torch.tanh(self.last(self.hidden(z))).view(-1, 1, 28, 28)
+generator_rows.edit(
+    "GeneratorOfPictures",
+    "self.layers(z)",
+    "self.layers(z).view(-1, 1, 28, 28)",
+    "Images are rows of 784, not pictures of 28 by 28.",
+)
 
 
 generator_training = Mistakes("image_models.Generator", "test_generator_is_trained_through")
 
-
-@generator_training
-class GeneratorThatTrainsItsLastLayer(PlainGenerator):
-    """The hidden layers are computed without gradients: only the last one learns."""
-
-    def forward(self, z):
-        with torch.no_grad():
-            h = self.hidden(z)
-        return torch.tanh(self.last(h))
+generator_training.edit(
+    "GeneratorThatTrainsItsLastLayer",
+    "self.layers(z)",
+    "self.layers[-2:](self.layers[:-2](z).detach())",
+    "The hidden layers are computed without gradients: only the last one learns.",
+)
 
 
 critic_layers = Mistakes(
@@ -186,16 +158,23 @@ class DiscriminatorTurnedRound(Discriminator):
 
 critic_logits = Mistakes("image_models.Discriminator", "test_discriminator_computes_logits")
 
-
-@critic_logits
-class DiscriminatorEndsInASigmoid(Discriminator):
-    """The discriminator ends in a sigmoid. BCEWithLogits takes logits and applies its own."""
-
-    def forward(self, x):
-        return torch.sigmoid(self.layers(x))
+critic_logits.edit(
+    "DiscriminatorEndsInASigmoid",
+    "self.layers(x)",
+    "torch.sigmoid(self.layers(x))",
+    "The discriminator ends in a sigmoid. BCEWithLogits takes logits and applies its own.",
+)
 
 
 critic_drops = Mistakes("image_models.Discriminator", "test_hidden_units_are_dropped")
+
+critic_drops.edit(
+    "DiscriminatorWithOneDropout",
+    """            nn.Dropout(0.3),
+            nn.Linear(256, 1),""",
+    "            nn.Linear(256, 1),",
+    "Dropout follows the first hidden layer alone.",
+)
 
 
 @critic_drops
@@ -205,15 +184,6 @@ class DiscriminatorWithoutDropout(Discriminator):
     def __init__(self):
         super().__init__()
         self.layers[2] = self.layers[5] = nn.Identity()
-
-
-@critic_drops
-class DiscriminatorWithOneDropout(Discriminator):
-    """Dropout follows the first hidden layer alone."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers[5] = nn.Identity()
 
 
 @critic_drops
@@ -239,33 +209,29 @@ critic_shape = Mistakes(
     "image_models.Discriminator", "test_discriminator_gives_a_logit_for_each_image"
 )
 
-
-@critic_shape
-class SqueezedDiscriminator(PlainDiscriminator):
+critic_shape.edit(
+    "SqueezedDiscriminator",
+    "self.layers(x)",
+    "self.layers(x).squeeze()",
     """squeeze() drops every axis of size one: of a single image no axis is left. squeeze(1), or no
-    squeeze at all."""
-
-    def forward(self, x):
-        return self.last(self.hidden(x)).squeeze()
-
-
-@critic_shape
-class DiscriminatorWithAnAxisTooMany(PlainDiscriminator):
-    """Logits are (B, 1) or (B,); here they have one axis more."""
-
-    def forward(self, x):
-        return self.last(self.hidden(x))[:, :, None]
+    squeeze at all.""",
+)
+critic_shape.edit(
+    "DiscriminatorWithAnAxisTooMany",
+    "self.layers(x)",
+    "self.layers(x)[:, :, None]",
+    "Logits are (B, 1) or (B,); here they have one axis more.",
+)
 
 
 critic_training = Mistakes("image_models.Discriminator", "test_discriminator_is_trained_through")
 
-
-@critic_training
-class DiscriminatorThatTrainsItsLastLayer(PlainDiscriminator):
-    """The hidden layers are computed without gradients: only the last one learns."""
-
-    def forward(self, x):
-        return self.last(self.hidden(x).detach())
+critic_training.edit(
+    "DiscriminatorThatTrainsItsLastLayer",
+    "self.layers(x)",
+    "self.layers[-1](self.layers[:-1](x).detach())",
+    "The hidden layers are computed without gradients: only the last one learns.",
+)
 
 
 smoothed = Mistakes("image_models.discriminator_loss", "test_discriminator_is_told_smoothed_labels")
@@ -393,14 +359,13 @@ def generator_loss_of_detached_logits(fake):
 
 tells_apart = Mistakes("image_models.gan_step", "test_discriminator_learns_to_tell_apart")
 
-
-@tells_apart
-def gan_step_without_mapping(generator, discriminator, g_optimizer, d_optimizer, x):
+tells_apart.edit(
+    "gan_step_without_mapping",
+    "to_signed(x)",
+    "x",
     """Real images stay in [0, 1], and generated ones are in [-1, 1]: the discriminator need only
-    look at the sign of a pixel."""
-    fake = generator(torch.randn(len(x), 64))
-    d_loss = discriminate(discriminator, d_optimizer, x, fake)
-    return d_loss, deceive(discriminator, g_optimizer, fake)
+    look at the sign of a pixel.""",
+)
 
 
 one_step_each = Mistakes("image_models.gan_step", "test_each_player_takes_one_step")
@@ -417,27 +382,24 @@ def gan_step_with_two_of_the_discriminator(generator, discriminator, g_optimizer
 
 called_real = Mistakes("image_models.gan_step", "test_generator_learns_to_be_called_real")
 
-
-@called_real
-def gan_step_detaches_for_both(generator, discriminator, g_optimizer, d_optimizer, x):
-    """The generated images are detached in the generator's step, so that no gradient reaches it."""
-    fake = generator(torch.randn(len(x), 64)).detach()
-    d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake)
-    return d_loss, deceive(discriminator, g_optimizer, fake)
+called_real.edit(
+    "gan_step_detaches_for_both",
+    "NOISE))",
+    "NOISE)).detach()",
+    "The generated images are detached in the generator's step, so that no gradient reaches it.",
+)
 
 
 other_loss = Mistakes("image_models.gan_step", "test_no_gradient_of_the_other_loss_is_used")
 
-
-@other_loss
-def gan_step_never_clears_the_discriminator(generator, discriminator, g_optimizer, d_optimizer, x):
+other_loss.edit(
+    "gan_step_never_clears_the_discriminator",
+    """    discriminator_optimizer.zero_grad()
+""",
+    "",
     """The generator's backward() leaves gradients in the discriminator too, and they are never
-    cleared."""
-    fake = generator(torch.randn(len(x), 64))
-    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
-    d_loss.backward()
-    d_optimizer.step()
-    return d_loss.item(), deceive(discriminator, g_optimizer, fake)
+    cleared.""",
+)
 
 
 @other_loss
@@ -458,92 +420,64 @@ def gan_step_clears_the_generator_too_early(generator, discriminator, g_optimize
 
 noise = Mistakes("image_models.gan_step", "test_noise_is_normal_and_fresh")
 
-
-@noise
-def gan_step_of_uniform_noise(generator, discriminator, g_optimizer, d_optimizer, x):
-    """The noise is uniform: torch.rand in place of torch.randn."""
-    fake = generator(torch.rand(len(x), 64))
-    d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake)
-    return d_loss, deceive(discriminator, g_optimizer, fake)
-
-
-@noise
-def gan_step_with_a_seed(generator, discriminator, g_optimizer, d_optimizer, x):
-    """A seed is set in the step, so that the generator only ever sees one batch of noise."""
-    torch.manual_seed(1234)
-    fake = generator(torch.randn(len(x), 64))
-    d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake)
-    return d_loss, deceive(discriminator, g_optimizer, fake)
-
-
-@noise
-def gan_step_of_repeated_noise(generator, discriminator, g_optimizer, d_optimizer, x):
-    """Each z is one number, repeated 64 times. Noise has 64 independent ones."""
-    fake = generator(torch.randn(len(x), 1).repeat(1, 64))
-    d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake.detach())
-    g_loss = deceive(discriminator, g_optimizer, fake)
-    return d_loss, g_loss
-
-
-@noise
-def step_with_bounded_noise(
-    generator, discriminator, generator_optimizer, discriminator_optimizer, x
-):
-    """The noise has the right mean and variance, but is not normal: none of it is far out."""
-    noise = 12**0.5 * (torch.rand(len(x), 64) - 0.5)
-    fake = generator(noise)
-    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
-    discriminator_optimizer.zero_grad()
-    d_loss.backward()
-    discriminator_optimizer.step()
-    g_loss = generator_loss(discriminator(fake))
-    generator_optimizer.zero_grad()
-    g_loss.backward()
-    generator_optimizer.step()
-    return d_loss.item(), g_loss.item()
+noise.edit(
+    "gan_step_of_uniform_noise",
+    "torch.randn(",
+    "torch.rand(",
+    "The noise is uniform: torch.rand in place of torch.randn.",
+)
+noise.edit(
+    "gan_step_with_a_seed",
+    "    fake = ",
+    """    torch.manual_seed(1234)
+    fake = """,
+    "A seed is set in the step, so that the generator only ever sees one batch of noise.",
+)
+noise.edit(
+    "gan_step_of_repeated_noise",
+    "torch.randn(len(x), NOISE)",
+    "torch.randn(len(x), 1).repeat(1, NOISE)",
+    "Each z is one number, repeated 64 times. Noise has 64 independent ones.",
+)
+noise.edit(
+    "step_with_bounded_noise",
+    "fake = generator(torch.randn(len(x), NOISE))",
+    """noise = 12**0.5 * (torch.rand(len(x), 64) - 0.5)
+    fake = generator(noise)""",
+    "The noise has the right mean and variance, but is not normal: none of it is far out.",
+)
 
 
 step_returns = Mistakes("image_models.gan_step", "test_step_returns_both_losses")
 
-
-@step_returns
-def gan_step_returns_the_losses_swapped(generator, discriminator, g_optimizer, d_optimizer, x):
-    """The losses come back in the wrong order: the discriminator's is the first."""
-    fake = generator(torch.randn(len(x), 64))
-    d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake)
-    return deceive(discriminator, g_optimizer, fake), d_loss
+step_returns.edit(
+    "gan_step_returns_the_losses_swapped",
+    "d_loss.item(), g_loss.item()",
+    "g_loss.item(), d_loss.item()",
+    "The losses come back in the wrong order: the discriminator's is the first.",
+)
 
 
 training_mode = Mistakes("image_models.gan_step", "test_step_trains_in_training_mode")
 
-
-@training_mode
-def step_in_evaluation_mode(
-    generator, discriminator, generator_optimizer, discriminator_optimizer, x
-):
+training_mode.edit(
+    "step_in_evaluation_mode",
+    "fake = generator(torch.randn(len(x), NOISE))",
+    """discriminator.eval()
+    fake = generator(torch.randn(len(x), 64))""",
     """The discriminator is put into evaluation mode before its step, which switches its dropout
-    off."""
-    discriminator.eval()
-    fake = generator(torch.randn(len(x), 64))
-    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
-    discriminator_optimizer.zero_grad()
-    d_loss.backward()
-    discriminator_optimizer.step()
-    g_loss = generator_loss(discriminator(fake))
-    generator_optimizer.zero_grad()
-    g_loss.backward()
-    generator_optimizer.step()
-    return d_loss.item(), g_loss.item()
+    off.""",
+)
 
 
 pictures = Mistakes("image_models.generator_images", "test_images_of_the_generator_are_pictures")
 
-
-@pictures
-def images_as_they_come(generator, z):
-    """The images stay in [-1, 1]. Pictures and the classifier want [0, 1]."""
-    with torch.no_grad():
-        return generator(z)
+pictures.edit(
+    "images_as_they_come",
+    "to_unit(generator(z))",
+    "generator(z)",
+    "The images stay in [-1, 1]. Pictures and the classifier want [0, 1].",
+)
 
 
 @pictures
@@ -557,13 +491,13 @@ def images_stretched(generator, z):
 
 given_noise = Mistakes("image_models.generator_images", "test_given_noise_is_used")
 
-
-@given_noise
-def images_of_other_noise(generator, z):
+given_noise.edit(
+    "images_of_other_noise",
+    "generator(z)",
+    "generator(torch.randn_like(z))",
     """New noise is drawn in place of that which was handed over: grids of different epochs cannot
-    be compared."""
-    with torch.no_grad():
-        return to_unit(generator(torch.randn_like(z)))
+    be compared.""",
+)
 
 
 pictures_graph = Mistakes(

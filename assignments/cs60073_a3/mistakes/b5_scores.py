@@ -1,4 +1,4 @@
-"""Mistakes in b.5: the classifier, the inception score and the Frechet distance."""
+"""Mistakes in b.5: the classifier, the Inception Score and the Frechet distance."""
 
 import numpy as np
 import torch
@@ -99,22 +99,19 @@ class ClassifierFeaturesAreTheLogits(Classifier):
 
 probabilities = Mistakes("image_models.Classifier", "test_probabilities_are_those_of_the_classes")
 
-
-@probabilities
-class ClassifierNormalisesTheBatch(Classifier):
-    """The softmax runs over the batch: columns add up to one, and not rows."""
-
-    def probabilities(self, x):
-        return torch.softmax(self.head(self.features(x)), dim=0)
-
-
-@probabilities
-class ClassifierWithTwoSoftmaxes(Classifier):
+probabilities.edit(
+    "ClassifierNormalisesTheBatch",
+    "dim=1",
+    "dim=0",
+    "The softmax runs over the batch: columns add up to one, and not rows.",
+)
+probabilities.edit(
+    "ClassifierWithTwoSoftmaxes",
+    "torch.softmax(self.head(self.features(x)), dim=1)",
+    "torch.softmax(torch.softmax(self.head(self.features(x)), dim=1), dim=1)",
     """Two softmaxes, one after the other: no class can have more than 0.24, and every score is near
-    1."""
-
-    def probabilities(self, x):
-        return torch.softmax(super().probabilities(x), dim=1)
+    1.""",
+)
 
 
 classifier_gives = Mistakes("image_models.Classifier", "test_classifier_gives_what_its_loss_takes")
@@ -132,14 +129,15 @@ classifier_in_training = Mistakes(
     "image_models.Classifier", "test_classifier_is_the_same_in_training"
 )
 
-
-@classifier_in_training
-class ClassifierWithDropout(Classifier):
-    """The classifier has dropout. The text's has none."""
-
-    def __init__(self):
-        super().__init__()
-        self.body.append(nn.Dropout(0.5))
+classifier_in_training.edit(
+    "ClassifierWithDropout",
+    """nn.ReLU(),
+        )""",
+    """nn.ReLU(),
+            nn.Dropout(0.5),
+        )""",
+    "The classifier has dropout. The text's has none.",
+)
 
 
 classifier_shape = Mistakes(
@@ -217,24 +215,18 @@ def classifier_loss_with_an_axis(output, labels):
 
 one_part = Mistakes("image_models.inception_score", "test_inception_score_of_one_part")
 
-
-@one_part
-def score_without_exp(p, splits=10):
-    """The exponential is missing: this is the mean divergence itself."""
-    return summed_up(
-        [float(divergences(part, part.mean(0)).mean()) for part in parts_of(p, splits)]
-    )
-
-
-@one_part
-def score_averaged_over_classes(p, splits=10):
-    """The divergence is averaged over the classes. It is their sum."""
-    return summed_up(
-        [
-            float((divergences(part, part.mean(0)).mean() / part.shape[1]).exp())
-            for part in parts_of(p, splits)
-        ]
-    )
+one_part.edit(
+    "score_without_exp",
+    "kl.exp()",
+    "kl",
+    "The exponential is missing: this is the mean divergence itself.",
+)
+one_part.edit(
+    "score_averaged_over_classes",
+    "kl.exp()",
+    "(kl / part.shape[1]).exp()",
+    "The divergence is averaged over the classes. It is their sum.",
+)
 
 
 @one_part
@@ -249,14 +241,12 @@ def score_the_wrong_way_round(p, splits=10):
 
 parts = Mistakes("image_models.inception_score", "test_inception_score_of_parts")
 
-
-@parts
-def score_with_one_marginal(p, splits=10):
-    """The marginal is taken over all samples. Each part has its own."""
-    marginal = p.double().mean(0)
-    return summed_up(
-        [float(divergences(part, marginal).mean().exp()) for part in parts_of(p, splits)]
-    )
+parts.edit(
+    "score_with_one_marginal",
+    "part.mean(dim=0)",
+    "probabilities.double().mean(dim=0)",
+    "The marginal is taken over all samples. Each part has its own.",
+)
 
 
 @parts
@@ -293,60 +283,52 @@ def score_with_bare_logarithms(p, splits=10):
 
 deviation = Mistakes("image_models.inception_score", "test_deviation_over_the_parts")
 
-
-@deviation
-def score_with_the_variance(p, splits=10):
-    """The second result is the variance over the parts. Its root is asked for."""
-    mean, deviation = summed_up(
-        [float(divergences(part, part.mean(0)).mean().exp()) for part in parts_of(p, splits)]
-    )
-    return mean, deviation**2
-
-
-@deviation
-def score_with_the_standard_error(p, splits=10):
+deviation.edit(
+    "score_with_the_variance",
+    "float(np.std(scores))",
+    "float(np.std(scores)) ** 2",
+    "The second result is the variance over the parts. Its root is asked for.",
+)
+deviation.edit(
+    "score_with_the_standard_error",
+    "float(np.std(scores))",
+    "float(np.std(scores)) / splits**0.5",
     """The second result is the standard error of the mean. The deviation over the parts is asked
-    for."""
-    mean, deviation = summed_up(
-        [float(divergences(part, part.mean(0)).mean().exp()) for part in parts_of(p, splits)]
-    )
-    return mean, deviation / splits**0.5
+    for.""",
+)
 
 
 ten_parts = Mistakes("image_models.inception_score", "test_ten_parts_unless_told_otherwise")
 
-
-@ten_parts
-def score_of_one_part_by_default(p, splits=1):
-    """By default all samples make one part. The text asks for 10 splits."""
-    return summed_up(
-        [float(divergences(part, part.mean(0)).mean().exp()) for part in parts_of(p, splits)]
-    )
+ten_parts.edit(
+    "score_of_one_part_by_default",
+    "splits: int = 10",
+    "splits: int = 1",
+    "By default all samples make one part. The text asks for 10 splits.",
+)
 
 
 covariance = Mistakes("image_models.feature_statistics", "test_covariance_of_features")
 
-
-@covariance
-def statistics_of_the_images(features):
+covariance.edit(
+    "statistics_of_the_images",
+    "np.cov(rows, rowvar=False)",
+    "np.cov(rows)",
     """np.cov takes rows for variables unless it is told rowvar=False: this covariance is that of
-    the images."""
-    rows = features.double().numpy()
-    return rows.mean(0), np.cov(rows)
-
-
-@covariance
-def statistics_with_correlations(features):
-    """The correlation matrix has a diagonal of ones. The covariance is asked for."""
-    rows = features.double().numpy()
-    return rows.mean(0), np.corrcoef(rows, rowvar=False)
-
-
-@covariance
-def statistics_about_zero(features):
-    """The mean is not subtracted: these are second moments about zero."""
-    rows = features.double().numpy()
-    return rows.mean(0), rows.T @ rows / len(rows)
+    the images.""",
+)
+covariance.edit(
+    "statistics_with_correlations",
+    "np.cov(",
+    "np.corrcoef(",
+    "The correlation matrix has a diagonal of ones. The covariance is asked for.",
+)
+covariance.edit(
+    "statistics_about_zero",
+    "np.cov(rows, rowvar=False)",
+    "rows.T @ rows / len(rows)",
+    "The mean is not subtracted: these are second moments about zero.",
+)
 
 
 precision = Mistakes("image_models.feature_statistics", "test_covariance_is_precise")
@@ -367,25 +349,29 @@ def statistics_left_in_single_precision(features):
 
 mean = Mistakes("image_models.feature_statistics", "test_mean_of_features")
 
-
-@mean
-def statistics_with_the_mean_of_images(features):
-    """The mean is taken over the features of each image, and not over the images."""
-    rows = features.double().numpy()
-    return rows.mean(1), np.cov(rows, rowvar=False)
+mean.edit(
+    "statistics_with_the_mean_of_images",
+    "rows.mean(axis=0)",
+    "rows.mean(axis=1)",
+    "The mean is taken over the features of each image, and not over the images.",
+)
 
 
 shapes = Mistakes("image_models.feature_statistics", "test_statistics_have_their_shapes")
 
-
-@shapes
-def mean_with_an_axis_too_many(features):
-    """The mean has an axis of size one in front: (D,) is asked for, without keepdims."""
-    rows = features.double().numpy()
-    return rows.mean(axis=0, keepdims=True), np.cov(rows, rowvar=False)
+shapes.edit(
+    "mean_with_an_axis_too_many",
+    "rows.mean(axis=0)",
+    "rows.mean(axis=0, keepdims=True)",
+    "The mean has an axis of size one in front: (D,) is asked for, without keepdims.",
+)
 
 
 frechet = Mistakes("image_models.frechet_distance", "test_frechet_distance")
+
+frechet.edit(
+    "distance_without_the_two", "- 2 * trace", "- trace", "The factor 2 before the root is missing."
+)
 
 
 @frechet
@@ -403,28 +389,20 @@ def distance_with_the_product_of_roots(mu_r, sigma_r, mu_g, sigma_g):
     return float(((mu_r - mu_g) ** 2).sum() + np.trace(sigma_r + sigma_g - 2 * root))
 
 
-@frechet
-def distance_without_the_two(mu_r, sigma_r, mu_g, sigma_g):
-    """The factor 2 before the root is missing."""
-    trace = np.trace(sigma_r + sigma_g) - trace_of_root(sigma_r, sigma_g)
-    return float(((mu_r - mu_g) ** 2).sum() + trace)
-
-
 frechet_means = Mistakes("image_models.frechet_distance", "test_distance_of_the_means")
 
-
-@frechet_means
-def distance_with_the_norm(mu_r, sigma_r, mu_g, sigma_g):
-    """The norm of the difference of the means is not squared."""
-    trace = np.trace(sigma_r + sigma_g) - 2 * trace_of_root(sigma_r, sigma_g)
-    return float(np.linalg.norm(mu_r - mu_g) + trace)
-
-
-@frechet_means
-def distance_with_averaged_means(mu_r, sigma_r, mu_g, sigma_g):
-    """The squared differences of the means are averaged over the features. They are summed."""
-    trace = np.trace(sigma_r + sigma_g) - 2 * trace_of_root(sigma_r, sigma_g)
-    return float(((mu_r - mu_g) ** 2).mean() + trace)
+frechet_means.edit(
+    "distance_with_the_norm",
+    "np.square(mu_r - mu_g).sum()",
+    "np.linalg.norm(mu_r - mu_g)",
+    "The norm of the difference of the means is not squared.",
+)
+frechet_means.edit(
+    "distance_with_averaged_means",
+    "np.square(mu_r - mu_g).sum()",
+    "np.square(mu_r - mu_g).mean()",
+    "The squared differences of the means are averaged over the features. They are summed.",
+)
 
 
 frechet_singular = Mistakes(

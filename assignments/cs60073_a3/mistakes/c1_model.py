@@ -1,4 +1,4 @@
-"""Mistakes in c.1: the Transformer, its initialisation and its loss."""
+"""Mistakes in c.1.4 and c.1.5: the blocks, the model, its initialisation and the loss."""
 
 import torch
 import torch.nn.functional as F
@@ -15,15 +15,6 @@ def make_parts(block, width=768, between=nn.GELU, bias=True):
     block.feed_forward = nn.Sequential(
         nn.Linear(D_MODEL, width, bias=bias), between(), nn.Linear(width, D_MODEL)
     )
-
-
-def make_model(model, vocab_size, blocks=2, norm=True):
-    nn.Module.__init__(model)
-    model.embedding = nn.Embedding(vocab_size, D_MODEL)
-    model.blocks = nn.ModuleList([Block() for _ in range(blocks)])
-    model.final_norm = nn.LayerNorm(D_MODEL) if norm else nn.Identity()
-    model.head = nn.Linear(D_MODEL, vocab_size)
-    initialise(model)
 
 
 block_size = Mistakes(
@@ -75,6 +66,26 @@ block_order = Mistakes(
     "language_model.Block.forward", "test_block_adds_before_it_goes_on_and_norms_first"
 )
 
+block_order.edit(
+    "block_with_one_residual",
+    "x + self.feed_forward(",
+    "self.feed_forward(",
+    "What came in is not added after the feed-forward network.",
+)
+block_order.edit(
+    "block_with_one_norm_twice",
+    "self.norm2(x)",
+    "self.norm1(x)",
+    "norm1 is used twice, and norm2 never.",
+)
+block_order.edit(
+    "block_that_adds_in_place",
+    "x = x + self.attention",
+    "x += self.attention",
+    """The result is right, but it is added to the input in place, which changes the caller's
+    tensor.""",
+)
+
 
 @block_order
 def block_with_the_norm_afterwards(self, x):
@@ -82,13 +93,6 @@ def block_with_the_norm_afterwards(self, x):
     input, and nothing is normed on the way past it."""
     x = self.norm1(x + self.attention(x))
     return self.norm2(x + self.feed_forward(x))
-
-
-@block_order
-def block_with_one_residual(self, x):
-    """What came in is not added after the feed-forward network."""
-    x = x + self.attention(self.norm1(x))
-    return self.feed_forward(self.norm2(x))
 
 
 @block_order
@@ -113,22 +117,27 @@ def block_with_parallel_parts(self, x):
     return x + self.attention(self.norm1(x)) + self.feed_forward(self.norm2(x))
 
 
-@block_order
-def block_with_one_norm_twice(self, x):
-    """norm1 is used twice, and norm2 never."""
-    x = x + self.attention(self.norm1(x))
-    return x + self.feed_forward(self.norm1(x))
-
-
-@block_order
-def block_that_adds_in_place(self, x):
-    """The result is right, but it is added to the input in place, which changes the caller's
-    tensor."""
-    x += self.attention(self.norm1(x))
-    return x + self.feed_forward(self.norm2(x))
-
-
 xavier = Mistakes("language_model.initialise", "test_linear_layers_begin_with_xaviers_distribution")
+
+xavier.edit(
+    "initialise_with_normals",
+    "xavier_uniform_",
+    "xavier_normal_",
+    "This is Xavier's normal distribution; the uniform one is asked for.",
+)
+xavier.edit(
+    "initialise_the_outermost_layers",
+    "model.modules()",
+    "model.children()",
+    """Only the head is drawn: the layers inside the blocks are missed. `model.modules()` finds them
+    at any depth.""",
+)
+xavier.edit(
+    "initialise_with_a_gain",
+    "(module.weight)",
+    '(module.weight, gain=nn.init.calculate_gain("relu"))',
+    "The gain is that for ReLU. Xavier's distribution has gain 1 unless something else is said.",
+)
 
 
 @xavier
@@ -137,128 +146,118 @@ def initialise_nothing(model):
     return
 
 
-@xavier
-def initialise_with_normals(model):
-    """This is Xavier's normal distribution; the uniform one is asked for."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_normal_(module.weight)
-
-
-@xavier
-def initialise_the_outermost_layers(model):
-    """Only the head is drawn: the layers inside the blocks are missed. `model.modules()` finds them
-    at any depth."""
-    for module in model.children():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-
-
-@xavier
-def initialise_with_a_gain(model):
-    """The gain is that for ReLU. Xavier's distribution has gain 1 unless something else is said."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_uniform_(module.weight, gain=nn.init.calculate_gain("relu"))
-
-
 only_linear = Mistakes(
     "language_model.initialise", "test_initialise_draws_linear_layers_and_nothing_else"
 )
 
-
-@only_linear
-def initialise_the_norms_too(model):
-    """The weights of norms are drawn too. They begin at 1, and only linear layers are drawn."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-        elif isinstance(module, nn.LayerNorm):
+only_linear.edit(
+    "initialise_the_norms_too",
+    "        if isinstance(module, nn.Linear):",
+    """        if isinstance(module, nn.LayerNorm):
             nn.init.normal_(module.weight, std=0.02)
-
-
-@only_linear
-def initialise_layers_with_a_bias(model):
-    """Linear layers without a bias are passed over."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear) and module.bias is not None:
-            nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.Linear):""",
+    "The weights of norms are drawn too. They begin at 1, and only linear layers are drawn.",
+)
+only_linear.edit(
+    "initialise_layers_with_a_bias",
+    "isinstance(module, nn.Linear):",
+    "isinstance(module, nn.Linear) and module.bias is not None:",
+    "Linear layers without a bias are passed over.",
+)
 
 
 model_size = Mistakes(
     "language_model.TinyTransformer.__init__", "test_model_has_the_parameters_that_are_asked_for"
 )
 
-
-@model_size
-def model_of_three_blocks(self, vocab_size):
-    """There are three blocks; the assignment has two."""
-    make_model(self, vocab_size, blocks=3)
-
-
-@model_size
-def model_with_learned_positions(self, vocab_size):
-    """Positions are learned here. The assignment has sinusoidal ones, which are no parameters."""
-    make_model(self, vocab_size)
-    self.positions = nn.Embedding(CONTEXT, D_MODEL)
-
-
-@model_size
-def model_with_one_block_twice(self, vocab_size):
-    """The two blocks are one and the same object, so that they share their weights."""
-    make_model(self, vocab_size)
-    self.blocks = nn.ModuleList([self.blocks[0]] * 2)
+model_size.edit(
+    "model_of_three_blocks",
+    "range(BLOCKS)",
+    "range(3)",
+    "There are three blocks; the assignment has two.",
+)
+model_size.edit(
+    "model_with_learned_positions",
+    "        initialise(self)",
+    """        self.positions = nn.Embedding(CONTEXT, D_MODEL)
+        initialise(self)""",
+    "Positions are learned here. The assignment has sinusoidal ones, which are no parameters.",
+)
+model_size.edit(
+    "model_with_one_block_twice",
+    "[Block() for _ in range(BLOCKS)]",
+    "[Block()] * BLOCKS",
+    "The two blocks are one and the same object, so that they share their weights.",
+)
 
 
 model_shapes = Mistakes(
     "language_model.TinyTransformer.__init__", "test_parameters_have_the_right_shapes"
 )
 
-
-@model_shapes
-def model_with_a_tied_head(self, vocab_size):
-    """The head shares its weight with the embedding. The assignment has a layer of its own."""
-    make_model(self, vocab_size)
-    self.head.weight = self.embedding.weight
+model_shapes.edit(
+    "model_with_a_tied_head",
+    "        initialise(self)",
+    """        initialise(self)
+        self.head.weight = self.embedding.weight""",
+    "The head shares its weight with the embedding. The assignment has a layer of its own.",
+)
 
 
 model = Mistakes("language_model.TinyTransformer.forward", "test_model_joins_its_parts")
 
-
-@model
-def model_without_positions(self, tokens):
-    """Positions are missing: the model cannot tell the order of what it attends to."""
-    x = self.embedding(tokens)
-    for block in self.blocks:
-        x = block(x)
-    return self.head(self.final_norm(x))
-
-
-@model
-def model_with_one_block_used(self, tokens):
-    """Only the first block is used."""
-    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], D_MODEL)
-    return self.head(self.final_norm(self.blocks[0](x)))
-
-
-@model
-def model_with_a_softmax(self, tokens):
-    """These are probabilities. Logits are asked for: the loss takes the softmax itself."""
-    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], D_MODEL)
-    for block in self.blocks:
-        x = block(x)
-    return self.head(self.final_norm(x)).softmax(dim=-1)
-
-
-@model
-def model_with_positions_along_the_batch(self, tokens):
+model.edit(
+    "model_without_positions",
+    """        x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
+""",
+    "",
+    "Positions are missing: the model cannot tell the order of what it attends to.",
+)
+model.edit(
+    "model_with_one_block_used",
+    "in self.blocks:",
+    "in self.blocks[:1]:",
+    "Only the first block is used.",
+)
+model.edit(
+    "model_with_a_softmax",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x)).softmax(dim=-1)",
+    "These are probabilities. Logits are asked for: the loss takes the softmax itself.",
+)
+model.edit(
+    "model_with_positions_along_the_batch",
+    "tokens.shape[1], D_MODEL)",
+    "tokens.shape[0], D_MODEL)[:, None]",
     """The positions are counted over the batch: each text gets one row of the table for all its
-    places."""
-    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[0], D_MODEL)[:, None]
-    for block in self.blocks:
-        x = block(x)
-    return self.head(self.final_norm(x))
+    places.""",
+)
+model.edit(
+    "model_of_the_last_place",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x))[:, -1:]",
+    """Only the logits of the last place come back. For training each place predicts its next token:
+    (B, T, V).""",
+)
+model.edit(
+    "model_with_batch_and_time_swapped",
+    "block(x)",
+    "block(x.transpose(0, 1)).transpose(0, 1)",
+    """Batch and time are swapped before the blocks, which then look along the batch. They take (B,
+    T, 192) as it is.""",
+)
+model.edit(
+    "model_that_always_drops",
+    "x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)",
+    "x = F.dropout(x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x), 0.1)",
+    "`F.dropout` drops in `eval()` too unless it is told `training=self.training`.",
+)
+model.edit(
+    "model_normalised_along_the_text",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x)).log_softmax(1)",
+    "The logits are normalised along the text, so that each depends on all later ones.",
+)
 
 
 @model
@@ -270,59 +269,16 @@ def model_with_positions_in_every_block(self, tokens):
     return self.head(self.final_norm(x))
 
 
-@model
-def model_of_the_last_place(self, tokens):
-    """Only the logits of the last place come back. For training each place predicts its next token:
-    (B, T, V)."""
-    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], D_MODEL)
-    for block in self.blocks:
-        x = block(x)
-    return self.head(self.final_norm(x))[:, -1:]
-
-
-@model
-def model_with_batch_and_time_swapped(self, tokens):
-    """Batch and time are swapped before the blocks, which then look along the batch. They take (B,
-    T, 192) as it is."""
-    x = self.embedding(tokens)
-    x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
-    for block in self.blocks:
-        x = block(x.transpose(0, 1)).transpose(0, 1)
-    return self.head(self.final_norm(x))
-
-
-@model
-def model_that_always_drops(self, tokens):
-    """`F.dropout` drops in `eval()` too unless it is told `training=self.training`."""
-    x = self.embedding(tokens)
-    x = F.dropout(x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x), 0.1)
-    for block in self.blocks:
-        x = block(x)
-    return self.head(self.final_norm(x))
-
-
-@model
-def model_normalised_along_the_text(self, tokens):
-    """The logits are normalised along the text, so that each depends on all later ones."""
-    x = self.embedding(tokens)
-    x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
-    for block in self.blocks:
-        x = block(x)
-    return self.head(self.final_norm(x)).log_softmax(1)
-
-
 logits_shape = Mistakes(
     "language_model.TinyTransformer.forward", "test_model_gives_logits_for_each_place"
 )
 
-
-@logits_shape
-def logits_of_one_long_text(self, tokens):
-    """Texts and places are one axis, (B T, V): (B, T, V) is asked for."""
-    x = self.embedding(tokens) + sinusoidal_positions(tokens.shape[1], 192)
-    for block in self.blocks:
-        x = block(x)
-    return self.head(self.final_norm(x)).flatten(0, 1)
+logits_shape.edit(
+    "logits_of_one_long_text",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x)).flatten(0, 1)",
+    "Texts and places are one axis, (B T, V): (B, T, V) is asked for.",
+)
 
 
 loss_values = Mistakes(

@@ -1,6 +1,4 @@
-"""Mistakes in c.1: the vocabulary, the blocks and the positions."""
-
-import math
+"""Mistakes in c.1.1 and c.1.2: characters, splits, blocks and positions."""
 
 import torch
 
@@ -60,14 +58,16 @@ def decode_with_blanks(tokens, vocabulary):
 
 splitting = Mistakes("language_model.split", "test_split_keeps_the_order_of_the_text")
 
-
-@splitting
-def split_of_shuffled_characters(tokens):
+splitting.edit(
+    "split_of_shuffled_characters",
+    """    n = len(tokens)
+""",
+    """    n = len(tokens)
+    tokens = tokens[torch.randperm(n)]
+""",
     """The text is shuffled before it is cut. The split is contiguous: shuffled characters are no
-    language any more."""
-    mixed = tokens[torch.randperm(len(tokens))]
-    n = len(tokens)
-    return mixed[: int(0.9 * n)], mixed[int(0.9 * n) : int(0.95 * n)], mixed[int(0.95 * n) :]
+    language any more.""",
+)
 
 
 @splitting
@@ -79,14 +79,20 @@ def split_of_other_shares(tokens):
 
 blocks = Mistakes("language_model.make_blocks", "test_blocks_are_consecutive_and_targets_come_next")
 
-
-@blocks
-def blocks_without_the_shift(tokens, context=128):
+blocks.edit(
+    "blocks_without_the_shift",
+    "tokens[1 : whole + 1].reshape(-1, context)",
+    "inputs.clone()",
     """Inputs and targets are the same tokens. A target is the token after its input; a model that
-    is trained on this learns to copy."""
-    whole = (len(tokens) - 1) // context * context
-    inputs = tokens[:whole].reshape(-1, context)
-    return inputs, inputs.clone()
+    is trained on this learns to copy.""",
+)
+blocks.edit(
+    "blocks_rolled",
+    "tokens[1 : whole + 1].reshape(-1, context)",
+    "inputs.roll(-1, dims=1)",
+    """Each row is shifted within itself, so that its last target is the first token of the same
+    row. It is the token that comes next in the text.""",
+)
 
 
 @blocks
@@ -94,15 +100,6 @@ def blocks_that_overlap(tokens, context=128):
     """There is a block for each starting place, so that an epoch sees each token many times. Here
     blocks do not overlap."""
     return tokens[:-1].unfold(0, context, 1), tokens[1:].unfold(0, context, 1)
-
-
-@blocks
-def blocks_rolled(tokens, context=128):
-    """Each row is shifted within itself, so that its last target is the first token of the same
-    row. It is the token that comes next in the text."""
-    whole = (len(tokens) - 1) // context * context
-    inputs = tokens[:whole].reshape(-1, context)
-    return inputs, inputs.roll(-1, dims=1)
 
 
 blocks_default = Mistakes("language_model.make_blocks", "test_blocks_have_128_tokens_by_default")
@@ -127,22 +124,26 @@ def blocks_in_one_row(tokens, context=128):
 
 positions = Mistakes("language_model.sinusoidal_positions", "test_positions_are_sines_and_cosines")
 
-
-@positions
-def positions_with_twice_the_exponent(length, dim):
+positions.edit(
+    "positions_with_twice_the_exponent",
+    "(even / dim)",
+    "(2 * even / dim)",
     """The exponent runs to 2: with i counting pairs it is 2 i / dim, and so is half of what stands
-    here."""
-    position = torch.arange(length).float()[:, None]
-    angle = position / 10000 ** (2 * torch.arange(0, dim, 2).float() / dim)
-    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(length, dim)
-
-
-@positions
-def positions_from_one(length, dim):
-    """The first position is 1 here; positions are counted from 0."""
-    position = torch.arange(1, length + 1).float()[:, None]
-    angle = position / 10000 ** (torch.arange(0, dim, 2).float() / dim)
-    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(length, dim)
+    here.""",
+)
+positions.edit(
+    "positions_from_one",
+    "torch.arange(length, dtype",
+    "torch.arange(1, length + 1, dtype",
+    "The first position is 1 here; positions are counted from 0.",
+)
+positions.edit(
+    "positions_with_short_wavelengths",
+    "position / 10000",
+    "position * 10000",
+    """Angles are multiplied by 10000^(2i/dim) instead of divided: no wavelength is longer than 2
+    pi.""",
+)
 
 
 @positions
@@ -154,30 +155,17 @@ def positions_with_a_wavelength_for_each_column(length, dim):
     return torch.where(even, angle.sin(), angle.cos())
 
 
-@positions
-def positions_with_short_wavelengths(length, dim):
-    """Angles are multiplied by 10000^(2i/dim) instead of divided: no wavelength is longer than 2
-    pi."""
-    position = torch.arange(length).double()[:, None]
-    angle = position * 10000 ** (torch.arange(0, dim, 2).double() / dim)
-    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(length, dim).float()
-
-
 positions_shape = Mistakes("language_model.sinusoidal_positions", "test_positions_have_their_shape")
 
-
-@positions_shape
-def positions_with_a_batch_axis(length, dim):
-    """There is an axis of size one in front. The table is (length, dim)."""
-    position = torch.arange(length).float()[:, None]
-    angle = position / 10000 ** (torch.arange(0, dim, 2).float() / dim)
-    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(1, length, dim)
-
-
-@positions_shape
-def positions_in_float64(length, dim):
-    """The table is float64, and makes the whole model float64."""
-    angle = torch.arange(length)[:, None] * torch.exp(
-        -math.log(10000) / dim * torch.arange(0, dim, 2, dtype=torch.float64)
-    )
-    return torch.stack([angle.sin(), angle.cos()], dim=2).reshape(length, dim)
+positions_shape.edit(
+    "positions_with_a_batch_axis",
+    "table.reshape(length, dim)",
+    "table.reshape(1, length, dim)",
+    "There is an axis of size one in front. The table is (length, dim).",
+)
+positions_shape.edit(
+    "positions_in_float64",
+    "dim).float()",
+    "dim)",
+    "The table is float64, and makes the whole model float64.",
+)

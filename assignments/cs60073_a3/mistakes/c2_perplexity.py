@@ -1,4 +1,4 @@
-"""Mistakes in c.2: the perplexities of the model and of n-grams."""
+"""Mistakes in c.2: perplexity and the n-gram baselines."""
 
 import math
 from collections import Counter
@@ -134,18 +134,20 @@ ngram_perplexity = Mistakes(
     "language_model.ngram_perplexity", "test_ngram_perplexity_follows_from_the_probabilities"
 )
 
-
-@ngram_perplexity
-def ngram_perplexity_of_the_tokens_seen(train, held_out, n, vocab_size, alpha=0.1):
-    """The V below the line is the number of tokens in the training text, not `vocab_size`."""
-    text, other, seen = train.tolist(), held_out.tolist(), len(train.unique())
-    grams = Counter(tuple(text[i : i + n]) for i in range(len(text) - n + 1))
-    histories = Counter(tuple(text[i : i + n - 1]) for i in range(len(text) - n + 1))
-    logs = []
-    for i in range(n - 1, len(other)):
-        gram = tuple(other[i - n + 1 : i + 1])
-        logs.append(math.log((grams[gram] + alpha) / (histories[gram[:-1]] + alpha * seen)))
-    return math.exp(-sum(logs) / len(logs))
+ngram_perplexity.edit(
+    "ngram_perplexity_of_the_tokens_seen",
+    """alpha * vocab_size)
+""",
+    """alpha * len(train.unique()))
+""",
+    "The V below the line is the number of tokens in the training text, not `vocab_size`.",
+)
+ngram_perplexity.edit(
+    "ngram_perplexity_as_a_mean_of_inverses",
+    "math.exp(-probability.log().mean().item())",
+    "(1 / probability).mean().item()",
+    "This is the mean of 1 / p. Perplexity is exp of the mean of -log p.",
+)
 
 
 @ngram_perplexity
@@ -163,18 +165,6 @@ def ngram_perplexity_over_too_many(train, held_out, n, vocab_size, alpha=0.1):
 
 
 @ngram_perplexity
-def ngram_perplexity_as_a_mean_of_inverses(train, held_out, n, vocab_size, alpha=0.1):
-    """This is the mean of 1 / p. Perplexity is exp of the mean of -log p."""
-    counts = Counter(map(tuple, train.unfold(0, n, 1).tolist()))
-    before = Counter(gram[:-1] for gram in counts.elements())
-    inverses = [
-        (before[tuple(gram[:-1])] + alpha * vocab_size) / (counts[tuple(gram)] + alpha)
-        for gram in held_out.unfold(0, n, 1).tolist()
-    ]
-    return sum(inverses) / len(inverses)
-
-
-@ngram_perplexity
 def ngram_perplexity_with_mixed_bases(train, held_out, n, vocab_size, alpha=0.1):
     """The logarithms have base 2, and exp undoes natural ones."""
     right = _right_perplexity(train, held_out, n, vocab_size, alpha)
@@ -185,27 +175,20 @@ ngram_counts = Mistakes(
     "language_model.ngram_probabilities", "test_ngram_probabilities_are_smoothed_counts"
 )
 
-
-@ngram_counts
-def ngram_that_does_not_add_up(train, history, n, vocab_size, alpha=0.1):
-    """alpha is added to each count, but only once to the total. V tokens got it: alpha V."""
-    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
-    counts = torch.zeros(vocab_size)
-    for i in range(len(text) - n + 1):
-        if tuple(text[i : i + n - 1]) == last:
-            counts[text[i + n - 1]] += 1
-    return (counts + alpha) / (counts.sum() + alpha)
-
-
-@ngram_counts
-def ngram_with_add_one(train, history, n, vocab_size, alpha=0.1):
-    """alpha is 1 here whatever is passed."""
-    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
-    counts = torch.ones(vocab_size)
-    for i in range(len(text) - n + 1):
-        if tuple(text[i : i + n - 1]) == last:
-            counts[text[i + n - 1]] += 1
-    return counts / counts.sum()
+ngram_counts.edit(
+    "ngram_that_does_not_add_up",
+    """    counts = torch.bincount(followers, minlength=vocab_size).double() + alpha
+    return counts / counts.sum()""",
+    """    counts = torch.bincount(followers, minlength=vocab_size)
+    return (counts + alpha) / (counts.sum() + alpha)""",
+    "alpha is added to each count, but only once to the total. V tokens got it: alpha V.",
+)
+ngram_counts.edit(
+    "ngram_with_add_one",
+    ".double() + alpha",
+    ".double() + 1",
+    "alpha is 1 here whatever is passed.",
+)
 
 
 @ngram_counts
@@ -224,17 +207,13 @@ ngram_unknown = Mistakes(
     "language_model.ngram_probabilities", "test_ngram_of_an_unknown_history_knows_nothing"
 )
 
-
-@ngram_unknown
-def ngram_without_smoothing(train, history, n, vocab_size, alpha=0.1):
+ngram_unknown.edit(
+    "ngram_without_smoothing",
+    ".double() + alpha",
+    ".double()",
     """Nothing is smoothed: an unknown history divides zero by zero, and an unseen n-gram has
-    probability 0 and an infinite perplexity."""
-    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
-    counts = torch.zeros(vocab_size)
-    for i in range(len(text) - n + 1):
-        if tuple(text[i : i + n - 1]) == last:
-            counts[text[i + n - 1]] += 1
-    return counts / counts.sum()
+    probability 0 and an infinite perplexity.""",
+)
 
 
 ngram_end = Mistakes(
@@ -259,13 +238,9 @@ def ngram_that_counts_the_end(train, history, n, vocab_size, alpha=0.1):
 
 ngram_row = Mistakes("language_model.ngram_probabilities", "test_ngram_probabilities_are_one_row")
 
-
-@ngram_row
-def ngram_with_an_axis_too_many(train, history, n, vocab_size, alpha=0.1):
-    """(V,) is asked for, without an axis of size one in front."""
-    text, last = train.tolist(), history.tolist()[len(history) - n + 1 :]
-    counts = torch.full((1, vocab_size), float(alpha))
-    for i in range(len(text) - n + 1):
-        if text[i : i + n - 1] == last:
-            counts[0, text[i + n - 1]] += 1
-    return counts / counts.sum()
+ngram_row.edit(
+    "ngram_with_an_axis_too_many",
+    "return counts / counts.sum()",
+    "return (counts / counts.sum())[None]",
+    "(V,) is asked for, without an axis of size one in front.",
+)

@@ -1,4 +1,4 @@
-"""Mistakes in c.3: decoding."""
+"""Mistakes in c.3: top-k, top-p and generation."""
 
 import math
 
@@ -35,21 +35,30 @@ def nucleus(logits, p, temperature, descending=True, scale=True, before=True):
 
 top_k = Mistakes("language_model.top_k_probabilities", "test_top_k_keeps_the_k_likeliest")
 
-
-@top_k
-def top_k_not_scaled(logits, k=20, temperature=1.0):
-    """The kept probabilities are those of the whole softmax and do not add up to 1."""
-    scaled = logits / temperature
-    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
-    return scaled.softmax(dim=-1) * (scaled >= kth)
-
-
-@top_k
-def top_k_and_one_more(logits, k=20, temperature=1.0):
-    """One token too many is kept."""
-    scaled = logits / temperature
-    last = scaled.topk(min(k + 1, scaled.shape[-1]), dim=-1).values[..., -1:]
-    return scaled.masked_fill(scaled < last, -math.inf).softmax(dim=-1)
+top_k.edit(
+    "top_k_not_scaled",
+    "scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)",
+    "scaled.softmax(dim=-1) * (scaled >= kth)",
+    "The kept probabilities are those of the whole softmax and do not add up to 1.",
+)
+top_k.edit(
+    "top_k_and_one_more",
+    "min(k, scaled.shape[-1])",
+    "min(k + 1, scaled.shape[-1])",
+    "One token too many is kept.",
+)
+top_k.edit(
+    "top_k_masked_with_zero",
+    "-math.inf",
+    "0.0",
+    "What is left out gets the logit 0, whose probability is not 0. It has to be minus infinity.",
+)
+top_k.edit(
+    "top_k_without_the_softmax",
+    "scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)",
+    "scaled.masked_fill(scaled < kth, -math.inf)",
+    "These are the masked logits; the softmax of them is missing.",
+)
 
 
 @top_k
@@ -72,23 +81,6 @@ def top_k_in_sorted_order(logits, k=20, temperature=1.0):
 
 
 @top_k
-def top_k_masked_with_zero(logits, k=20, temperature=1.0):
-    """What is left out gets the logit 0, whose probability is not 0. It has to be minus
-    infinity."""
-    scaled = logits / temperature
-    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
-    return scaled.masked_fill(scaled < kth, 0.0).softmax(dim=-1)
-
-
-@top_k
-def top_k_without_the_softmax(logits, k=20, temperature=1.0):
-    """These are the masked logits; the softmax of them is missing."""
-    scaled = logits / temperature
-    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
-    return scaled.masked_fill(scaled < kth, -math.inf)
-
-
-@top_k
 def top_k_without_a_return(logits, k=20, temperature=1.0):
     """Nothing is returned."""
     (logits / temperature).topk(min(k, logits.shape[-1]), dim=-1)
@@ -98,47 +90,41 @@ top_k_cold = Mistakes(
     "language_model.top_k_probabilities", "test_top_k_keeps_the_k_likeliest[cold]"
 )
 
-
-@top_k_cold
-def top_k_without_temperature(logits, k=20, temperature=1.0):
-    """The temperature is not used."""
-    kth = logits.topk(min(k, logits.shape[-1]), dim=-1).values[..., -1:]
-    return logits.masked_fill(logits < kth, -math.inf).softmax(dim=-1)
+top_k_cold.edit(
+    "top_k_without_temperature", "logits / temperature", "logits", "The temperature is not used."
+)
 
 
 top_k_hot = Mistakes("language_model.top_k_probabilities", "test_top_k_keeps_the_k_likeliest[hot]")
 
-
-@top_k_hot
-def top_k_with_inverse_temperature(logits, k=20, temperature=1.0):
-    """The logits are multiplied by the temperature; they are divided by it."""
-    scaled = logits * temperature
-    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
-    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)
+top_k_hot.edit(
+    "top_k_with_inverse_temperature",
+    "logits / temperature",
+    "logits * temperature",
+    "The logits are multiplied by the temperature; they are divided by it.",
+)
 
 
 top_k_default = Mistakes(
     "language_model.top_k_probabilities", "test_top_k_has_20_by_default_and_takes_few_tokens"
 )
 
-
-@top_k_default
-def top_k_of_many_tokens_only(logits, k=20, temperature=1.0):
-    """torch.topk fails where k is larger than the vocabulary. Take the smaller of the two."""
-    scaled = logits / temperature
-    kth = scaled.topk(k, dim=-1).values[..., -1:]
-    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)
+top_k_default.edit(
+    "top_k_of_many_tokens_only",
+    "min(k, scaled.shape[-1])",
+    "k",
+    "torch.topk fails where k is larger than the vocabulary. Take the smaller of the two.",
+)
 
 
 top_k_rows = Mistakes("language_model.top_k_probabilities", "test_top_k_treats_every_row_apart")
 
-
-@top_k_rows
-def top_k_of_all_rows_together(logits, k=20, temperature=1.0):
-    """The k-th largest is looked for in all rows together. Each row has its own."""
-    scaled = logits / temperature
-    kth = scaled.flatten().topk(min(k, scaled.numel())).values[-1]
-    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)
+top_k_rows.edit(
+    "top_k_of_all_rows_together",
+    "scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]",
+    "scaled.flatten().topk(min(k, scaled.numel())).values[-1]",
+    "The k-th largest is looked for in all rows together. Each row has its own.",
+)
 
 
 @top_k_rows
@@ -179,28 +165,45 @@ def top_k_of_different_values(logits, k=20, temperature=1.0):
 
 top_k_shape = Mistakes("language_model.top_k_probabilities", "test_top_k_keeps_the_shape")
 
-
-@top_k_shape
-def top_k_squeezed(logits, k=20, temperature=1.0):
-    """squeeze() drops every axis of size one: a batch of one row loses its axis."""
-    scaled = logits / temperature
-    kth = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
-    return scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1).squeeze()
+top_k_shape.edit(
+    "top_k_squeezed",
+    "scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)",
+    "scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1).squeeze()",
+    "squeeze() drops every axis of size one: a batch of one row loses its axis.",
+)
 
 
 top_p = Mistakes("language_model.top_p_probabilities", "test_top_p_keeps_the_nucleus")
 
-
-@top_p
-def top_p_not_scaled(logits, p=0.9, temperature=1.0):
-    """The kept probabilities are not divided by their sum."""
-    return nucleus(logits, p, temperature, scale=False)
-
-
-@top_p
-def top_p_from_the_other_end(logits, p=0.9, temperature=1.0):
-    """The smallest probabilities come first, so that the unlikely tokens are kept."""
-    return nucleus(logits, p, temperature, descending=False)
+top_p.edit(
+    "top_p_not_scaled",
+    "kept / kept.sum(dim=-1, keepdim=True)",
+    "kept",
+    "The kept probabilities are not divided by their sum.",
+)
+top_p.edit(
+    "top_p_from_the_other_end",
+    "descending=True",
+    "descending=False",
+    "The smallest probabilities come first, so that the unlikely tokens are kept.",
+)
+top_p.edit(
+    "top_p_in_sorted_order",
+    "return kept / kept.sum(dim=-1, keepdim=True)",
+    """kept = kept.sort(dim=-1, descending=True).values
+    return kept / kept.sum(dim=-1, keepdim=True)""",
+    """The result stays in the order of the sorted probabilities, so that they belong to the wrong
+    tokens. Put them back into their places.""",
+)
+top_p.edit(
+    "top_p_and_one_more",
+    """before = ordered.cumsum(dim=-1) - ordered  # what the likelier tokens have together
+    kept = torch.zeros_like(probabilities).scatter(-1, order, ordered * (before < p))""",
+    """inside = ordered.cumsum(dim=-1) - ordered < p
+    inside[..., 1:] |= inside[..., :-1].clone()
+    kept = torch.zeros_like(probabilities).scatter(-1, order, ordered * inside)""",
+    "One token after the one that crosses p is kept too.",
+)
 
 
 @top_p
@@ -209,24 +212,6 @@ def top_p_without_sorting(logits, p=0.9, temperature=1.0):
     probabilities = (logits / temperature).softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities
     kept = probabilities * (before < p)
-    return kept / kept.sum(dim=-1, keepdim=True)
-
-
-@top_p
-def top_p_in_sorted_order(logits, p=0.9, temperature=1.0):
-    """The result stays in the order of the sorted probabilities, so that they belong to the wrong
-    tokens. Put them back into their places."""
-    return nucleus(logits, p, temperature).sort(dim=-1, descending=True).values
-
-
-@top_p
-def top_p_and_one_more(logits, p=0.9, temperature=1.0):
-    """One token after the one that crosses p is kept too."""
-    probabilities = (logits / temperature).softmax(dim=-1)
-    ordered, order = probabilities.sort(dim=-1, descending=True)
-    inside = ordered.cumsum(dim=-1) - ordered < p
-    inside[..., 1:] |= inside[..., :-1].clone()
-    kept = torch.zeros_like(probabilities).scatter(-1, order, ordered * inside)
     return kept / kept.sum(dim=-1, keepdim=True)
 
 
@@ -260,23 +245,22 @@ def top_p_as_min_p(logits, p=0.9, temperature=1.0):
 
 top_p_nothing = Mistakes("language_model.top_p_probabilities", "test_top_p_never_leaves_nothing")
 
-
-@top_p_nothing
-def top_p_that_may_be_empty(logits, p=0.9, temperature=1.0):
+top_p_nothing.edit(
+    "top_p_that_may_be_empty",
+    " - ordered  # what the likelier tokens have together",
+    "",
     """Where the likeliest token alone has more than p nothing is left, and 0 / 0 is NaN. The
-    likeliest always stays."""
-    return nucleus(logits, p, temperature, before=False)
+    likeliest always stays.""",
+)
 
 
 top_p_default = Mistakes(
     "language_model.top_p_probabilities", "test_top_p_is_90_percent_by_default"
 )
 
-
-@top_p_default
-def top_p_of_half_by_default(logits, p=0.5, temperature=1.0):
-    """The default of p is not 0.9."""
-    return nucleus(logits, p, temperature)
+top_p_default.edit(
+    "top_p_of_half_by_default", "p: float = 0.9", "p: float = 0.5", "The default of p is not 0.9."
+)
 
 
 top_p_rows = Mistakes("language_model.top_p_probabilities", "test_top_p_treats_every_row_apart")
@@ -296,23 +280,25 @@ def top_p_of_the_first_row(logits, p=0.9, temperature=1.0):
 
 top_p_logits = Mistakes("language_model.top_p_probabilities", "test_top_p_leaves_the_logits_alone")
 
-
-@top_p_logits
-def top_p_in_place(logits, p=0.9, temperature=1.0):
-    """The caller's logits are divided in place."""
-    logits /= temperature
-    return nucleus(logits, p, 1.0)
+top_p_logits.edit(
+    "top_p_in_place",
+    "probabilities = (logits / temperature)",
+    """logits /= temperature
+    probabilities = logits""",
+    "The caller's logits are divided in place.",
+)
 
 
 top_p_everything = Mistakes(
     "language_model.top_p_probabilities", "test_top_p_of_everything_is_the_softmax"
 )
 
-
-@top_p_everything
-def top_p_capped(logits, p=0.9, temperature=1.0):
-    """p is capped: with p = 1 every token has to stay."""
-    return nucleus(logits, min(p, 0.9), temperature)
+top_p_everything.edit(
+    "top_p_capped",
+    "before < p",
+    "before < min(p, 0.9)",
+    "p is capped: with p = 1 every token has to stay.",
+)
 
 
 top_p_shape = Mistakes("language_model.top_p_probabilities", "test_top_p_keeps_the_shape")
@@ -329,39 +315,25 @@ def top_p_in_rows(logits, p=0.9, temperature=1.0):
 
 crops = Mistakes("language_model.generate", "test_generation_crops_to_the_last_tokens")
 
-
-@crops
-def generate_without_cropping(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
+crops.edit(
+    "generate_without_cropping",
+    "tokens[-context:][None]",
+    "tokens[None]",
     """The whole text goes into the model, which has positions for 128 tokens and was trained on no
-    more. Show it the last 128."""
-    return generate_with(
-        model,
-        prompt,
-        new_tokens,
-        lambda logits: chosen(logits, strategy, k, p, temperature),
-        context,
-        crop=False,
-    )
+    more. Show it the last 128.""",
+)
 
 
 crops_greedy = Mistakes(
     "language_model.generate", "test_generation_crops_to_the_last_tokens[greedy]"
 )
 
-
-@crops_greedy
-def generate_from_the_first_tokens(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The text is cropped to its first tokens: what was generated last is never seen again."""
-    tokens = prompt
-    with torch.no_grad():
-        for _ in range(new_tokens):
-            logits = model(tokens[:context][None])[0, -1]
-            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
-    return tokens
+crops_greedy.edit(
+    "generate_from_the_first_tokens",
+    "[-context:]",
+    "[:context]",
+    "The text is cropped to its first tokens: what was generated last is never seen again.",
+)
 
 
 @crops_greedy
@@ -382,73 +354,56 @@ def generate_that_starts_anew(
 
 crops_by_default = Mistakes("language_model.generate", "test_generation_crops_at_128_by_default")
 
-
-@crops_by_default
-def generate_with_half_the_context(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=64
-):
-    """The default context is not 128."""
-    return generate_with(
-        model,
-        prompt,
-        new_tokens,
-        lambda logits: chosen(logits, strategy, k, p, temperature),
-        context,
-    )
+crops_by_default.edit(
+    "generate_with_half_the_context",
+    "context: int = CONTEXT",
+    "context: int = CONTEXT // 2",
+    "The default context is not 128.",
+)
 
 
 greedy = Mistakes("language_model.generate", "test_greedy_takes_the_likeliest_each_time")
 
-
-@greedy
-def generate_from_the_first_logits(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The logits of the first place are used. The next token is predicted at the last one."""
-    tokens = prompt
-    with torch.no_grad():
-        for _ in range(new_tokens):
-            logits = model(tokens[-context:][None])[0, 0]
-            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
-    return tokens
-
-
-@greedy
-def generate_that_draws_when_greedy(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """Greedy draws here. It takes the likeliest token, without chance."""
-
-    def next_token(logits):
-        if strategy == "greedy":
-            return torch.multinomial(logits.softmax(0), 1)
-        return chosen(logits, strategy, k, p, temperature)
-
-    return generate_with(model, prompt, new_tokens, next_token, context)
-
-
-@greedy
-def generate_from_the_prompt_alone(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The model sees the prompt alone each time, and never what was generated."""
-    tokens = prompt
-    with torch.no_grad():
-        for _ in range(new_tokens):
-            logits = model(prompt[-context:][None])[0, -1]
-            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
-    return tokens
+greedy.edit(
+    "generate_from_the_first_logits",
+    "[0, -1]",
+    "[0, 0]",
+    "The logits of the first place are used. The next token is predicted at the last one.",
+)
+greedy.edit(
+    "generate_that_draws_when_greedy",
+    "logits.argmax()[None]",
+    "torch.multinomial(logits.softmax(0), 1)",
+    "Greedy draws here. It takes the likeliest token, without chance.",
+)
+greedy.edit(
+    "generate_from_the_prompt_alone",
+    "model(tokens[",
+    "model(prompt[",
+    "The model sees the prompt alone each time, and never what was generated.",
+)
 
 
 draws = Mistakes("language_model.generate", "test_draws_have_the_frequencies_of_the_strategy")
 
-
-@draws
-def generate_that_is_always_greedy(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """Every strategy takes the likeliest token. Top-k and top-p draw."""
-    return generate_with(model, prompt, new_tokens, lambda logits: logits.argmax()[None], context)
+draws.edit(
+    "generate_that_is_always_greedy",
+    'if strategy == "greedy":',
+    "if True:",
+    "Every strategy takes the likeliest token. Top-k and top-p draw.",
+)
+draws.edit(
+    "generate_from_everything",
+    """            elif strategy == "top_k":
+                token = torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
+            else:
+                token = torch.multinomial(top_p_probabilities(logits, p, temperature), 1)
+""",
+    """            else:
+                token = torch.multinomial((logits / temperature).softmax(0), 1)
+""",
+    "The draw is from the whole softmax: the strategy has no effect.",
+)
 
 
 @draws
@@ -463,20 +418,6 @@ def generate_evenly(
         if strategy == "top_k":
             return torch.multinomial((top_k_probabilities(logits, k, temperature) > 0).float(), 1)
         return torch.multinomial((top_p_probabilities(logits, p, temperature) > 0).float(), 1)
-
-    return generate_with(model, prompt, new_tokens, next_token, context)
-
-
-@draws
-def generate_from_everything(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The draw is from the whole softmax: the strategy has no effect."""
-
-    def next_token(logits):
-        if strategy == "greedy":
-            return logits.argmax()[None]
-        return torch.multinomial((logits / temperature).softmax(0), 1)
 
     return generate_with(model, prompt, new_tokens, next_token, context)
 
@@ -516,107 +457,65 @@ def generate_at_temperature_one(
 
 prompt = Mistakes("language_model.generate", "test_generation_begins_with_the_prompt")
 
-
-@prompt
-def generate_without_the_prompt(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """Only the new tokens come back; the prompt belongs in front of them."""
-    whole = generate_with(
-        model,
-        prompt,
-        new_tokens,
-        lambda logits: chosen(logits, strategy, k, p, temperature),
-        context,
-    )
-    return whole[len(prompt) :]
+prompt.edit(
+    "generate_without_the_prompt",
+    "return tokens",
+    "return tokens[len(prompt) :]",
+    "Only the new tokens come back; the prompt belongs in front of them.",
+)
 
 
 draws_differ = Mistakes("language_model.generate", "test_draws_differ_from_call_to_call")
 
-
-@draws_differ
-def generate_with_a_seed(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
+draws_differ.edit(
+    "generate_with_a_seed",
+    """    tokens = prompt
+""",
+    """    torch.manual_seed(1234)
+    tokens = prompt
+""",
     """A seed is set inside the function, so that every call gives the same text. Set it once, at
-    the top of the notebook."""
-    torch.manual_seed(1234)
-    return generate_with(
-        model,
-        prompt,
-        new_tokens,
-        lambda logits: chosen(logits, strategy, k, p, temperature),
-        context,
-    )
+    the top of the notebook.""",
+)
 
 
 one_text = Mistakes("language_model.generate", "test_generation_gives_one_text_of_int64")
 
-
-@one_text
-def generate_with_the_axis_of_the_batch(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The axis of the batch is still there; the text has one axis, as the prompt has."""
-    if strategy not in ("greedy", "top_k", "top_p"):
-        raise ValueError(strategy)
-
-    def token(logits):
-        return chosen(logits, strategy, k, p, temperature)
-
-    return generate_with(model, prompt, new_tokens, token, context)[None]
-
-
-@one_text
-def generate_in_32_bits(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The tokens are not int64 any more."""
-    if strategy not in ("greedy", "top_k", "top_p"):
-        raise ValueError(strategy)
-
-    def token(logits):
-        return chosen(logits, strategy, k, p, temperature)
-
-    return generate_with(model, prompt, new_tokens, token, context).int()
+one_text.edit(
+    "generate_with_the_axis_of_the_batch",
+    "return tokens",
+    "return tokens[None]",
+    "The axis of the batch is still there; the text has one axis, as the prompt has.",
+)
+one_text.edit(
+    "generate_in_32_bits",
+    "return tokens",
+    "return tokens.int()",
+    "The tokens are not int64 any more.",
+)
 
 
 refusals = Mistakes("language_model.generate", "test_generation_refuses_other_strategies")
 
-
-@refusals
-def generate_by_any_strategy(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """A strategy that does not exist is taken for one that does, instead of a ValueError."""
-
-    def token(logits):
-        return chosen(logits, strategy, k, p, temperature)
-
-    return generate_with(model, prompt, new_tokens, token, context)
+refusals.edit(
+    "generate_by_any_strategy",
+    """    if strategy not in ("greedy", "top_k", "top_p"):
+        raise ValueError(f"strategy must be greedy, top_k or top_p, not {strategy!r}")
+""",
+    "",
+    "A strategy that does not exist is taken for one that does, instead of a ValueError.",
+)
 
 
 long_prompt = Mistakes(
     "language_model.generate", "test_a_prompt_longer_than_the_context_comes_back_whole"
 )
 
-
-@long_prompt
-def generation_that_crops_its_prompt(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The prompt itself is cropped: only what the model is shown has to be short."""
-    if strategy not in ("greedy", "top_k", "top_p"):
-        raise ValueError(strategy)
-    tokens = prompt[-context:]
-    for _ in range(new_tokens):
-        logits = model(tokens[-context:][None])[0, -1]
-        if strategy == "greedy":
-            token = logits.argmax()[None]
-        elif strategy == "top_k":
-            token = torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
-        else:
-            token = torch.multinomial(top_p_probabilities(logits, p, temperature), 1)
-        tokens = torch.cat([tokens, token])
-    return tokens
+long_prompt.edit(
+    "generation_that_crops_its_prompt",
+    """    tokens = prompt
+""",
+    """    tokens = prompt[-context:]
+""",
+    "The prompt itself is cropped: only what the model is shown has to be short.",
+)

@@ -1,4 +1,4 @@
-"""Right implementations of a.1: the target density and its mesh."""
+"""Right ways to write a.1.1 and a.1.2: the density of the mixture, and the density on a mesh."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Right implementations of a.2: the proposal, rejection sampling and the envelope."""
+"""Right ways to write a.2.1 to a.2.3: the proposal, rejection sampling, the envelope."""
 
 import numpy as np
 import torch

@@ -1,4 +1,5 @@
-"""Right implementations of a.3: importance sampling."""
+"""Right ways to write a.3.1 to a.3.3: the integrand, weighted mean and variance, effective sample
+size."""
 
 import math
 

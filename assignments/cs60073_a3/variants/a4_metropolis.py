@@ -1,4 +1,4 @@
-"""Right implementations of a.4: Metropolis-Hastings, thinning and autocorrelation."""
+"""Right ways to write a.4.1 to a.4.3: the walk, burn-in and thinning, autocorrelation."""
 
 import math
 import random

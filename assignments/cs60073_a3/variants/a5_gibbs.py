@@ -1,4 +1,4 @@
-"""Right implementations of a.5: Gibbs sampling."""
+"""Right ways to write a.5.1: Gibbs sampling."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Right implementations of b.1 and b.2: the VAE, its loss, its step and its images."""
+"""Right ways to write b.1 and b.2: the VAE's network, its loss, its step and its images."""
 
 import numpy as np
 import torch

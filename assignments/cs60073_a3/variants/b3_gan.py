@@ -1,4 +1,4 @@
-"""Right implementations of b.3 and b.4: the GAN's networks, its losses, its step and its images."""
+"""Right ways to write b.3 and b.4: the GAN's networks, its losses, its step and its images."""
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +17,7 @@ def signed_by_normalising(x):
 
 to_unit = Variants("image_models.to_unit")
 
-
-@to_unit
-def unit_by_halves(x):
-    """half and a half"""
-    return (0.5 * x + 0.5).clamp(0, 1)
+to_unit.edit("unit_by_halves", "(x + 1) / 2", "(0.5 * x + 0.5).clamp(0, 1)", "half and a half")
 
 
 generator = Variants("image_models.Generator")

@@ -1,4 +1,4 @@
-"""Right implementations of b.5: the classifier, the inception score and the Frechet distance."""
+"""Right ways to write b.5: the classifier, the Inception Score and the Frechet distance."""
 
 import numpy as np
 import scipy.linalg

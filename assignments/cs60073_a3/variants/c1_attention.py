@@ -1,4 +1,4 @@
-"""Right implementations of c.1: attention."""
+"""Right ways to write c.1.3: causal attention."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Right implementations of c.1: the Transformer, its initialisation and its loss."""
+"""Right ways to write c.1.4 and c.1.5: the blocks, the model, its initialisation and the loss."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Right implementations of c.1: the vocabulary, the blocks and the positions."""
+"""Right ways to write c.1.1 and c.1.2: characters, splits, blocks and positions."""
 
 import math
 

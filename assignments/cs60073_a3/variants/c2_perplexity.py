@@ -1,4 +1,4 @@
-"""Right implementations of c.2: the perplexities of the model and of n-grams."""
+"""Right ways to write c.2: perplexity and the n-gram baselines."""
 
 import math
 from collections import Counter, defaultdict

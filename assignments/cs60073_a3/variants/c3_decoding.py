@@ -1,4 +1,4 @@
-"""Right implementations of c.3: decoding."""
+"""Right ways to write c.3: top-k, top-p and generation."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Mistakes in `apply_exponential_moving_average`."""
+"""Mistakes in 2.4: the moving average, `apply_exponential_moving_average`."""
 
 import torch
 from torch import nn
@@ -13,92 +13,81 @@ def pairs(source, target):
 
 moves = Mistakes("gan.apply_exponential_moving_average", "test_target_moves_towards_the_source")
 
-
-@moves
-def average_with_alpha_on_the_source(source, target, alpha=0.998):
+moves.edit(
+    "average_with_alpha_on_the_source",
+    "alpha * parameter + (1 - alpha) * source_parameters[name]",
+    "(1 - alpha) * parameter + alpha * source_parameters[name]",
     """alpha is on the wrong side: it is the share of the old target that stays, and close to one so
-    that the target moves slowly."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.copy_((1 - alpha) * t + alpha * s)
-
-
-@moves
-def average_bound_to_a_local_name(source, target, alpha=0.998):
+    that the target moves slowly.""",
+)
+moves.edit(
+    "average_bound_to_a_local_name",
+    "parameter.copy_(alpha * parameter + (1 - alpha) * source_parameters[name])",
+    "parameter = alpha * parameter + (1 - alpha) * source_parameters[name]",
     """The result is bound to a local name and forgotten, and the target stays what it was. An
-    assignment to a variable changes no tensor; an in-place operation does."""
-    for t, s in pairs(source, target):
-        t = alpha * t + (1 - alpha) * s
-
-
-@moves
-def average_under_the_eyes_of_autograd(source, target, alpha=0.998):
+    assignment to a variable changes no tensor; an in-place operation does.""",
+)
+moves.edit(
+    "average_under_the_eyes_of_autograd",
+    "torch.no_grad()",
+    "torch.enable_grad()",
     """Parameters that require a gradient cannot be changed in place while autograd is watching. The
-    update is no part of any graph: switch the recording off around it."""
-    for t, s in pairs(source, target):
-        t.mul_(alpha).add_((1 - alpha) * s)
+    update is no part of any graph: switch the recording off around it.""",
+)
+moves.edit(
+    "average_without_the_decay",
+    "alpha * parameter + (1",
+    "parameter + (1",
+    """The source's share is added without taking anything from the old target, so the parameters
+    grow at every step. The two shares add up to one.""",
+)
+moves.edit(
+    "average_with_the_share_twice",
+    "(1 - alpha) *",
+    "(1 - alpha) ** 2 *",
+    """The source's share is multiplied by 1 - alpha twice, so the two shares no longer add up to
+    one and the average shrinks.""",
+)
+moves.edit(
+    "average_with_alpha_on_both",
+    "(1 - alpha) *",
+    "alpha *",
+    """Both parts are multiplied by alpha. What the target gives up, 1 - alpha, is what the source
+    contributes.""",
+)
+moves.edit(
+    "average_moves_away",
+    "alpha * parameter + (1 - alpha) * source_parameters[name]",
+    "(2 - alpha) * parameter - (1 - alpha) * source_parameters[name]",
+    """The step goes away from the source: from the target, the way to the source is the source
+    minus the target.""",
+)
+moves.edit(
+    "average_of_the_first_parameter",
+    "source_parameters[name])",
+    """source_parameters[name])
+            return""",
+    "Only the first parameter is averaged: the loop is left at its end after one turn.",
+)
+moves.edit(
+    "average_of_the_weights_only",
+    "parameter.copy_(alpha * parameter + (1 - alpha) * source_parameters[name])",
+    """if "weight" in name:
+                parameter.copy_(alpha * parameter + (1 - alpha) * source_parameters[name])""",
+    "Only parameters called weight are averaged. The biases are parameters as well.",
+)
+moves.edit(
+    "average_ignores_alpha",
+    "alpha * parameter + (1 - alpha)",
+    "0.998 * parameter + 0.002",
+    "The number 0.998 is written into the formula, and the argument alpha is not used.",
+)
 
 
 @moves
 def average_copies_the_source(source, target, alpha=0.998):
     """The source is copied, so nothing is averaged: the old target has to keep its share."""
     target.load_state_dict(source.state_dict())
-
-
-@moves
-def average_without_the_decay(source, target, alpha=0.998):
-    """The source's share is added without taking anything from the old target, so the parameters
-    grow at every step. The two shares add up to one."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.add_((1 - alpha) * s)
-
-
-@moves
-def average_with_the_share_twice(source, target, alpha=0.998):
-    """The source's share is multiplied by 1 - alpha twice, so the two shares no longer add up to
-    one and the average shrinks."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            share = (1 - alpha) * s
-            t.mul_(alpha).add_(share, alpha=1 - alpha)
-
-
-@moves
-def average_with_alpha_on_both(source, target, alpha=0.998):
-    """Both parts are multiplied by alpha. What the target gives up, 1 - alpha, is what the source
-    contributes."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.add_(s).mul_(alpha)
-
-
-@moves
-def average_moves_away(source, target, alpha=0.998):
-    """The step goes away from the source: from the target, the way to the source is the source
-    minus the target."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.add_((1 - alpha) * (t - s))
-
-
-@moves
-def average_of_the_first_parameter(source, target, alpha=0.998):
-    """Only the first parameter is averaged: the loop is left at its end after one turn."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.copy_(alpha * t + (1 - alpha) * s)
-            return
-
-
-@moves
-def average_of_the_weights_only(source, target, alpha=0.998):
-    """Only parameters called weight are averaged. The biases are parameters as well."""
-    sources = dict(source.named_parameters())
-    with torch.no_grad():
-        for name, t in target.named_parameters():
-            if "weight" in name:
-                t.copy_(alpha * t + (1 - alpha) * sources[name])
 
 
 @moves
@@ -109,14 +98,6 @@ def average_of_the_outer_layers(source, target, alpha=0.998):
         for outer, inner in zip(target.children(), source.children(), strict=True):
             for name, t in outer.named_parameters(recurse=False):
                 t.copy_(alpha * t + (1 - alpha) * inner.get_parameter(name))
-
-
-@moves
-def average_ignores_alpha(source, target, alpha=0.998):
-    """The number 0.998 is written into the formula, and the argument alpha is not used."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.copy_(0.998 * t + 0.002 * s)
 
 
 parameters = Mistakes("gan.apply_exponential_moving_average", "test_target_keeps_its_parameters")
@@ -134,6 +115,22 @@ def average_replaces_the_parameters(source, target, alpha=0.998):
 
 source = Mistakes("gan.apply_exponential_moving_average", "test_source_stays_as_it_is")
 
+source.edit(
+    "average_written_into_both",
+    "source_parameters[name])",
+    """source_parameters[name])
+            source_parameters[name].copy_(parameter)""",
+    """The average is written into both models. The source is the model in training and stays as it
+    is.""",
+)
+source.edit(
+    "average_scales_the_source_in_place",
+    "(1 - alpha) * source_parameters[name]",
+    "source_parameters[name].mul_(1 - alpha)",
+    """The source is multiplied in place on the way to the average, so the model in training shrinks
+    at every step.""",
+)
+
 
 @source
 def average_moves_the_source(source, target, alpha=0.998):
@@ -142,25 +139,6 @@ def average_moves_the_source(source, target, alpha=0.998):
     with torch.no_grad():
         for t, s in pairs(source, target):
             s.copy_(alpha * s + (1 - alpha) * t)
-
-
-@source
-def average_written_into_both(source, target, alpha=0.998):
-    """The average is written into both models. The source is the model in training and stays as it
-    is."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.copy_(alpha * t + (1 - alpha) * s)
-            s.copy_(t)
-
-
-@source
-def average_scales_the_source_in_place(source, target, alpha=0.998):
-    """The source is multiplied in place on the way to the average, so the model in training shrinks
-    at every step."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.mul_(alpha).add_(s.mul_(1 - alpha))
 
 
 @source
@@ -174,29 +152,27 @@ def average_freezes_the_source(source, target, alpha=0.998):
 
 default = Mistakes("gan.apply_exponential_moving_average", "test_default_alpha_is_used")
 
-
-@default
-def average_with_another_default(source, target, alpha=0.9):
+default.edit(
+    "average_with_another_default",
+    "alpha: float = 0.998",
+    "alpha: float = 0.9",
     """The default of alpha has been changed. It is given in the signature, 0.998, and callers rely
-    on it."""
-    with torch.no_grad():
-        for t, s in pairs(source, target):
-            t.copy_(alpha * t + (1 - alpha) * s)
+    on it.""",
+)
 
 
 without_gradients = Mistakes(
     "gan.apply_exponential_moving_average", "test_parameters_without_gradients_are_averaged_too"
 )
 
-
-@without_gradients
-def average_passes_over_a_frozen_target(source, target, alpha=0.998):
+without_gradients.edit(
+    "average_passes_over_a_frozen_target",
+    "parameter.copy_(alpha * parameter + (1 - alpha) * source_parameters[name])",
+    """if parameter.requires_grad:
+                parameter.copy_(alpha * parameter + (1 - alpha) * source_parameters[name])""",
     """Parameters of the target that do not require a gradient are passed over. A test generator is
-    never trained, so all of its parameters may be such."""
-    with torch.no_grad():
-        for new, kept in zip(source.parameters(), target.parameters(), strict=True):
-            if kept.requires_grad:
-                kept.mul_(alpha).add_(new, alpha=1 - alpha)
+    never trained, so all of its parameters may be such.""",
+)
 
 
 @without_gradients

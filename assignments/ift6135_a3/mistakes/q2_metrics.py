@@ -1,4 +1,4 @@
-"""Mistakes in 2.1 and 2.2: the two metrics of the critic."""
+"""Mistakes in 2.1: the two distances, `jsd` and `w1`."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Mistakes in 2.3 and 2.4: the two penalties on the critic's gradient."""
+"""Mistakes in 2.2: the two penalties, `r1gp` and `ogp`."""
 
 import torch
 
@@ -45,57 +45,43 @@ def between(p, q):
     return eps * p + (1 - eps) * q
 
 
-r1gp_data_too_late = Mistakes(
-    "gan.r1gp",
-    "test_penalty_takes_real_samples_from_a_data_set",
-    beside={"gan.make_losses": losses_that_begin_too_late},
-)
-
-
-@r1gp_data_too_late
-def r1gp_of_values_from_before_the_gradient(p, cp, q, cq, critic):
-    """cp is differentiated, but it was computed before p required a gradient: the graph of cp was
-    recorded without p. Switch the gradient on before the critic is applied."""
-    (grad,) = torch.autograd.grad(cp.sum(), p, create_graph=True)
-    return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
-
-
 r1gp_norm = Mistakes("gan.r1gp", "test_penalty_follows_the_norm_of_the_gradient")
 
-
-@r1gp_norm
-def r1gp_without_the_square(p, cp, q, cq, critic):
+r1gp_norm.edit(
+    "r1gp_without_the_square",
+    "grad.square().sum(dim=1).mean()",
+    "grad.norm(dim=1).mean()",
     """The norm of the gradient is not squared. R1 penalises the squared norm, which pulls less the
-    smaller the gradient already is."""
-    return norms_at(critic, p).mean()
-
-
-@r1gp_norm
-def r1gp_centred_at_one(p, cp, q, cq, critic):
+    smaller the gradient already is.""",
+)
+r1gp_norm.edit(
+    "r1gp_centred_at_one",
+    "grad.square().sum(dim=1).mean()",
+    "(grad.norm(dim=1) - 1).square().mean()",
     """The penalty pulls the norm of the gradient towards one. R1 is zero-centred: its gradient norm
-    should vanish on real data. The one-centred penalty is the other function."""
-    return (norms_at(critic, p) - 1).square().mean()
-
-
-@r1gp_norm
-def r1gp_squares_the_mean_norm(p, cp, q, cq, critic):
+    should vanish on real data. The one-centred penalty is the other function.""",
+)
+r1gp_norm.edit(
+    "r1gp_squares_the_mean_norm",
+    "grad.square().sum(dim=1).mean()",
+    "grad.norm(dim=1).mean().square()",
     """The norms are averaged first and the average is squared. The mean of the squares also sees
-    how much the norms differ from sample to sample."""
-    return norms_at(critic, p).mean().square()
-
-
-@r1gp_norm
-def r1gp_with_the_l1_norm(p, cp, q, cq, critic):
+    how much the norms differ from sample to sample.""",
+)
+r1gp_norm.edit(
+    "r1gp_with_the_l1_norm",
+    "grad.square().sum(dim=1).mean()",
+    "grad.abs().sum(dim=1).square().mean()",
     """This is built on the sum of absolute values, the L1 norm. R1 takes its name from the paper;
-    the norm in it is the Euclidean one."""
-    return gradient_at(critic, p).reshape(p.size(0), -1).abs().sum(dim=1).square().mean()
-
-
-@r1gp_norm
-def r1gp_at_the_generated_samples(p, cp, q, cq, critic):
+    the norm in it is the Euclidean one.""",
+)
+r1gp_norm.edit(
+    "r1gp_at_the_generated_samples",
+    "p = p.detach()",
+    "p = q.detach()",
     """The gradient is taken at the generated samples. R1 is the penalty on real data; the one on
-    generated data is called R2."""
-    return norms_at(critic, q).square().mean()
+    generated data is called R2.""",
+)
 
 
 @r1gp_norm
@@ -138,26 +124,27 @@ def r1gp_full_of_nan(p, cp, q, cq, critic):
 
 r1gp_factor = Mistakes("gan.r1gp", "test_penalty_has_no_factor_of_its_own")
 
-
-@r1gp_factor
-def r1gp_with_the_half_of_the_paper(p, cp, q, cq, critic):
+r1gp_factor.edit(
+    "r1gp_with_the_half_of_the_paper",
+    "return grad",
+    "return 0.5 * grad",
     """The paper's factor of one half is inside the penalty. Here the whole coefficient is reg_cf,
-    which make_losses applies."""
-    return 0.5 * norms_at(critic, p).square().mean()
-
-
-@r1gp_factor
-def r1gp_norm_of_the_whole_batch(p, cp, q, cq, critic):
+    which make_losses applies.""",
+)
+r1gp_factor.edit(
+    "r1gp_norm_of_the_whole_batch",
+    "grad.square().sum(dim=1).mean()",
+    "grad.square().sum()",
     """The norm is taken over the whole batch at once, so it grows with the number of samples. Each
-    sample has a norm of its own, and the penalty is the mean over the batch."""
-    return gradient_at(critic, p).norm().square()
-
-
-@r1gp_factor
-def r1gp_averages_over_the_entries(p, cp, q, cq, critic):
+    sample has a norm of its own, and the penalty is the mean over the batch.""",
+)
+r1gp_factor.edit(
+    "r1gp_averages_over_the_entries",
+    "grad.square().sum(dim=1).mean()",
+    "grad.square().mean()",
     """The squares are averaged over the entries of a sample too, so the penalty gets smaller with
-    the size of an image. A squared norm is a sum over the entries."""
-    return gradient_at(critic, p).square().mean()
+    the size of an image. A squared norm is a sum over the entries.""",
+)
 
 
 r1gp_images = Mistakes("gan.r1gp", "test_penalty_takes_the_norm_of_a_whole_image")
@@ -179,12 +166,13 @@ def r1gp_norm_over_axis_one(p, cp, q, cq, critic):
 
 r1gp_numbers = Mistakes("gan.r1gp", "test_penalty_takes_samples_that_are_numbers")
 
-
-@r1gp_numbers
-def r1gp_flattens_from_axis_one(p, cp, q, cq, critic):
+r1gp_numbers.edit(
+    "r1gp_flattens_from_axis_one",
+    "grad.reshape(p.size(0), -1)",
+    "grad.flatten(start_dim=1)",
     """Samples may have any shape, and a batch (N,) holds N numbers: it has no axis 1 to flatten
-    from."""
-    return gradient_at(critic, p).flatten(start_dim=1).square().sum(dim=1).mean()
+    from.""",
+)
 
 
 @r1gp_numbers
@@ -215,12 +203,13 @@ def r1gp_norm_of_all_numbers(p, cp, q, cq, critic):
 
 r1gp_traces = Mistakes("gan.r1gp", "test_penalty_is_a_scalar_and_leaves_no_trace")
 
-
-@r1gp_traces
-def r1gp_of_each_sample(p, cp, q, cq, critic):
+r1gp_traces.edit(
+    "r1gp_of_each_sample",
+    ".sum(dim=1).mean()",
+    ".sum(dim=1)",
     """There is one squared norm per sample here. The penalty is one number: the mean over the batch
-    is missing."""
-    return norms_at(critic, p).square()
+    is missing.""",
+)
 
 
 @r1gp_traces
@@ -234,22 +223,20 @@ def r1gp_adds_up_gradients_with_backward(p, cp, q, cq, critic):
 
 r1gp_learning = Mistakes("gan.r1gp", "test_critic_learns_through_the_penalty")
 
-
-@r1gp_learning
-def r1gp_without_create_graph(p, cp, q, cq, critic):
+r1gp_learning.edit(
+    "r1gp_without_create_graph",
+    ", create_graph=True",
+    "",
     """The value is right, but the gradient inside it has no graph of its own, so the penalty is a
-    constant to the critic. autograd.grad has an argument for that."""
-    p = p.detach().requires_grad_()
-    (grad,) = torch.autograd.grad(critic(p).sum(), p)
-    return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
-
-
-@r1gp_learning
-def r1gp_weighs_the_gradient_by_its_data(p, cp, q, cq, critic):
+    constant to the critic. autograd.grad has an argument for that.""",
+)
+r1gp_learning.edit(
+    "r1gp_weighs_the_gradient_by_its_data",
+    "grad.square()",
+    "(grad * grad.data)",
     """The norm is taken of .data, which has no history: the penalty is then smaller than what the
-    critic is told, because half of its slope is gone."""
-    grad = gradient_at(critic, p).reshape(p.size(0), -1)
-    return (grad * grad.data).sum(dim=1).mean()
+    critic is told, because half of its slope is gone.""",
+)
 
 
 @r1gp_learning
@@ -263,13 +250,14 @@ def r1gp_leaves_gradients_in_the_critic(p, cp, q, cq, critic):
 
 r1gp_data = Mistakes("gan.r1gp", "test_penalty_takes_real_samples_from_a_data_set")
 
-
-@r1gp_data
-def r1gp_needs_samples_with_gradients(p, cp, q, cq, critic):
+r1gp_data.edit(
+    "r1gp_needs_samples_with_gradients",
+    """    p = p.detach().requires_grad_()
+""",
+    "",
     """Real samples come from a data set and do not require a gradient: without switching it on
-    before the critic is applied there is nothing to differentiate."""
-    (grad,) = torch.autograd.grad(critic(p).sum(), p, create_graph=True)
-    return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
+    before the critic is applied there is nothing to differentiate.""",
+)
 
 
 @r1gp_data
@@ -289,51 +277,67 @@ def r1gp_differentiates_values_without_gradients(p, cp, q, cq, critic):
     return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
 
 
+# Beside a `make_losses` that switches the gradient on too late. The two are each half wrong; that
+# is one slip, and it is charged to the penalty.
+r1gp_data_too_late = Mistakes(
+    "gan.r1gp",
+    "test_penalty_takes_real_samples_from_a_data_set",
+    beside={"gan.make_losses": losses_that_begin_too_late},
+)
+
+
+@r1gp_data_too_late
+def r1gp_of_values_from_before_the_gradient(p, cp, q, cq, critic):
+    """cp is differentiated, but it was computed before p required a gradient: the graph of cp was
+    recorded without p. Switch the gradient on before the critic is applied."""
+    (grad,) = torch.autograd.grad(cp.sum(), p, create_graph=True)
+    return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
+
+
 ogp_norm = Mistakes("gan.ogp", "test_penalty_follows_the_norm_of_the_gradient")
 
-
-@ogp_norm
-def ogp_centred_at_zero(p, cp, q, cq, critic):
+ogp_norm.edit(
+    "ogp_centred_at_zero",
+    "(grad_norm - 1)",
+    "grad_norm",
     """The penalty pulls the norm of the gradient towards zero. This one is one-centred: a critic of
-    slope one costs nothing."""
-    return norms_at(critic, between(p, q)).square().mean()
-
-
-@ogp_norm
-def ogp_takes_the_absolute_distance(p, cp, q, cq, critic):
+    slope one costs nothing.""",
+)
+ogp_norm.edit(
+    "ogp_takes_the_absolute_distance",
+    ".square().mean()",
+    ".abs().mean()",
     """The distance of the norm from one is taken as it is. The penalty is its square, which hardly
-    pulls where the norm is almost right."""
-    return (norms_at(critic, between(p, q)) - 1).abs().mean()
-
-
-@ogp_norm
-def ogp_subtracts_one_from_the_square(p, cp, q, cq, critic):
+    pulls where the norm is almost right.""",
+)
+ogp_norm.edit(
+    "ogp_subtracts_one_from_the_square",
+    "(grad_norm - 1)",
+    "(grad_norm.square() - 1)",
     """One is subtracted from the squared norm. It is the norm itself whose distance from one is
-    squared."""
-    return (norms_at(critic, between(p, q)).square() - 1).square().mean()
-
-
-@ogp_norm
-def ogp_with_a_huge_epsilon(p, cp, q, cq, critic):
+    squared.""",
+)
+ogp_norm.edit(
+    "ogp_with_a_huge_epsilon",
+    "grad.reshape(x.size(0), -1).norm(dim=1)",
+    "(grad.reshape(x.size(0), -1).square().sum(dim=1) + 0.1).sqrt()",
     """The constant under the square root is so large that it shifts the norm. To keep the root's
-    slope finite, something like 1e-12 is enough."""
-    grad = gradient_at(critic, between(p, q)).reshape(p.size(0), -1)
-    return ((grad.square().sum(dim=1) + 0.1).sqrt() - 1).square().mean()
-
-
-@ogp_norm
-def ogp_norm_of_the_whole_batch(p, cp, q, cq, critic):
+    slope finite, something like 1e-12 is enough.""",
+)
+ogp_norm.edit(
+    "ogp_norm_of_the_whole_batch",
+    "grad.reshape(x.size(0), -1).norm(dim=1)",
+    "grad.norm()",
     """There is one norm for the whole batch here. Each sample has a norm, and a distance from one,
-    of its own."""
-    return (gradient_at(critic, between(p, q)).norm() - 1).square()
-
-
-@ogp_norm
-def ogp_with_noise_for_images_only(p, cp, q, cq, critic):
+    of its own.""",
+)
+ogp_norm.edit(
+    "ogp_with_noise_for_images_only",
+    "[p.size(0)] + [1] * (p.dim() - 1)",
+    "[p.size(0), 1, 1, 1]",
     """The noise has the four axes of a batch of images, whatever the samples have. Take the number
-    of axes from p."""
-    eps = torch.rand(p.size(0), 1, 1, 1)
-    return (norms_at(critic, eps * p + (1 - eps) * q) - 1).square().mean()
+    of axes from p.""",
+)
 
 
 @ogp_norm
@@ -358,57 +362,68 @@ def ogp_differentiates_by_the_real_samples(p, cp, q, cq, critic):
 
 ogp_small_gradients = Mistakes("gan.ogp", "test_ogp_pulls_small_gradients_up_as_well")
 
-
-@ogp_small_gradients
-def ogp_penalises_large_norms_only(p, cp, q, cq, critic):
+ogp_small_gradients.edit(
+    "ogp_penalises_large_norms_only",
+    "(grad_norm - 1)",
+    "(grad_norm - 1).clamp(min=0)",
     """Only norms above one are penalised. That is a variant from later work; here the norm is
-    pulled to one from both sides."""
-    return (norms_at(critic, between(p, q)) - 1).clamp(min=0).square().mean()
+    pulled to one from both sides.""",
+)
 
 
 ogp_factor = Mistakes("gan.ogp", "test_penalty_has_no_factor_of_its_own")
 
-
-@ogp_factor
-def ogp_with_the_ten_of_the_paper(p, cp, q, cq, critic):
+ogp_factor.edit(
+    "ogp_with_the_ten_of_the_paper",
+    "return (grad_norm",
+    "return 10 * (grad_norm",
     """The paper's coefficient of ten is inside the penalty. Here the whole coefficient is reg_cf,
-    which make_losses applies."""
-    return 10 * (norms_at(critic, between(p, q)) - 1).square().mean()
-
-
-@ogp_factor
-def ogp_sums_over_the_batch(p, cp, q, cq, critic):
+    which make_losses applies.""",
+)
+ogp_factor.edit(
+    "ogp_sums_over_the_batch",
+    ".square().mean()",
+    ".square().sum()",
     """The penalties of the samples are added up. It is their mean that does not depend on the size
-    of the batch."""
-    return (norms_at(critic, between(p, q)) - 1).square().sum()
-
-
-@ogp_factor
-def ogp_halved(p, cp, q, cq, critic):
+    of the batch.""",
+)
+ogp_factor.edit(
+    "ogp_halved",
+    "return (grad_norm",
+    "return 0.5 * (grad_norm",
     """There is a factor of one half in the penalty. The whole coefficient is reg_cf, which
-    make_losses applies."""
-    return 0.5 * (norms_at(critic, between(p, q)) - 1).square().mean()
+    make_losses applies.""",
+)
 
 
 ogp_squares = Mistakes("gan.ogp", "test_ogp_squares_before_it_averages")
 
-
-@ogp_squares
-def ogp_squares_the_mean_distance(p, cp, q, cq, critic):
+ogp_squares.edit(
+    "ogp_squares_the_mean_distance",
+    "(grad_norm - 1)",
+    "(grad_norm.mean() - 1)",
     """The norms are averaged before their distance from one is squared, so that norms above and
-    below one make up for each other. Each sample has a distance of its own."""
-    return (norms_at(critic, between(p, q)).mean() - 1).square()
-
-
-@ogp_squares
-def ogp_gives_both_the_same_weight(p, cp, q, cq, critic):
+    below one make up for each other. Each sample has a distance of its own.""",
+)
+ogp_squares.edit(
+    "ogp_gives_both_the_same_weight",
+    "(1 - eps) * q",
+    "eps * q",
     """Both samples are multiplied by eps. The two weights have to add up to one, or the point is
-    not between them."""
-    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
-    return (norms_at(critic, eps * p + eps * q) - 1).square().mean()
+    not between them.""",
+)
 
 
 ogp_images = Mistakes("gan.ogp", "test_penalty_takes_the_norm_of_a_whole_image")
+
+ogp_images.edit(
+    "ogp_with_noise_of_two_axes",
+    "[p.size(0)] + [1] * (p.dim() - 1)",
+    "[p.size(0), 1]",
+    """The noise has two axes, (N, 1), whatever the samples have. Broadcasting lines axes up from
+    the right, so for images it does not go along the batch: one axis of size 1 is needed for each
+    axis of a sample.""",
+)
 
 
 @ogp_images
@@ -425,99 +440,88 @@ def ogp_norm_over_the_last_axis(p, cp, q, cq, critic):
     return (gradient_at(critic, between(p, q)).norm(dim=-1) - 1).square().mean()
 
 
-@ogp_images
-def ogp_with_noise_of_two_axes(p, cp, q, cq, critic):
-    """The noise has two axes, (N, 1), whatever the samples have. Broadcasting lines axes up from
-    the right, so for images it does not go along the batch: one axis of size 1 is needed for each
-    axis of a sample."""
-    eps = torch.rand(p.size(0), 1)
-    return (norms_at(critic, eps * p + (1 - eps) * q) - 1).square().mean()
-
-
 ogp_numbers = Mistakes("gan.ogp", "test_penalty_takes_samples_that_are_numbers")
 
-
-@ogp_numbers
-def ogp_flattens_from_axis_one(p, cp, q, cq, critic):
+ogp_numbers.edit(
+    "ogp_flattens_from_axis_one",
+    "grad.reshape(x.size(0), -1)",
+    "grad.flatten(start_dim=1)",
     """Samples may have any shape, and a batch (N,) holds N numbers: it has no axis 1 to flatten
-    from."""
-    grad = gradient_at(critic, between(p, q)).flatten(start_dim=1)
-    return (grad.norm(dim=1) - 1).square().mean()
+    from.""",
+)
 
 
 ogp_between = Mistakes("gan.ogp", "test_ogp_looks_between_real_and_generated")
 
-
-@ogp_between
-def ogp_with_normal_noise(p, cp, q, cq, critic):
+ogp_between.edit(
+    "ogp_with_normal_noise",
+    "torch.rand(",
+    "torch.randn(",
     """eps is drawn from a normal distribution, so a third of the points and more lie beyond the
-    real or the generated sample. It is uniform on [0, 1]."""
-    eps = torch.randn([p.size(0)] + [1] * (p.dim() - 1))
-    return (norms_at(critic, eps * p + (1 - eps) * q) - 1).square().mean()
-
-
-@ogp_between
-def ogp_goes_the_other_way(p, cp, q, cq, critic):
+    real or the generated sample. It is uniform on [0, 1].""",
+)
+ogp_between.edit(
+    "ogp_goes_the_other_way",
+    "eps * p + (1 - eps) * q",
+    "p + eps * (p - q)",
     """The step goes away from the generated sample, past the real one. Starting at p, the way to q
-    has the direction q - p."""
-    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
-    return (norms_at(critic, p + eps * (p - q)) - 1).square().mean()
+    has the direction q - p.""",
+)
 
 
 ogp_everywhere = Mistakes("gan.ogp", "test_ogp_looks_everywhere_between")
 
-
-@ogp_everywhere
-def ogp_at_the_midpoint(p, cp, q, cq, critic):
+ogp_everywhere.edit(
+    "ogp_at_the_midpoint",
+    "eps * p + (1 - eps) * q",
+    "0.5 * (p + q)",
     """The gradient is always taken at the midpoint. eps is drawn anew, uniform on [0, 1], so that
-    the critic is held everywhere between real and generated samples."""
-    return (norms_at(critic, 0.5 * (p + q)) - 1).square().mean()
-
-
-@ogp_everywhere
-def ogp_at_the_real_samples(p, cp, q, cq, critic):
+    the critic is held everywhere between real and generated samples.""",
+)
+ogp_everywhere.edit(
+    "ogp_at_the_real_samples",
+    "(eps * p + (1 - eps) * q)",
+    "p",
     """The gradient is taken at the real samples, as for R1. The one-centred penalty looks at random
-    points between real and generated ones."""
-    return (norms_at(critic, p) - 1).square().mean()
-
-
-@ogp_everywhere
-def ogp_at_the_generated_samples(p, cp, q, cq, critic):
+    points between real and generated ones.""",
+)
+ogp_everywhere.edit(
+    "ogp_at_the_generated_samples",
+    "(eps * p + (1 - eps) * q)",
+    "q",
     """The gradient is taken at the generated samples. The one-centred penalty looks at random
-    points between real and generated ones."""
-    return (norms_at(critic, q) - 1).square().mean()
-
-
-@ogp_everywhere
-def ogp_seeds_its_noise(p, cp, q, cq, critic):
+    points between real and generated ones.""",
+)
+ogp_everywhere.edit(
+    "ogp_seeds_its_noise",
+    "    eps = ",
+    """    torch.manual_seed(1234)
+    eps = """,
     """The random generator is seeded inside the penalty, so eps is the same at every call. The
-    points have to be new ones each time."""
-    torch.manual_seed(1234)
-    return (norms_at(critic, between(p, q)) - 1).square().mean()
+    points have to be new ones each time.""",
+)
 
 
 ogp_learning = Mistakes("gan.ogp", "test_critic_learns_through_the_penalty")
 
-
-@ogp_learning
-def ogp_without_create_graph(p, cp, q, cq, critic):
+ogp_learning.edit(
+    "ogp_without_create_graph",
+    ", create_graph=True",
+    "",
     """The value is right, but the gradient inside it has no graph of its own, so the penalty is a
-    constant to the critic. autograd.grad has an argument for that."""
-    x = between(p, q).detach().requires_grad_()
-    (grad,) = torch.autograd.grad(critic(x).sum(), x)
-    return (grad.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()
+    constant to the critic. autograd.grad has an argument for that.""",
+)
 
 
 ogp_data = Mistakes("gan.ogp", "test_penalty_takes_real_samples_from_a_data_set")
 
-
-@ogp_data
-def ogp_needs_samples_with_gradients(p, cp, q, cq, critic):
+ogp_data.edit(
+    "ogp_needs_samples_with_gradients",
+    ".detach().requires_grad_()",
+    "",
     """The mixed samples require a gradient only where the real or the generated ones do, and in
-    training neither does: it has to be switched on before the critic is applied."""
-    x = between(p, q)
-    (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-    return (grad.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()
+    training neither does: it has to be switched on before the critic is applied.""",
+)
 
 
 @ogp_data

@@ -1,4 +1,4 @@
-"""Right implementations of 1.4 and 1.5: the KL divergence, exact and estimated."""
+"""Right ways to write 1.4 and 1.5: the KL divergence in closed form and by sampling."""
 
 import math
 

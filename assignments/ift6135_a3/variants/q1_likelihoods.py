@@ -1,4 +1,4 @@
-"""Right implementations of 1.1 to 1.3: the two log-densities and the logarithm of a mean of
+"""Right ways to write 1.1 to 1.3: the two log-likelihoods and the logarithm of a mean of
 exponentials."""
 
 import math

@@ -1,4 +1,4 @@
-"""Right implementations of `apply_exponential_moving_average`."""
+"""Right ways to write 2.4: the moving average, `apply_exponential_moving_average`."""
 
 import copy
 

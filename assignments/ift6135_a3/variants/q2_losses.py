@@ -1,4 +1,4 @@
-"""Right implementations of `make_losses`: the losses of the two players."""
+"""Right ways to write 2.3: the losses of the two players, `make_losses`."""
 
 import functools
 
@@ -40,6 +40,16 @@ def ogp_of_p_with_gradient(p, cp, q, cq, critic):
 
 
 make_losses = Variants("gan.make_losses")
+
+make_losses.edit(
+    "losses_switch_the_gradient_on_in_place",
+    """cp = critic(p)
+""",
+    """p.requires_grad_(True)
+        cp = critic(p)
+""",
+    "the gradient may be switched on in the caller's samples",
+)
 
 
 @make_losses
@@ -105,22 +115,6 @@ def losses_as_objects(loss_type, reg_type=None, reg_cf=1.0):
             return loss
 
     return Metric(), CriticLoss()
-
-
-@make_losses
-def losses_switch_the_gradient_on_in_place(loss_type, reg_type=None, reg_cf=1.0):
-    """the gradient may be switched on in the caller's samples"""
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(p), critic(q))
-
-    def critic_loss(p, q, critic):
-        p.requires_grad_(True)
-        cp, cq = critic(p), critic(q)
-        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
-
-    return metric, critic_loss
 
 
 @make_losses
@@ -209,25 +203,20 @@ def losses_apply_the_critic_once(loss_type, reg_type=None, reg_cf=1.0):
     return metric, critic_loss
 
 
+# Beside penalties that rely on samples that require a gradient, and get them.
 make_losses_beside_penalties = Variants(
     "gan.make_losses", beside={"gan.r1gp": r1gp_of_given_values, "gan.ogp": ogp_of_p_with_gradient}
 )
 
-
-@make_losses_beside_penalties
-def losses_switch_the_gradient_on_for_cp(loss_type, reg_type=None, reg_cf=1.0):
-    """the gradient is switched on in the samples themselves"""
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(p), critic(q))
-
-    def critic_loss(p, q, critic):
-        p.requires_grad = True
-        cp, cq = critic(p), critic(q)
-        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
-
-    return metric, critic_loss
+make_losses_beside_penalties.edit(
+    "losses_switch_the_gradient_on_for_cp",
+    """cp = critic(p)
+""",
+    """p.requires_grad = True
+        cp = critic(p)
+""",
+    "the gradient is switched on in the samples themselves",
+)
 
 
 @make_losses_beside_penalties

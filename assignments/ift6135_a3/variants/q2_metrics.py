@@ -1,4 +1,4 @@
-"""Right implementations of 2.1 and 2.2: the two metrics of the critic."""
+"""Right ways to write 2.1: the two distances, `jsd` and `w1`."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Right implementations of 2.3 and 2.4: the two penalties on the critic's gradient."""
+"""Right ways to write 2.2: the two penalties, `r1gp` and `ogp`."""
 
 import random
 
@@ -40,34 +40,6 @@ def penalty_at(critic, x):
     x = x.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return ((gradient.reshape(x.shape[0], -1).norm(2, dim=1) - 1) ** 2).mean()
-
-
-r1gp_beside_losses = Variants(
-    "gan.r1gp", beside={"gan.make_losses": losses_that_switch_the_gradient_on}
-)
-
-
-@r1gp_beside_losses
-def r1gp_differentiates_the_given_values(p, cp, q, cq, critic):
-    """cp is differentiated; critic_loss has switched the gradient on in p"""
-    (gradient,) = torch.autograd.grad(cp.sum(), p, create_graph=True)
-    return gradient.reshape(p.size(0), -1).square().sum(dim=1).mean()
-
-
-@r1gp_beside_losses
-def r1gp_differentiates_the_given_values_with_ones(p, cp, q, cq, critic):
-    """the same with grad_outputs, as the WGAN-GP code that goes round"""
-    gradient = torch.autograd.grad(
-        outputs=cp, inputs=p, grad_outputs=torch.ones_like(cp), create_graph=True, retain_graph=True
-    )[0]
-    return gradient.reshape(p.size(0), -1).norm(2, dim=1).pow(2).mean()
-
-
-@r1gp_beside_losses
-def r1gp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
-    """critic(p) is evaluated again, by a p whose gradient is on already"""
-    (gradient,) = torch.autograd.grad(critic(p).sum(), p, create_graph=True)
-    return gradient.reshape(p.size(0), -1).square().sum(dim=1).mean()
 
 
 r1gp = Variants("gan.r1gp")
@@ -215,18 +187,34 @@ def r1gp_by_the_gradient_of_the_mean(p, cp, q, cq, critic):
     return (gradient.reshape(x.shape[0], -1) * x.shape[0]).square().sum(dim=1).mean()
 
 
-ogp_beside_losses = Variants(
-    "gan.ogp", beside={"gan.make_losses": losses_that_switch_the_gradient_on}
+# They differentiate the given `cp`, so `make_losses` switches the gradient on in the real samples
+# first.
+r1gp_beside_losses = Variants(
+    "gan.r1gp", beside={"gan.make_losses": losses_that_switch_the_gradient_on}
 )
 
 
-@ogp_beside_losses
-def ogp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
-    """the mixed samples require a gradient because p does"""
-    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
-    x = eps * p + (1 - eps) * q
-    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-    return (gradient.reshape(x.size(0), -1).norm(dim=1) - 1).square().mean()
+@r1gp_beside_losses
+def r1gp_differentiates_the_given_values(p, cp, q, cq, critic):
+    """cp is differentiated; critic_loss has switched the gradient on in p"""
+    (gradient,) = torch.autograd.grad(cp.sum(), p, create_graph=True)
+    return gradient.reshape(p.size(0), -1).square().sum(dim=1).mean()
+
+
+@r1gp_beside_losses
+def r1gp_differentiates_the_given_values_with_ones(p, cp, q, cq, critic):
+    """the same with grad_outputs, as the WGAN-GP code that goes round"""
+    gradient = torch.autograd.grad(
+        outputs=cp, inputs=p, grad_outputs=torch.ones_like(cp), create_graph=True, retain_graph=True
+    )[0]
+    return gradient.reshape(p.size(0), -1).norm(2, dim=1).pow(2).mean()
+
+
+@r1gp_beside_losses
+def r1gp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
+    """critic(p) is evaluated again, by a p whose gradient is on already"""
+    (gradient,) = torch.autograd.grad(critic(p).sum(), p, create_graph=True)
+    return gradient.reshape(p.size(0), -1).square().sum(dim=1).mean()
 
 
 ogp = Variants("gan.ogp")
@@ -396,3 +384,17 @@ def ogp_of_variables(p, cp, q, cq, critic):
         only_inputs=True,
     )[0]
     return ((gradient.view(gradient.size(0), -1).norm(2, dim=1) - 1) ** 2).mean()
+
+
+ogp_beside_losses = Variants(
+    "gan.ogp", beside={"gan.make_losses": losses_that_switch_the_gradient_on}
+)
+
+
+@ogp_beside_losses
+def ogp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
+    """the mixed samples require a gradient because p does"""
+    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
+    x = eps * p + (1 - eps) * q
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return (gradient.reshape(x.size(0), -1).norm(dim=1) - 1).square().mean()

@@ -1,4 +1,4 @@
-"""Right implementations of `make_train_step`: the turns of the two players."""
+"""Right ways to write 2.5: the training step, `make_train_step`."""
 
 import itertools
 
@@ -25,35 +25,37 @@ def average(generator, test_generator, alpha):
         apply_exponential_moving_average(generator, test_generator, alpha)
 
 
-make_train_step_by_name = Variants(
-    "gan.make_train_step", beside={"gan.apply_exponential_moving_average": average_with_decay}
-)
-
-
-@make_train_step_by_name
-def training_averages_by_its_own_names(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """names of arguments are the submission's own business"""
-    assert inner >= 1
-    assert alpha is None or 0 < alpha < 1
-    metric, critic_loss = make_losses(loss_type, reg_type, reg_cf)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            critic_loss(next(data), generator().detach(), critic).backward()
-            critic_optim.step()
-        generator_optim.zero_grad()
-        value = metric(next(data), generator(), critic)
-        value.backward()
-        generator_optim.step()
-        if alpha is not None:
-            apply_exponential_moving_average(model=generator, average=test_generator, decay=alpha)
-        return value.detach()
-
-    return train_step
-
-
 make_train_step = Variants("gan.make_train_step")
+
+make_train_step.edit(
+    "training_averages_by_hand",
+    "apply_exponential_moving_average(generator, test_generator, alpha_ema)",
+    """with torch.no_grad():
+                pairs = zip(test_generator.parameters(), generator.parameters(), strict=True)
+                for averaged, parameter in pairs:
+                    averaged.lerp_(parameter, 1 - alpha_ema)""",
+    "the average may be written out where it is used",
+)
+make_train_step.edit(
+    "training_makes_the_two_losses_apart",
+    "metric, critic_loss = make_losses(loss_type, reg_type, reg_cf)",
+    """metric, _ = make_losses(loss_type)
+    _, critic_loss = make_losses(loss_type, reg_type=reg_type, reg_cf=reg_cf)""",
+    "the metric needs no regulariser, so it may be made apart",
+)
+make_train_step.edit(
+    "training_returns_the_metric_after_the_step",
+    "return loss.detach()",
+    """with torch.no_grad():
+            return metric(next(train_data_iter), generator(), critic)""",
+    "the metric after the step, on a fresh batch, is as good",
+)
+make_train_step.edit(
+    "training_returns_the_metric_of_new_samples_after_the_step",
+    "return loss.detach()",
+    "return metric(p, generator(), critic)",
+    "or on the batch of real samples that the step had",
+)
 
 
 @make_train_step
@@ -197,30 +199,6 @@ def training_makes_the_losses_at_each_call(
 
 
 @make_train_step
-def training_averages_by_hand(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """the average may be written out where it is used"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            critic_loss(next(data), generator().detach(), critic).backward()
-            critic_optim.step()
-        generator_optim.zero_grad()
-        loss = metric(next(data), generator(), critic)
-        loss.backward()
-        generator_optim.step()
-        if alpha is not None:
-            with torch.no_grad():
-                pairs = zip(test_generator.parameters(), generator.parameters(), strict=True)
-                for averaged, parameter in pairs:
-                    averaged.lerp_(parameter, 1 - alpha)
-        return loss.detach()
-
-    return train_step
-
-
-@make_train_step
 def training_writes_the_losses_out(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
     """the two losses may be written out where they are used"""
     checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
@@ -292,72 +270,6 @@ def training_reuses_the_last_generated_batch(
         generator_optim.step()
         average(generator, test_generator, alpha)
         return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_makes_the_two_losses_apart(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """the metric needs no regulariser, so it may be made apart"""
-    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-    metric, _ = make_losses(loss_type)
-    _, critic_loss = make_losses(loss_type, reg_type=reg_type, reg_cf=reg_cf)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            critic_loss(next(data), generator().detach(), critic).backward()
-            critic_optim.step()
-        generator_optim.zero_grad()
-        loss = metric(next(data), generator(), critic)
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_returns_the_metric_after_the_step(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """the metric after the step, on a fresh batch, is as good"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            critic_loss(next(data), generator().detach(), critic).backward()
-            critic_optim.step()
-        generator_optim.zero_grad()
-        metric(next(data), generator(), critic).backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        with torch.no_grad():
-            return metric(next(data), generator(), critic)
-
-    return train_step
-
-
-@make_train_step
-def training_returns_the_metric_of_new_samples_after_the_step(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """or on the batch of real samples that the step had"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            critic_loss(next(data), generator().detach(), critic).backward()
-            critic_optim.step()
-        p = next(data)
-        generator_optim.zero_grad()
-        metric(p, generator(), critic).backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return metric(p, generator(), critic)
 
     return train_step
 
@@ -571,3 +483,16 @@ def training_thaws_the_critic_for_its_turn(
         return loss
 
     return train_step
+
+
+# The moving average is called by the names that it has in this submission.
+make_train_step_by_name = Variants(
+    "gan.make_train_step", beside={"gan.apply_exponential_moving_average": average_with_decay}
+)
+
+make_train_step_by_name.edit(
+    "training_averages_by_its_own_names",
+    "(generator, test_generator, alpha_ema)",
+    "(model=generator, average=test_generator, decay=alpha_ema)",
+    "names of arguments are the submission's own business",
+)

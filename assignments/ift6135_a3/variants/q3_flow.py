@@ -1,4 +1,4 @@
-"""Right implementations of 3.5 to 3.8: the flow and its two losses."""
+"""Right ways to write 3.6 and 3.8: the flow and its two losses."""
 
 import math
 from functools import reduce

@@ -1,4 +1,4 @@
-"""Right implementations of 3.1 and 3.4: the planar transformation and its log-determinant."""
+"""Right ways to write 3.1 and 3.4: the planar transformation and its log-determinant."""
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +64,22 @@ def planar_with_tanh_by_exponentials(self, x):
 
 planar_transformation_get_logdet = Variants("solution.PlanarTransformation.get_logdet")
 
+planar_transformation_get_logdet.edit(
+    "logdet_without_absolute_value",
+    """det = 1 + h_prime * (self.w @ self.u.T)  # (B, 1)
+        return torch.log(det.abs() + eps)""",
+    "return torch.log(1 + h_prime @ (self.u @ self.w.T) + eps)",
+    "No absolute value: after adjust_u the determinant is positive.",
+)
+planar_transformation_get_logdet.edit(
+    "logdet_by_slogdet",
+    """det = 1 + h_prime * (self.w @ self.u.T)  # (B, 1)
+        return torch.log(det.abs() + eps)""",
+    """det = torch.eye(x.size(1)) + h_prime[:, :, None] * (self.u.T @ self.w)
+        return torch.slogdet(det).logabsdet.unsqueeze(1)""",
+    "The Jacobian as a matrix per point, and torch's log-determinant of it.",
+)
+
 
 @planar_transformation_get_logdet
 def logdet_with_psi(self, x, eps=1e-8):
@@ -86,15 +102,6 @@ def logdet_with_eps_inside(self, x, eps=1e-8):
 
 
 @planar_transformation_get_logdet
-def logdet_without_absolute_value(self, x, eps=1e-8):
-    """No absolute value: after adjust_u the determinant is positive."""
-    if self.w @ self.u.T < -1:
-        self.adjust_u()
-    h = 1 - torch.tanh(x @ self.w.T + self.b) ** 2
-    return torch.log(1 + h @ (self.u @ self.w.T) + eps)
-
-
-@planar_transformation_get_logdet
 def logdet_by_log1p(self, x, eps=1e-8):
     """No eps: where it is added, or whether, is left open. log1p of the product."""
     if self.w @ self.u.T < -1:
@@ -112,16 +119,6 @@ def logdet_clamped(self, x, eps=1e-8):
     h = 4 / (torch.exp(a) + torch.exp(-a)) ** 2
     det = 1 + h * torch.einsum("kd,kd->k", self.w, self.u)
     return det.abs().clamp(min=eps).log()
-
-
-@planar_transformation_get_logdet
-def logdet_by_slogdet(self, x, eps=1e-8):
-    """The Jacobian as a matrix per point, and torch's log-determinant of it."""
-    if self.w @ self.u.T < -1:
-        self.adjust_u()
-    h = 1 - torch.tanh(x @ self.w.T + self.b) ** 2
-    jacobian = torch.eye(x.size(1)) + h[:, :, None] * (self.u.T @ self.w)
-    return torch.slogdet(jacobian).logabsdet.unsqueeze(1)
 
 
 @planar_transformation_get_logdet
