@@ -7,7 +7,6 @@ the same network by the same functions, on the same images.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import struct
 import sys
 import time
@@ -22,6 +21,7 @@ import torch
 
 from grader.assignment import Assignment
 from grader.data import load
+from grader.runs.loading import load_functions
 
 BATCH = 64
 IMAGES = 10_000
@@ -41,7 +41,7 @@ def measure(assignment: Assignment, scratch: Path, repeats: int) -> EpochTimes:
     """Time both loops, in turns.
 
     Args:
-        assignment: whose `runs.py` has a run called `vae`.
+        assignment: with a run called `vae`.
         scratch: an empty folder.
         repeats: epochs of each.
     """
@@ -74,10 +74,10 @@ def measure(assignment: Assignment, scratch: Path, repeats: int) -> EpochTimes:
 def _our_epoch(
     assignment: Assignment, implementation: types.SimpleNamespace, data: Mapping[str, str]
 ) -> Iterator[int]:
-    runs = _module(assignment.runs, "benchmarked_runs")
     steps = -(-IMAGES // BATCH)
     settings = {"own_images": 1, "samples": 1}
-    training: Iterator[int] = runs.vae(implementation, "", steps, settings, data)
+    vae = load_functions(assignment, "runs")["vae"]
+    training: Iterator[int] = vae(implementation, "", steps, settings, data)
     return training
 
 
@@ -112,14 +112,6 @@ def _reference(assignment: Assignment) -> Iterator[types.SimpleNamespace]:
         for name in set(sys.modules) - before:
             if str(assignment.reference) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]
-
-
-def _module(path: Path, name: str) -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _torchvision_folder(root: Path, images: np.ndarray, labels: np.ndarray) -> Path:

@@ -12,13 +12,23 @@ import re
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 Kind = Literal["unit", "run", "written"]
 ProfileName = Literal["smoke", "cpu", "full"]
+PROFILES: tuple[ProfileName, ...] = ("smoke", "cpu", "full")
+# What a profile says of itself alone; all else it takes from the one before it.
+OF_ITSELF = ("cases", "note")
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 DottedName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]+\.(py|ipynb)$")]
@@ -80,13 +90,16 @@ class Question(Strict):
 class Profile(Strict):
     """The size of a run.
 
+    What a profile does not say, it takes from the one before it (`smoke`, `cpu`, `full`), except
+    `cases` and `note`, which say what is left out in that one.
+
     Attributes:
         steps: what the run's budget is counted in.
         seconds: the limit, of processor time; a run that needs more has failed.
         step_seconds: the limit of one step, so that one that hangs is noticed soon.
         data: whether the embedded data serve or the real ones are needed.
         cases: the cases that are run in this size; by default all.
-        settings: what `runs.py` and `measures.py` are given.
+        settings: what runs and measures are given.
         note: what is smaller here than in the assignment's text, for the report.
     """
 
@@ -98,41 +111,16 @@ class Profile(Strict):
     settings: dict[Identifier, Setting] = {}
     note: str = ""
 
-
-class Run(Strict):
-    """A training job that turns the submission's functions into artefacts.
-
-    Attributes:
-        cases: configurations that are trained apart from each other; none: a single one.
-        modules: names of the `[[files]]` that it needs.
-        data: names of the data sets that it is given.
-        seed: drawn from the course's secret, or made of the student's number, as some courses ask.
-        submitted: stem of the files in which a student hands in the artefacts of this run.
-    """
-
-    id: Identifier
-    title: str = Field(min_length=1)
-    about: str = ""
-    cases: tuple[CaseName, ...] = ()
-    modules: tuple[Identifier, ...] = Field(min_length=1)
-    data: tuple[Identifier, ...] = ()
-    seed: Literal["secret", "student"] = "secret"
-    submitted: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$")
-    memory_mib: int = Field(4096, ge=64)
-    reply_mib: int = Field(256, ge=1, le=1024)
-    profiles: dict[ProfileName, Profile] = Field(min_length=1)
-
-    def cases_of(self, profile: ProfileName) -> tuple[str, ...]:
-        """The cases that are run in a profile; one without a name where there are none."""
-        chosen = self.profiles[profile].cases
-        return (self.cases if chosen is None else chosen) or ("",)
+    def is_as_large_as(self, other: Profile) -> bool:
+        """Whether a case has the same figures in both."""
+        return (self.steps, self.settings, self.data) == (other.steps, other.settings, other.data)
 
 
-class Measure(Strict):
-    """A figure that is computed from a run's artefacts, and what it must reach.
+class Declaration(Strict):
+    """What `[runs.measures]` says of a figure: what it is, and what it must reach.
 
     Attributes:
-        question: the question whose marks hang on it; none: it is shown and no more.
+        question: the question it counts towards; without one it is shown but not marked.
         better: whether more is better, or less, or being near `target`.
         within: for `near`: the distance from the target that is still right.
         weight: share of the question's marks, relative to its other measures.
@@ -147,8 +135,6 @@ class Measure(Strict):
             marked, because what is trivial comes as far there as the reference.
     """
 
-    name: Identifier
-    run: Identifier
     title: str = Field(min_length=1)
     unit: str = ""
     question: str | None = None
@@ -162,11 +148,6 @@ class Measure(Strict):
     highest: float | None = None
     shown_only: dict[ProfileName, Literal["all"] | tuple[CaseName, ...]] = {}
 
-    def question_in(self, profile: ProfileName, case: str) -> str | None:
-        """The question that the figure counts towards in a case of a size; None: shown only."""
-        cases = self.shown_only.get(profile, ())
-        return None if cases == "all" or case in cases else self.question
-
     @model_validator(mode="after")
     def _near_what(self) -> Self:
         if (self.better == "near") != (self.target is not None and self.within is not None):
@@ -174,6 +155,62 @@ class Measure(Strict):
         if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
             raise _wrong(("lowest",), f"lowest = {self.lowest:g} must be below the highest value")
         return self
+
+
+class Measure(Declaration):
+    """A figure that is computed from a run's artefacts, by its name and the id of its run."""
+
+    name: Identifier
+    run: Identifier
+
+    def question_in(self, profile: ProfileName, case: str) -> str | None:
+        """The question that the figure counts towards in a case of a size; None: shown only."""
+        cases = self.shown_only.get(profile, ())
+        return None if cases == "all" or case in cases else self.question
+
+
+class Run(Strict):
+    """A training job that turns the submission's functions into artefacts.
+
+    Attributes:
+        cases: configurations that are trained apart from each other; none: a single one.
+        modules: names of the `[[files]]` that it needs.
+        data: names of the data sets that it is given.
+        seed: drawn from the course's secret, or made of the student's number, as some courses ask.
+        submitted: stem of the files in which a student hands in the artefacts of this run.
+        measures: the figures that it is measured by, by name.
+    """
+
+    id: Identifier
+    title: str = Field(min_length=1)
+    about: str = ""
+    cases: tuple[CaseName, ...] = ()
+    modules: tuple[Identifier, ...] = Field(min_length=1)
+    data: tuple[Identifier, ...] = ()
+    seed: Literal["secret", "student"] = "secret"
+    submitted: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$")
+    memory_mib: int = Field(4096, ge=64)
+    reply_mib: int = Field(256, ge=1, le=1024)
+    profiles: dict[ProfileName, Profile] = Field(min_length=1)
+    measures: dict[Identifier, Declaration] = {}
+
+    @field_validator("profiles", mode="before")
+    @classmethod
+    def _inherited(cls, profiles: Any) -> Any:
+        if not isinstance(profiles, dict):
+            return profiles
+        found: dict[str, Any] = dict(profiles)
+        before: dict[str, Any] = {}
+        for name in PROFILES:
+            if isinstance(table := profiles.get(name), dict):
+                found[name] = before | table
+                before = {key: v for key, v in found[name].items() if key not in OF_ITSELF}
+        return found
+
+    def cases_of(self, profile: ProfileName) -> tuple[str, ...]:
+        """The cases that are run in a profile; one without a name where there are none."""
+        chosen = self.profiles[profile].cases
+        return (self.cases if chosen is None else chosen) or ("",)
 
 
 class NotebookRules(Strict):
@@ -215,7 +252,6 @@ class Description(Strict):
     parts: tuple[Part, ...] = Field(min_length=1)
     questions: tuple[Question, ...] = Field(min_length=1)
     runs: tuple[Run, ...] = ()
-    measures: tuple[Measure, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -224,7 +260,6 @@ class Description(Strict):
             ("parts", [p.id for p in self.parts]),
             ("files", [f.name for f in self.files]),
             ("runs", [r.id for r in self.runs]),
-            ("measures", [f"{m.run}.{m.name}" for m in self.measures]),
             ("files", [*self.given, *(n for f in self.files for n in f.accepted_names)]),
         ):
             twice = sorted({i for i in ids if ids.count(i) > 1})
@@ -273,35 +308,38 @@ class Description(Strict):
                         f"{module!r} of run {run.id} is none of the [[files]]: "
                         f"{', '.join(sorted(file_names))}",
                     )
-            for name, profile in run.profiles.items():
+            for size, profile in run.profiles.items():
                 unknown = sorted(set(profile.cases or ()) - set(run.cases))
                 if unknown:
                     raise _wrong(
-                        ("runs", n, "profiles", name, "cases"),
+                        ("runs", n, "profiles", size, "cases"),
                         f"{unknown[0]!r} is none of the cases of run {run.id}",
                     )
-        run_ids = {run.id for run in self.runs}
         kinds = {q.id: q.kind for q in self.questions}
-        for n, measure in enumerate(self.measures):
-            if measure.run not in run_ids:
-                raise _wrong(
-                    ("measures", n, "run"),
-                    f"there is no run {measure.run!r}; there are {', '.join(sorted(run_ids))}",
-                )
-            if measure.question is not None and kinds.get(measure.question) != "run":
-                raise _wrong(
-                    ("measures", n, "question"),
-                    f"{measure.question!r} is no question of kind 'run'",
-                )
-            of_run = next(r for r in self.runs if r.id == measure.run)
-            for shown_in, cases in measure.shown_only.items():
-                unknown = sorted(set(() if cases == "all" else cases) - set(of_run.cases))
-                if unknown:
+        for n, run in enumerate(self.runs):
+            for name, measure in run.measures.items():
+                at = ("runs", n, "measures", name)
+                if measure.question is not None and kinds.get(measure.question) != "run":
                     raise _wrong(
-                        ("measures", n, "shown_only"),
-                        f"{unknown[0]!r} is none of the cases of run {of_run.id}; "
-                        f'for all of them write {shown_in} = "all"',
+                        (*at, "question"), f"{measure.question!r} is no question of kind 'run'"
                     )
+                for shown_in, cases in measure.shown_only.items():
+                    unknown = sorted(set(() if cases == "all" else cases) - set(run.cases))
+                    if unknown:
+                        raise _wrong(
+                            (*at, "shown_only"),
+                            f"{unknown[0]!r} is none of the cases of run {run.id}; "
+                            f'for all of them write {shown_in} = "all"',
+                        )
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        """The figures of all runs, in the order of the file."""
+        return tuple(
+            Measure(run=run.id, name=name, **dict(declared))
+            for run in self.runs
+            for name, declared in run.measures.items()
+        )
 
     def questions_of(self, part_id: str) -> tuple[Question, ...]:
         """The questions of one part, in the order of the file."""
@@ -353,16 +391,31 @@ class Assignment:
         return self.folder / "probes.py"
 
     @property
+    def probe_files(self) -> dict[str, Path]:
+        """The files of probes by what they are called behind the wall: `probes` for `probes.py`,
+        `probes.stem` for each file of a folder `probes/`."""
+        own = {"probes": self.probes} if self.probes.exists() else {}
+        parts = sorted(self.probes.with_suffix("").glob("*.py"))
+        return own | {f"probes.{path.stem}": path for path in parts}
+
+    @property
     def adapters(self) -> Path:
         return self.folder / "adapters.py"
 
     @property
     def runs(self) -> Path:
-        return self.folder / "runs.py"
+        """The file, or the folder with one for each part."""
+        return self._file_or_folder("runs")
 
     @property
     def measures(self) -> Path:
-        return self.folder / "measures.py"
+        """The file, or the folder with one for each part."""
+        return self._file_or_folder("measures")
+
+    def _file_or_folder(self, name: str) -> Path:
+        file = self.folder / f"{name}.py"
+        folder = self.folder / name
+        return folder if folder.is_dir() and not file.exists() else file
 
     @property
     def trivial(self) -> Path:
@@ -370,7 +423,11 @@ class Assignment:
 
     @property
     def thresholds(self) -> Path:
-        return self.folder / "thresholds.toml"
+        return self.folder / "thresholds.csv"
+
+    @property
+    def costs(self) -> Path:
+        return self.folder / "costs.csv"
 
     def run(self, run_id: str) -> Run:
         """The run with this id.
@@ -487,7 +544,7 @@ def _line_of(text: str, location: tuple[str | int, ...]) -> int:
             continue
         following = location[depth + 1] if depth + 1 < len(location) else None
         index = following if isinstance(following, int) else 0
-        header = re.compile(rf"\s*\[\[?\s*{re.escape(part)}\s*\]\]?")
+        header = re.compile(rf"\s*\[\[?\s*(?:[\w.]+\.)?{re.escape(part)}\s*\]\]?")
         headers = [n for n in heads if n > start and header.match(lines[n])]
         end = next((n for n in heads if n > start), len(lines))
         keys = [
@@ -501,22 +558,33 @@ def _line_of(text: str, location: tuple[str | int, ...]) -> int:
 
 
 def _roots() -> list[tuple[Path, Path]]:
-    """Pairs (assignments folder, reference folder), the nearest first."""
+    """Pairs (assignments folder, reference folder), the first to be asked first.
+
+    The current folder comes last: what lies there by chance must not replace an assignment.
+    """
     package = Path(__file__).resolve().parent
     roots = [
         (package.parent / "assignments", package.parent / "reference"),
         (package / "bundled" / "assignments", package / "bundled" / "reference"),
+        (Path.cwd() / "assignments", Path.cwd() / "reference"),
     ]
     extra = os.environ.get("GRADER_HOME")
     if extra:
         own = Path(extra) / "assignments"
         if not own.is_dir():
             raise AssignmentError(
-                f"GRADER_HOME is {extra!r}, but there is no folder {own}; let it name the folder "
-                "that holds `assignments` and `reference`, or unset it"
+                f"GRADER_HOME or --home is {extra!r}, but there is no folder {own}; let it name "
+                "the folder that holds `assignments` and `reference`, or leave it out"
             )
         roots.insert(0, (own, Path(extra) / "reference"))
     return roots
+
+
+def author_page() -> Path:
+    """The page that says how an assignment is written."""
+    package = Path(__file__).resolve().parent
+    places = [package.parent / "docs", package / "bundled" / "docs"]
+    return next(p for p in places if p.is_dir()) / "writing-an-assignment.md"
 
 
 def known_assignments() -> list[str]:
@@ -535,7 +603,8 @@ def known_assignments() -> list[str]:
 
 
 def find_assignment(name: str) -> Assignment:
-    """The assignment of this name, from `GRADER_HOME`, the checkout or the installed package.
+    """The assignment of this name: from `GRADER_HOME`, the checkout or the installed package, or
+    the current folder.
 
     Raises:
         AssignmentError: there is none, its `assignment.toml` is wrong, or `GRADER_HOME` is.

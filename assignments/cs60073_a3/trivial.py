@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured
+from grader.runs.measured import Context, Measured
+
+from .runs.a import MAX_LAG, SIGMA
 
 Solutions = Mapping[str, Artefacts | Measured]
 
 UNTRAINED = "an untrained network"
 MEAN = "the mean of the training set"
-SIGMA, MAX_LAG = 2.5, 50
 
 
 def _rng(context: Context) -> np.random.Generator:

@@ -14,7 +14,10 @@ from torch import nn
 from grader.measures.density import negative_log_likelihood
 from grader.measures.estimate import Estimate
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, measurement
+from grader.runs.measured import Context, Measured, measurement
+
+from .runs.q1 import LATENT
+from .runs.q3 import POINTS
 
 Solutions = Mapping[str, Artefacts | Measured]
 
@@ -27,7 +30,7 @@ IDENTITY = "the identity"
 def vae(context: Context) -> Solutions:
     """An untrained network; each pixel as often as in the training set, whatever z is."""
     given = context.given("vae")
-    untrained, constant = _seeded(lambda: given.VAE(latent_size=100), context), given.VAE(100)
+    untrained, constant = _seeded(lambda: given.VAE(LATENT), context), given.VAE(LATENT)
     pixels = torch.tensor(context.data("binarized_mnist").arrays["train"], dtype=torch.float32)
     mean = pixels.reshape(-1, 784).mean(dim=0).clamp(1e-4, 1 - 1e-4)
     with torch.no_grad():
@@ -72,7 +75,7 @@ def images(context: Context) -> Solutions:
 
 def planar(context: Context) -> Solutions:
     generator = torch.Generator().manual_seed((context.seed - 1) % 2**31)
-    x = torch.randn(2000, 2, generator=generator).double().numpy()
+    x = torch.randn(POINTS, 2, generator=generator).double().numpy()
     return {IDENTITY: Artefacts(arrays={"moved": np.stack([x] * context.steps)})}
 
 

@@ -41,6 +41,7 @@ class Audit(BaseModel):
     assignment_digest: str
     secret_id: str
     submissions: int
+    asked: int  # checks that were asked of mistakes and variants
     verdicts: list[Verdict]
     checks: dict[str, str]  # id and question of every check
     weak_checks: list[str]  # checks that no mistake fails
@@ -55,7 +56,7 @@ class Audit(BaseModel):
         return lines + rate_problems(self.rates)
 
 
-def judge(assignment: Assignment, entry: Entry | None, result: Result) -> Verdict:
+def verdict_on(assignment: Assignment, entry: Entry | None, result: Result) -> Verdict:
     """Whether the suite did right by a submission.
 
     Args:
@@ -108,14 +109,14 @@ def _judge_mistake(
     ]
     if question not in lost:
         problems.append(f"{question}: lost nothing")
-    known = {test_name(c.id) for c in result.checks} | {_bare(c.id) for c in result.checks}
-    problems += [f"names {name}, which is no check" for name in entry.fails if name not in known]
-    named = [
-        c
-        for c in result.checks
-        if {test_name(c.id), _bare(c.id)} & set(entry.fails) and c.outcome != "passed"
+    own = [c for c in result.checks if c.question == question]
+    known = {name for c in own for name in _names(c.id)}
+    problems += [
+        f"names {name}, which is not a check of {question}"
+        for name in entry.fails
+        if name not in known
     ]
-    if not named:
+    if not any(_names(c.id) & set(entry.fails) and c.outcome != "passed" for c in own):
         problems.append("fails none of the checks it names: " + ", ".join(entry.fails))
     return problems
 
@@ -125,8 +126,11 @@ def test_name(check_id: str) -> str:
     return check_id.rpartition("::")[2]
 
 
-def _bare(check_id: str) -> str:
-    return test_name(check_id).partition("[")[0]
+def _names(check_id: str) -> set[str]:
+    """What an entry may call a check: with its class or without, with its parameters or without."""
+    inside = check_id.partition("::")[2]
+    names = {inside, test_name(check_id)}
+    return names | {name.partition("[")[0] for name in names}
 
 
 def weak_checks(verdicts: Sequence[Verdict], checks: Sequence[str]) -> list[str]:
@@ -135,9 +139,22 @@ def weak_checks(verdicts: Sequence[Verdict], checks: Sequence[str]) -> list[str]
     return [c for c in checks if c not in killed]
 
 
-def uncovered(assignment: Assignment, entries: Sequence[Entry]) -> list[str]:
-    """Contracts of unit questions for which the catalogue lacks a mistake or a variant."""
-    contracts = [c for q in assignment.about.questions if q.kind == "unit" for c in q.contracts]
+def uncovered(
+    assignment: Assignment, entries: Sequence[Entry], questions: frozenset[str] | None = None
+) -> list[str]:
+    """Contracts of unit questions for which the catalogue lacks a mistake or a variant.
+
+    Args:
+        assignment: whose questions.
+        entries: of the catalogue.
+        questions: the questions to look at; None: all.
+    """
+    contracts = [
+        c
+        for q in assignment.about.questions
+        if q.kind == "unit" and (questions is None or q.id in questions)
+        for c in q.contracts
+    ]
     return [
         f"{contract} has no {kind}"
         for contract in contracts

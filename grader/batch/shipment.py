@@ -13,23 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment import Assignment
-from grader.batch.course import Runs, profile_of, run_task
-from grader.batch.task import Job, RunJob, RunTask, Task
-from grader.intake import Submission
+from grader.batch.plan import Runs, profile_of, run_task
+from grader.batch.task import RunTask, Task
 from grader.version import harness_version
 from grader.wall import isolation
 
 
 class UnfitError(Exception):
     """A worker cannot grade this batch; the message says what it lacks."""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A job with what was handed in."""
-
-    job: Job | RunJob
-    submission: Submission
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Shipment:
     digest: str
     harness: str
     files: Mapping[str, bytes]
-    choice: isolation.Choice
+    choice: isolation.WallChoice
     runs: Runs = "none"
     only: Sequence[str] = ()
     sign: Path | None = None
@@ -117,7 +108,7 @@ def files_of(assignment: Assignment) -> dict[str, bytes]:
 def shipped(
     assignment: Assignment,
     secret: str,
-    choice: isolation.Choice,
+    choice: isolation.WallChoice,
     *,
     out: Path,
     data: Path | None = None,

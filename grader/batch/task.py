@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from grader.assignment import Assignment, ProfileName
-from grader.intake import Candidate
+from grader.intake import Candidate, Submission
+from grader.marks.observed import TEST_SECONDS
 from grader.marks.scoring import nothing
 from grader.results import Result, RunResult
 from grader.store.store import secret_id
-from grader.suite.observed import TEST_SECONDS
 from grader.version import harness_version
 from grader.wall.isolation import WallKind
 
@@ -76,6 +76,8 @@ class Job:
 
     Attributes:
         questions: the questions to grade; None: all.
+        checks: the checks of these questions to grade; None: all.
+        hints: whether failed checks name the mistakes that give the same answers.
         more_secrets: secrets with which the same cell is graded again. Only for code of ours,
             which keeps nothing from one time to the next.
     """
@@ -83,6 +85,8 @@ class Job:
     candidate: Candidate
     secret: str
     questions: frozenset[str] | None = None
+    checks: frozenset[str] | None = None
+    hints: bool = True
     more_secrets: tuple[str, ...] = ()
 
     @property
@@ -138,6 +142,14 @@ class RunJob:
     def unreadable(self, task: Task, assignment: Assignment, problem: str) -> RunResult:
         """What there is to say when the submission cannot be read."""
         return self.lost(task, assignment, problem).model_copy(update={"status": "absent"})
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A job with what was handed in."""
+
+    job: Job | RunJob
+    submission: Submission
 
 
 def blank(task: Task, assignment: Assignment, candidate: Candidate) -> Result:

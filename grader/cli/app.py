@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -37,8 +38,11 @@ INTERRUPTED = 130
 # Each module adds its commands to `app` when it is imported.
 COMMANDS = (
     "looking",
+    "starting",
     "publishing",
     "grading",
+    "demo",
+    "reporting",
     "merging",
     "dropping",
     "checking",
@@ -82,8 +86,20 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _use_home(home: Path | None) -> None:
+    if home is not None:
+        os.environ["GRADER_HOME"] = str(home.absolute())
+
+
 @app.callback()
 def _all_commands(
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with `assignments` and `reference`; else GRADER_HOME names it.",
+            callback=_use_home,
+        ),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(

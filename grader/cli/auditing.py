@@ -11,10 +11,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from grader.assignment import Assignment
-from grader.batch.engine import BatchError
+from grader.batch.ledger import BatchError
 from grader.catalogue import CatalogueError
 from grader.cli.app import app, assignment_or_stop, console, errors, print_table, stop
-from grader.cli.grading import IsolationOption, JobsOption
+from grader.cli.options import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.wall import isolation as walls
 from grader.wall.errors import WallError
@@ -31,6 +31,16 @@ def audit_(
     only: Annotated[
         str | None, typer.Option(help="Audit the entries with this text in their names.")
     ] = None,
+    question: Annotated[
+        list[str] | None,
+        typer.Option(help="Audit this question alone; give it again for others."),
+    ] = None,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough", help="Ask every entry every check, not only those that can reach it."
+        ),
+    ] = False,
     repeat: Annotated[
         int,
         typer.Option(
@@ -48,13 +58,19 @@ def audit_(
     """Grade the graders: full marks for the reference and every right variant, none for the
     template, and every catalogued mistake caught on its own question and nowhere else.
 
+    An entry is asked the checks that can reach what it changes, and some entries of each question
+    are asked all of them.
+
     Example: grader audit ift6135_a3
+
+    Example: grader audit ift6135_a3 --question q1.3
     """
     # It needs scipy's distributions, for which no other command should wait.
+    from grader.audit.grading import audit
     from grader.audit.page import write_page
-    from grader.audit.run import audit
 
     assignment = assignment_or_stop(name)
+    questions = _questions_or_stop(assignment, question or [])
     jobs = jobs or len(os.sched_getaffinity(0))
     try:
         wall = walls.choose(isolation)
@@ -62,7 +78,16 @@ def audit_(
             _hunt(assignment, wall, jobs, repeat)
             return
         with ProgressDisplay() as tell:
-            found = audit(assignment, wall=wall, jobs=jobs, secret=secret, only=only, tell=tell)
+            found = audit(
+                assignment,
+                wall=wall,
+                jobs=jobs,
+                secret=secret,
+                only=only,
+                questions=questions,
+                thorough=thorough,
+                tell=tell,
+            )
     except (CatalogueError, WallError, BatchError) as error:
         stop(str(error))
     if docs is not None:
@@ -75,8 +100,17 @@ def audit_(
         raise typer.Exit(1)
 
 
+def _questions_or_stop(assignment: Assignment, asked: list[str]) -> frozenset[str] | None:
+    """The questions that were asked for, None for all; ends the program if one has no checks."""
+    known = [q.id for q in assignment.about.questions if q.kind == "unit"]
+    for question in asked:
+        if question not in known:
+            stop(f"--question {question}: no unit question; there are {', '.join(known)}")
+    return frozenset(asked) or None
+
+
 def _hunt(assignment: Assignment, wall: walls.WallKind, jobs: int, repeat: int) -> None:
-    from grader.audit.run import hunt_flakes
+    from grader.audit.grading import hunt_flakes
 
     with ProgressDisplay() as tell:
         count, failures = hunt_flakes(assignment, wall=wall, jobs=jobs, repeat=repeat, tell=tell)
@@ -111,9 +145,10 @@ def _show(found: Audit) -> None:
     if found.weak_checks:
         errors.print("No catalogued mistake fails: " + ", ".join(found.weak_checks), markup=False)
     kinds = [v.kind for v in found.verdicts]
+    asked = found.asked / max(1, len(found.checks) * sum(bool(v.question) for v in found.verdicts))
     console.print(
         f"{kinds.count('mistake')} mistakes, {kinds.count('variant')} variants, "
-        f"{len(found.checks)} checks, "
+        f"{len(found.checks)} checks ({asked:.0%} of them asked), "
         f"{len(found.problems)} problems, {found.seconds:.0f} s",
         highlight=False,
     )
@@ -131,7 +166,8 @@ def _rates(found: Audit) -> Table:
     for rate in found.rates:
         uniformity = "a bound" if rate.uniformity is None else f"{rate.uniformity:.2f}"
         table.add_row(
-            f"{rate.check.partition('::')[2]}\n{rate.test}; catches {rate.effect}",
+            # As text: the parameters of a test, in brackets, are not markup.
+            Text(f"{rate.check.partition('::')[2]}\n{rate.test}; catches {rate.effect}"),
             f"false-fail {rate.false_fail:.1e}\nmiss       {rate.miss:.1e}",
             f"{rate.failures} of {rate.measured} failed\nsmallest p {rate.smallest_p:.1e}\n"
             f"uniformity {uniformity}",

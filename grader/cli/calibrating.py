@@ -10,15 +10,20 @@ import typer
 from rich.table import Table
 
 from grader.assignment import ProfileName
+from grader.calibrate.reference import FAULTS, FEWEST_SEEDS, calibrate
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
-from grader.cli.grading import IsolationOption, JobsOption
+from grader.cli.options import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.data import cache_folder, data_root
 from grader.marks.bounds import REMEDY
-from grader.runs.calibrate import FAULTS, FEWEST_SEEDS, calibrate
-from grader.runs.thresholds import Calibrated, Cost, Trivial, read_thresholds, write_thresholds
+from grader.marks.thresholds import (
+    Calibrated,
+    Cost,
+    Trivial,
+    write_thresholds,
+    written_thresholds,
+)
 from grader.wall import isolation
-from grader.wall.isolation import Choice
 
 
 @app.command("calibrate")
@@ -36,9 +41,9 @@ def calibrate_(
         bool, typer.Option("--trivial", help="Only measure trivial solutions; train nothing.")
     ] = False,
     jobs: JobsOption = 0,
-    isolation_: IsolationOption = "auto",
+    wall: IsolationOption = "auto",
 ) -> None:
-    """Train the reference with several seeds, and write its results into thresholds.toml.
+    """Train the reference with several seeds, and write its results into thresholds.csv.
 
     The results of trivial solutions are recorded too. A threshold that one of them reaches, or that
     no figure can miss, is refused. What was trained stays in the cache, so a calibration that was
@@ -47,14 +52,13 @@ def calibrate_(
     Example: grader calibrate ift6135_a3 --profile smoke --seeds 5
     """
     # These import torch, which other commands do without.
-    from grader.runs.trivial import best_of_trivial, flaws
+    from grader.calibrate.trivial import best_of_trivial, flaws
     from grader.suite.local import ReferenceFailed
 
     assignment = assignment_or_stop(name)
     only = runs_or_stop(assignment, run or [])
-    choice: Choice = isolation_
     try:
-        before = read_thresholds(assignment)
+        before = written_thresholds(assignment)
         figures: list[Calibrated] = []
         costs: list[Cost] = []
         if not trivial:
@@ -63,7 +67,7 @@ def calibrate_(
                     assignment,
                     profile=profile,
                     seeds=seeds,
-                    wall=isolation.choose(choice),
+                    wall=isolation.choose(wall),
                     jobs=jobs or len(os.sched_getaffinity(0)),
                     out=cache_folder() / "calibration" / assignment.name,
                     data=data_root(data),
@@ -72,9 +76,9 @@ def calibrate_(
                 )
         floor = best_of_trivial(assignment, profile, data_root(data), only)
         after = before.replaced_by(figures, costs, floor).still_in(assignment)
-        wrong = flaws(assignment, after, profile, only)
+        wrong = flaws(assignment, after.whole(assignment), profile, only)
         if not wrong:
-            write_thresholds(assignment.thresholds, assignment.name, after)
+            write_thresholds(assignment, after)
     except (*FAULTS, ReferenceFailed) as error:
         stop(str(error))
     if figures:

@@ -18,10 +18,11 @@ from rich.text import Text
 
 from grader.assignment import Assignment, AssignmentError, find_assignment
 from grader.batch import engine
+from grader.batch.ledger import BatchError
 from grader.batch.rehearsal import Rehearsing
 from grader.batch.task import Job, Task
 from grader.cli.app import app, assignment_or_stop, console, errors, names_or_stop, stop
-from grader.cli.grading import IsolationOption
+from grader.cli.options import IsolationOption
 from grader.intake import Candidate, IntakeError, find_submissions, read_submission
 from grader.publish import PublishError, functions_to_write, publish
 from grader.report.display import clean
@@ -83,7 +84,7 @@ def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
     stop(f"{folder}: no file of an assignment in it; give --assignment, one of {known}")
 
 
-def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Result:
+def _run(assignment: Assignment, folder: Path, choice: isolation.WallChoice) -> Result:
     results: list[Result] = []
     try:
         wall = isolation.choose(choice)
@@ -98,7 +99,7 @@ def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Resu
             save=results.append,
             rehearsing=Rehearsing(task, assignment),
         )
-    except (WallError, engine.BatchError) as error:
+    except (WallError, BatchError) as error:
         stop(str(error))
     return _only_what_is_written(assignment, candidate, results[0])
 

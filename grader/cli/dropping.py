@@ -9,7 +9,7 @@ import typer
 
 from grader.assignment import AssignmentError, find_assignment
 from grader.cli.app import app, console, stop
-from grader.cli.grading import write_pages
+from grader.cli.reporting import write_pages
 from grader.report.names import file_names
 from grader.store import Store, StoreError
 from grader.store.store import read_results

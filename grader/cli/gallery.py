@@ -9,14 +9,13 @@ from typing import Annotated
 import typer
 
 from grader.assignment import ProfileName
+from grader.calibrate.gallery import write_gallery
+from grader.calibrate.reference import FAULTS, run_reference
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
-from grader.cli.grading import IsolationOption, JobsOption
+from grader.cli.options import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.data import cache_folder, data_root
-from grader.runs.calibrate import FAULTS, run_reference
-from grader.runs.gallery import write_gallery
 from grader.wall import isolation
-from grader.wall.isolation import Choice
 
 
 @app.command("gallery")
@@ -33,7 +32,7 @@ def gallery_(
         Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
     ] = None,
     jobs: JobsOption = 0,
-    isolation_: IsolationOption = "auto",
+    wall: IsolationOption = "auto",
 ) -> None:
     """Run the reference once in every run, and write its pictures and figures as a page.
 
@@ -42,7 +41,6 @@ def gallery_(
     Example: grader gallery ift6135_a3 --profile smoke --to gallery
     """
     assignment = assignment_or_stop(name)
-    choice: Choice = isolation_
     out = cache_folder() / "calibration" / assignment.name
     try:
         with ProgressDisplay() as tell:
@@ -50,7 +48,7 @@ def gallery_(
                 assignment,
                 profile=profile,
                 seeds=1,
-                wall=isolation.choose(choice),
+                wall=isolation.choose(wall),
                 jobs=jobs or len(os.sched_getaffinity(0)),
                 out=out,
                 data=data_root(data),

@@ -1,55 +1,31 @@
-"""`grader grade`, `demo`, `report` and `export`: from what was handed in to marks and pages."""
+"""`grader grade`: from what was handed in to marks and pages."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from grader.assignment import Assignment, AssignmentError, Question, find_assignment
-from grader.batch.course import Runs, planned
-from grader.cli.app import (
-    app,
-    assignment_or_stop,
-    console,
-    errors,
-    print_table,
-    runs_or_stop,
-    stop,
-)
-from grader.cli.batches import Batch, grade_batch
-from grader.export import FORMATS, export
+from grader.assignment import Assignment
+from grader.batch.grade import Batch
+from grader.batch.plan import Runs, planned
+from grader.cli.app import app, assignment_or_stop, console, errors, print_table, runs_or_stop, stop
+from grader.cli.marks_table import marks_table
+from grader.cli.options import IsolationOption, JobsOption, NoReport
+from grader.cli.progress import graded_or_stop
+from grader.cli.reporting import write_pages
 from grader.intake import IntakeError, find_submissions
-from grader.marks.rounding import decimals, written
-from grader.report import write_reports
-from grader.report.display import clean, column
-from grader.results import QuestionMark, Result, RunResult
-from grader.store import StoreError
+from grader.report.display import clean
+from grader.results import Result, RunResult
 from grader.store.people import known_people
 from grader.store.shards import Shard
-from grader.store.store import read_results
-from grader.wall.isolation import Choice as Isolation
 
 EngineName = Literal["local", "dask"]
 Layout = Literal["auto", "single", "class"]
-
-JobsOption = Annotated[
-    int, typer.Option(min=0, help="Submissions at a time; 0: one for each processor.")
-]
-IsolationOption = Annotated[
-    Isolation,
-    typer.Option("--isolation", help="The wall; 'none' only if you trust every line."),
-]
-# Columns of the table besides those of the questions.
-NARROW = 36
-
-NoReport = Annotated[bool, typer.Option("--no-report", help="Marks only, no pages.")]
 
 
 @app.command()
@@ -61,7 +37,7 @@ def grade(
     ],
     out: Annotated[Path, typer.Option(help="Folder for marks and reports.")],
     jobs: JobsOption = 0,
-    isolation: IsolationOption = "auto",
+    wall: IsolationOption = "auto",
     layout: Annotated[
         Layout, typer.Option(help="Whether a folder is one submission or a class of them.")
     ] = "auto",
@@ -126,13 +102,13 @@ def grade(
         wanted = set(only)
     if not candidates:
         stop("there is nothing to grade in " + ", ".join(map(str, paths)))
-    results = grade_batch(
+    results = graded_or_stop(
         Batch(
             assignment,
             candidates,
             out,
             jobs=jobs,
-            isolation=isolation,
+            wall=wall,
             secret=secret,
             again=again,
             runs=runs,
@@ -177,194 +153,6 @@ def end_with(results: Sequence[Result], remedy: str) -> None:
         raise typer.Exit(3)
 
 
-@app.command()
-def demo(
-    name: Annotated[str, typer.Argument(help="Name of the assignment.")] = "ift6135_a3",
-    out: Annotated[Path, typer.Option(help="Folder for marks and reports.")] = Path("demo-out"),
-    jobs: JobsOption = 0,
-    isolation: IsolationOption = "auto",
-) -> None:
-    """Grade the bundled sample class of an assignment, hostile submissions included.
-
-    Example: grader demo
-    """
-    assignment = assignment_or_stop(name)
-    folder = sample_class(assignment)
-    if folder is None:
-        stop(f"{name} has no sample class")
-    console.print(f"Grading the sample class of {assignment.about.title!r} ...", highlight=False)
-    started = time.monotonic()
-    candidates, _ = find_submissions([folder], assignment, "class")
-    results = grade_batch(
-        Batch(assignment, candidates, out, jobs=jobs, isolation=isolation, again=True)
-    )
-    ids = {c.id for c in candidates}
-    results = [r for r in results if r.submission in ids]
-    page = write_pages(assignment, results, out)
-    print_table(marks_table(assignment, results))
-    console.print(
-        f"{len(results)} submissions in {time.monotonic() - started:.0f} s, "
-        f"walled off by {results[0].environment.wall if results[0].environment else 'nothing'}."
-        if results
-        else "nothing"
-    )
-    console.print(f"Class report: {page.resolve()}", soft_wrap=True, highlight=False)
-    end_with(results, "the same command tries them again")
-
-
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="The --out folder of a batch.")],
-) -> None:
-    """Write the pages of a batch again, from its store.
-
-    Example: grader report graded
-    """
-    assignment, results = _stored(folder)
-    page = write_pages(assignment, results, folder)
-    console.print(f"Class report: {page}", soft_wrap=True, highlight=False)
-
-
-@app.command("export")
-def export_(
-    folder: Annotated[Path, typer.Argument(help="The --out folder of a batch.")],
-    format: Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")] = "csv",
-    to: Annotated[Path | None, typer.Option(help="The file or folder to write.")] = None,
-    rehearsal: Annotated[
-        bool, typer.Option("--rehearsal", help="Count the results of runs in size smoke as marks.")
-    ] = False,
-) -> None:
-    """Write the marks for a spreadsheet or a learning platform.
-
-    Runs in size smoke are a rehearsal: their questions stay open unless --rehearsal is given.
-
-    Example: grader export graded --format moodle --to moodle.csv
-    """
-    if format not in FORMATS:
-        stop(f"--format {format}: there is no such format; there are {', '.join(FORMATS)}")
-    assignment, results = _stored(folder)
-    target = to or folder / (
-        f"marks-{format}" + ("" if format == "gradescope" else _suffix(format))
-    )
-    if rehearsal:
-        results = [result.as_if_marked() for result in results]
-    export(assignment, results, format, target)
-    if sentence := _rehearsal(results):
-        what = "counted all the same" if rehearsal else "left out; --rehearsal counts them"
-        errors.print(f"Training runs: {sentence}; {what}.", style="yellow", soft_wrap=True)
-    console.print(f"Written: {target}", soft_wrap=True, highlight=False)
-
-
-def sample_class(assignment: Assignment) -> Path | None:
-    """Folder of an assignment's sample submissions, in the checkout or the installed package."""
-    package = Path(__file__).resolve().parents[1]
-    for root in (package.parent / "tests" / "submissions", package / "bundled" / "submissions"):
-        if (root / assignment.name).is_dir():
-            return root / assignment.name
-    return None
-
-
-def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
-    """Marks per question and in all, a row for each submission; per part if space is short.
-
-    Questions of kind `run` are shown once one of the results has marks for them.
-    """
-    shown = _shown(assignment, results)
-    runs = any(q.kind == "run" for q in shown)
-    counted = {q.id for q in _shown(assignment, results, rehearsed=False)}
-    title = f"{assignment.about.title}: unit-tested questions{' and training runs' if runs else ''}"
-    if sentence := _rehearsal(results):
-        title += f"\nin brackets: {sentence}"
-    if console.width < NARROW + 7 * len(shown):
-        counting = [q for q in shown if q.id in counted]
-        return _table_of_parts(assignment, counting, results, title.replace("in brackets: ", ""))
-    step = assignment.about.rounding
-    table = Table("submission", title=title)
-    for question in shown:
-        table.add_column(question.id, justify="right")
-    table.add_column("sum", justify="right", style="bold")
-    table.add_column("s", justify="right", style="dim")
-    table.add_row(
-        "(out of)",
-        *(f"{q.marks:g}" for q in shown),
-        f"{sum(q.marks for q in shown if q.id in counted):g}",
-        "",
-        style="dim",
-    )
-    for result in results:
-        marks = {q.id: q for q in result.questions}
-        cells = [_cell_of(marks.get(q.id), q.marks, step) for q in shown]
-        total = _total(result, step)
-        table.add_row(Text(result.submission), *cells, total, f"{result.seconds:.1f}")
-    return table
-
-
-def _shown(
-    assignment: Assignment, results: Sequence[Result], *, rehearsed: bool = True
-) -> list[Question]:
-    decided = {
-        q.id
-        for result in results
-        for q in result.questions
-        if q.awarded is not None or (rehearsed and q.rehearsed is not None)
-    }
-    return [
-        q
-        for q in assignment.about.questions
-        if q.kind == "unit" or (q.kind == "run" and q.id in decided)
-    ]
-
-
-def _table_of_parts(
-    assignment: Assignment, shown: Sequence[Question], results: Sequence[Result], title: str
-) -> Table:
-    step = assignment.about.rounding
-    table = Table("submission", title=title)
-    parts = [
-        (part.id, [q for q in assignment.about.questions_of(part.id) if q in shown])
-        for part in assignment.about.parts
-    ]
-    for part_id, _ in parts:
-        table.add_column(part_id, justify="right")
-    table.add_column("sum", justify="right", style="bold")
-    table.add_column("s", justify="right", style="dim")
-    sums = [sum(q.marks for q in questions) for _, questions in parts]
-    table.add_row("(out of)", *(f"{s:g}" for s in sums), f"{sum(sums):g}", "", style="dim")
-    for result in results:
-        marks = {q.id: q.awarded for q in result.questions}
-        cells = []
-        for (_, questions), total in zip(parts, sums, strict=True):
-            decided = [marks.get(q.id) for q in questions]
-            known = [m for m in decided if m is not None]
-            cells.append(_cell(sum(known) if len(known) == len(decided) else None, total, step))
-        whole = _total(result, step)
-        table.add_row(Text(result.submission), *cells, whole, f"{result.seconds:.1f}")
-    return table
-
-
-def _total(result: Result, step: float) -> Text:
-    words = {"unreadable": "unreadable", "not_graded": "not graded"}
-    return Text(words.get(result.status) or column(result.awarded, decimals(step), step))
-
-
-def _rehearsal(results: Sequence[Result]) -> str:
-    """What was only rehearsed, in the words that the pages have; of several the longest."""
-    return max((result.rehearsal for result in results), key=len, default="")
-
-
-def _cell_of(mark: QuestionMark | None, marks: float, step: float) -> Text:
-    if mark is not None and mark.awarded is None and mark.rehearsed is not None:
-        return Text(f"({_cell(mark.rehearsed, marks, step).plain})", style="dim")
-    return _cell(mark.awarded if mark else None, marks, step)
-
-
-def _cell(awarded: float | None, marks: float, step: float) -> Text:
-    if awarded is None:
-        return Text("-", style="dim")
-    style = "green" if awarded == marks else "red" if awarded == 0 else "yellow"
-    return Text(written(awarded, step), style=style)
-
-
 def _known_runs(assignment: Assignment, runs: Runs, wanted: Sequence[str]) -> Sequence[str]:
     runs_or_stop(assignment, wanted)
     if runs == "none" and wanted:
@@ -384,24 +172,6 @@ def _known_shard(text: str | None, only: Sequence[str] | None) -> Shard | None:
         return Shard.parse(text)
     except ValueError as error:
         stop(f"--shard {error}")
-
-
-def write_pages(assignment: Assignment, results: Sequence[Result], out: Path) -> Path:
-    """Write the pages and the marks of a class; the page to open first."""
-    try:
-        page = write_reports(assignment, results, out / "reports", pictures=out).class_page
-        export(assignment, results, "csv", out / "marks.csv")
-    except OSError as error:
-        stop(f"{error.filename}: the reports cannot be written: {error.strerror}")
-    return page
-
-
-def _stored(folder: Path) -> tuple[Assignment, list[Result]]:
-    try:
-        name, results = read_results(folder)
-        return find_assignment(name), results
-    except (StoreError, AssignmentError) as error:
-        stop(str(error))
 
 
 def print_problems(results: Sequence[Result]) -> None:
@@ -431,7 +201,3 @@ def _summary(result: Result) -> dict[str, object]:
         "problem": result.problem,
         "seconds": result.seconds,
     }
-
-
-def _suffix(format: str) -> str:
-    return ".json" if format == "json" else ".csv"

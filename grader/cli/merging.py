@@ -9,7 +9,10 @@ import typer
 
 from grader.assignment import AssignmentError, find_assignment
 from grader.cli.app import app, console, errors, stop
-from grader.cli.grading import NoReport, end_with, marks_table, print_problems, write_pages
+from grader.cli.grading import end_with, print_problems
+from grader.cli.marks_table import marks_table
+from grader.cli.options import NoReport
+from grader.cli.reporting import write_pages
 from grader.store import StoreError
 from grader.store import merge as merging
 from grader.store.merge import Part

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from grader.assignment import Assignment
+from grader.marks.observed import NOT_RUN, Expected, Observed
 from grader.results import Check, QuestionMark, Result, Statistic
-from grader.suite.observed import NOT_RUN, Expected, Observed
 
 WAITING = {
     "run": "a training run; not part of this batch",
@@ -83,6 +83,30 @@ def excuse(assignment: Assignment, result: Result, faults: Mapping[str, str]) ->
             ],
         }
     )
+
+
+def completed(assignment: Assignment, result: Result, whole: Result) -> Result:
+    """A result of some checks, with the others as they went for another submission.
+
+    Args:
+        assignment: whose questions.
+        result: of some checks of a suite.
+        whole: of more checks of it, these among them.
+    """
+    mine = {c.id: c for c in result.checks}
+    checks = [
+        mine[c.id].model_copy(
+            update={
+                "marks": c.marks,
+                "awarded": c.marks if mine[c.id].outcome == "passed" else 0.0,
+            }
+        )
+        if c.id in mine
+        else c
+        for c in whole.checks
+    ]
+    questions = [_question(assignment, q.id, checks) for q in assignment.about.questions]
+    return result.model_copy(update={"questions": questions, "checks": checks})
 
 
 def _excused(check: Check, why: str) -> Check:

@@ -4,97 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
 import json
 import os
 import sys
 import time
 import types
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import grader.measures
-from grader.assignment import Assignment, Measure, Profile, ProfileName, Run, Setting
+import grader
+from grader.assignment import Assignment, Measure, Profile, ProfileName, Run
 from grader.data import DataSet, cache_folder, load
 from grader.intake import Submission
 from grader.measures.artefacts import ArtefactError
-from grader.measures.estimate import Estimate, MeasureError
+from grader.measures.estimate import MeasureError
 from grader.results import Environment, Figure, Picture, RunResult
 from grader.runs.artefacts import Artefacts
+from grader.runs.loading import files_of, load_functions
+from grader.runs.measured import Context, Measured, Measurement
 from grader.runs.submitted import NothingSubmittedError, find_submitted
 from grader.runs.train import Tell, seed_of, train
-from grader.suite.local import ReferenceFailed, load_file
-from grader.wall.warm import Warm
+from grader.suite.local import ReferenceFailed
+from grader.wall.warm_handle import Warm
 
 RESULT = "result.json"
 TRAINED = "trained.json"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A figure of one measure.
-
-    Attributes:
-        name: of the measure in `assignment.toml`.
-        estimate: the figure; None where there is none, which counts as a threshold missed.
-        claim: the same figure as the submission has it.
-        problem: why there is no figure.
-    """
-
-    name: str
-    estimate: Estimate | None
-    claim: float | None = None
-    problem: str = ""
-
-
-def measurement(
-    name: str, compute: Callable[[], Estimate], claim: float | None = None
-) -> Measurement:
-    """A figure, or why it cannot be had, so that the other figures of the run are."""
-    try:
-        return Measurement(name, compute(), claim)
-    except (MeasureError, ArtefactError) as error:
-        return Measurement(name, None, claim, str(error))
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A picture, as the bytes of a PNG file."""
-
-    name: str
-    title: str
-    png: bytes
-    alternative: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the measures of a run give for one case."""
-
-    figures: tuple[Measurement, ...] = ()
-    drawings: tuple[Drawing, ...] = ()
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a function of `measures.py` may use besides the artefacts.
-
-    Attributes:
-        case, steps, settings: of the run, as `runs.py` got them.
-        seed: for whatever the measure draws; other than that of the training.
-        data: gives a data set by its name.
-        given: gives a module of the reference's folder by its name: the architectures.
-        cache: a folder for what is costly and the same for all submissions.
-    """
-
-    case: str
-    steps: int
-    settings: Mapping[str, Setting]
-    seed: int
-    data: Callable[[str], DataSet]
-    given: Callable[[str], types.ModuleType]
-    cache: Path
+HERE = Path(grader.__file__).parent
+# The code that decides figures.
+OF_FIGURES = ("measures/*.py", "subjects/*.py", "runs/left.py")
 
 
 class Executor:
@@ -125,7 +61,7 @@ class Executor:
         # Runs of submissions of which one case hung: the others would cost as much again.
         self._hung: set[tuple[str, str]] = set()
         self._loaded: dict[tuple[str, bool], DataSet] = {}
-        self._measures = load_file(assignment.measures, f"measures_{assignment.name}")
+        self._measures = load_functions(assignment, "measures")
 
     def execute(
         self, submission: Submission, run_id: str, case: str, secret: str, *, tell: Tell
@@ -212,7 +148,15 @@ class Executor:
         )
         measures = {m.name: m for m in self._assignment.about.measures if m.run == run.id}
         try:
-            measured: Measured = getattr(self._measures, run.id)(artefacts, context)
+            if run.id not in self._measures:
+                known = ", ".join(self._measures) or "none"
+                raise LookupError(f"there is no function {run.id}; there are {known}")
+            measured: Measured = self._measures[run.id](artefacts, context)
+            if unknown := [m.name for m in measured.figures if m.name not in measures]:
+                raise LookupError(
+                    f"it gives a figure {unknown[0]!r}, which [runs.measures] of this run does not "
+                    f"declare in assignment.toml; declared are {', '.join(measures) or 'none'}"
+                )
             figures = [_figure(measures[m.name], m) for m in measured.figures]
         except (ArtefactError, MeasureError) as error:
             return self._keep(
@@ -292,7 +236,7 @@ class Executor:
         """Digest of everything that artefacts depend on."""
         size = run.profiles[self._profile]
         given = [self._assignment.reference / name for name in self._assignment.about.given]
-        code = [self._assignment.runs, self._assignment.adapters, *given]
+        code = [*files_of(self._assignment.runs), self._assignment.adapters, *given]
         depends = {
             "submission": submission,
             "origin": origin,
@@ -325,8 +269,9 @@ def _measured_by(assignment: Assignment) -> str:
     The description has the limits under which a run failed, and what its measures are called.
     """
     reference = sorted(assignment.reference.glob("*.py"))
-    ours = [assignment.folder / "assignment.toml", assignment.measures]
-    return _digest_of([*ours, *reference, *_sources_of(grader.measures)])
+    own = [*files_of(assignment.measures), *files_of(assignment.runs)]
+    ours = [file for pattern in OF_FIGURES for file in sorted(HERE.glob(pattern))]
+    return _digest_of([assignment.folder / "assignment.toml", *own, *reference, *ours])
 
 
 def _figure(measure: Measure, measurement: Measurement) -> Figure:
@@ -360,10 +305,6 @@ def given_module(assignment: Assignment, name: str) -> types.ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     return importlib.import_module(name)
-
-
-def _sources_of(package: types.ModuleType) -> list[Path]:
-    return sorted(Path(inspect.getfile(package)).parent.glob("*.py"))
 
 
 def _digest_of(paths: list[Path]) -> str:

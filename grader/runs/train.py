@@ -16,9 +16,10 @@ from typing import Any
 from grader.assignment import Assignment, Limits, ProfileName, Run
 from grader.measures.artefacts import ArtefactError
 from grader.runs.artefacts import Artefacts
+from grader.runs.loading import sources_of
 from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Otherwise, Remote, nothing_else
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from grader.wall.watch import PATIENCE, OwnTime
 
 SLICE_SECONDS = 1.0
@@ -80,7 +81,7 @@ def train(
 
     Args:
         warm: the warm process; its data folders must hold what the run needs.
-        assignment: whose `runs.py`.
+        assignment: whose `runs`.
         files: the submission's files.
         run, case, profile: what to train, in which size.
         seed: of all sources of random numbers behind the wall.
@@ -88,7 +89,7 @@ def train(
         places, otherwise: see `Remote`.
 
     Raises:
-        WallError: a fault of ours.
+        WallError, ReferenceFailed: a fault of ours.
     """
     size = run.profiles[profile]
     limits = _limits(assignment.about.limits, run, size.seconds)
@@ -98,21 +99,21 @@ def train(
     try:
         for module in run.modules:
             remote.require(module)
-        source = assignment.runs.read_text(encoding="utf-8")
         arguments = {
             "case": case,
             "steps": size.steps,
             "settings": {k: _plain(v) for k, v in size.settings.items()},
             "data": {k: v for k, v in warm.data_inside().items() if k in run.data},
         }
-        start = {"op": "start", "target": run.id, "source": source, "kwargs": arguments}
+        sources = sources_of(assignment, run.id)
+        start = {"op": "start", "target": run.id, "sources": sources, "kwargs": arguments}
         remote.exchange({**start, "seed": seed}, START_SECONDS, run.title)
-        own = OwnTime(warm)
+        own = OwnTime(warm.family)
         while True:
             patience = SLICE_SECONDS + size.step_seconds
             advance = {"op": "advance", "seconds": SLICE_SECONDS}
             reply = remote.exchange(advance, patience, _onward(step, size.steps))
-            seconds = max(seconds, warm.cell_usage())
+            seconds = max(seconds, warm.family.cell_usage())
             done, value = _reply(reply)
             if done:
                 return Trained(Artefacts.from_plain(value), size.steps, seconds)

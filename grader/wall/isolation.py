@@ -19,7 +19,7 @@ from grader.wall.behind import kernel
 from grader.wall.errors import WallError
 
 WallKind = Literal["bubblewrap", "landlock", "none"]
-Choice = Literal["auto", "bubblewrap", "landlock", "none"]
+WallChoice = Literal["auto", "bubblewrap", "landlock", "none"]
 
 PACKAGE = Path(__file__).resolve().parent / "behind"
 INSIDE_PACKAGE = "/wall/behind"
@@ -47,7 +47,7 @@ class Finding:
     explanation: str
 
 
-def choose(choice: Choice = "auto") -> WallKind:
+def choose(choice: WallChoice = "auto") -> WallKind:
     """The wall to use.
 
     Raises:

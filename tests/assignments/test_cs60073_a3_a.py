@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
 from grader.intake.limits import Notes
-from grader.intake.notebook import definitions
+from grader.intake.notebooks.notebook import definitions
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured
+from grader.runs.loading import load_functions, load_parts
+from grader.runs.measured import Context, Measured
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 
@@ -52,8 +53,8 @@ def load(path: Path, name: str, text: str | None = None) -> types.ModuleType:
 
 
 REFERENCE = load(ASSIGNMENT.reference / "sampling.py", "reference_sampling")
-RUNS = load(ASSIGNMENT.runs, "runs_of_cs60073_a3")
-MEASURES = load(ASSIGNMENT.measures, "measures_of_cs60073_a3")
+RUNS = load_functions(ASSIGNMENT, "runs")
+MEASURES = load_functions(ASSIGNMENT, "measures")
 
 
 def student(name: str) -> types.ModuleType:
@@ -124,7 +125,7 @@ class Harness:
 
     @pytest.fixture
     def stats(self) -> types.ModuleType:
-        return grader.stats
+        return grader.suite.stats
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -227,7 +228,7 @@ def measured(
     """The figures of one case of a run with an implementation."""
     size = ASSIGNMENT.run(run).profiles[profile]
     np.random.seed(7)
-    training = getattr(RUNS, run)(
+    training = RUNS[run](
         types.SimpleNamespace(sampling=module), case, size.steps, dict(size.settings), {}
     )
     steps = []
@@ -244,7 +245,7 @@ def measured(
 def figures(run: str, case: str, artefacts: Artefacts) -> dict[str, float | None]:
     size = ASSIGNMENT.run(run).profiles["smoke"]
     context = Context(case, size.steps, size.settings, 1, _none, _none, Path())
-    found: Measured = getattr(MEASURES, run)(artefacts, context)
+    found: Measured = MEASURES[run](artefacts, context)
     known = {m.name for m in ASSIGNMENT.about.measures if m.run == run}
     assert {f.name for f in found.figures} <= known
     assert all(d.png.startswith(b"\x89PNG") for d in found.drawings)
@@ -309,7 +310,7 @@ def test_what_is_not_there_costs_its_own_figure() -> None:
 def test_a_run_that_was_handed_in_may_name_its_own_constant() -> None:
     """With the claim c the points are held against what that constant lets through."""
     rng = np.random.default_rng(11)
-    points = MEASURES.MIXTURE.draw(4000, rng)
+    points = load_parts(ASSIGNMENT, "measures")["a"].MIXTURE.draw(4000, rng)
     claims = {"acceptance_rate": 1 / 20, "c": 20.0}
     flagged = Artefacts(arrays={"points": points}, claims=claims)
     literal = Artefacts(arrays={"points": points}, claims={"acceptance_rate": 1 / 20})

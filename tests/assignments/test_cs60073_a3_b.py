@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from grader.assignment import Assignment
 from grader.data import DataSet, cached_export, load
 from grader.measures.artefacts import ArtefactError
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, Measurement
-from grader.suite.local import load_file, load_text
+from grader.runs.loading import load_functions
+from grader.runs.measured import Context, Measured, Measurement
+from grader.suite.local import load_text
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Assignment(ROOT / "assignments" / "cs60073_a3", ROOT / "reference" / "cs60073_a3")
@@ -52,13 +53,13 @@ def data(name: str) -> DataSet:
 
 
 @functools.cache
-def runs() -> types.ModuleType:
-    return load_file(REAL.runs, "runs_of_the_test_b")
+def runs() -> dict[str, Callable[..., Any]]:
+    return load_functions(REAL, "runs")
 
 
 @functools.cache
-def measures() -> types.ModuleType:
-    return load_file(REAL.measures, "measures_of_the_test_b")
+def measures() -> dict[str, Callable[..., Any]]:
+    return load_functions(REAL, "measures")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_full_is_what_the_text_asks_for() -> None:
 
 def test_every_measure_has_its_function_and_every_run_its_profiles() -> None:
     for run in (r for r in REAL.about.runs if r.modules == ("image_models",)):
-        assert callable(getattr(runs(), run.id)) and callable(getattr(measures(), run.id))
+        assert run.id in runs() and run.id in measures()
         assert run.profiles.keys() == {"smoke", "cpu", "full"}
 
 
@@ -102,7 +103,7 @@ def trained(run_id: str, steps: int, added: str = "") -> Artefacts:
     implementation = types.SimpleNamespace(image_models=load_text(source, "changed_image_models"))
     folders = {"mnist": str(cached_export(data("mnist")))}
     torch.manual_seed(3)
-    training = getattr(runs(), run_id)(implementation, "", steps, SETTINGS, folders)
+    training = runs()[run_id](implementation, "", steps, SETTINGS, folders)
     return Artefacts.from_plain(_to_the_end(training))
 
 
@@ -116,7 +117,7 @@ def _to_the_end(training: Iterator[int]) -> Any:
 
 def measured(run_id: str, artefacts: Artefacts, cache: Path, steps: int = 10) -> Measured:
     context = Context("", steps, SETTINGS, 5, data, importlib.import_module, cache)
-    found: Measured = getattr(measures(), run_id)(artefacts, context)
+    found: Measured = measures()[run_id](artefacts, context)
     return found
 
 

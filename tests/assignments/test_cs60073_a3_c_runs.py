@@ -11,7 +11,7 @@ import importlib
 import math
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from grader.assignment import Assignment
 from grader.data import DataSet, cached_export, load
 from grader.measures.artefacts import ArtefactError
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Measured, Measurement
-from grader.suite.local import load_file, load_text
+from grader.runs.loading import What, load_functions
+from grader.runs.measured import Context, Measured, Measurement
+from grader.suite.local import load_text
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Assignment(ROOT / "assignments" / "cs60073_a3", ROOT / "reference" / "cs60073_a3")
@@ -45,8 +46,8 @@ def data(name: str) -> DataSet:
 
 
 @functools.cache
-def ours(name: str) -> types.ModuleType:
-    return load_file(getattr(REAL, name), f"{name}_of_part_c")
+def ours(what: What) -> Callable[..., Any]:
+    return load_functions(REAL, what)["language_model"]
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def trained(addition: str = "", **settings: Any) -> dict[str, Any]:
     module = load_text(SOURCE + addition, "submission_of_part_c")
     folders = {"tiny_shakespeare": str(cached_export(data("tiny_shakespeare")))}
     torch.manual_seed(5)
-    run = ours("runs").language_model(
+    run = ours("runs")(
         types.SimpleNamespace(language_model=module), "", STEPS, SETTINGS | settings, folders
     )
     while True:
@@ -74,7 +75,7 @@ def trained(addition: str = "", **settings: Any) -> dict[str, Any]:
 
 def measured(left: dict[str, Any]) -> Measured:
     context = Context("", STEPS, SETTINGS, 5, data, importlib.import_module, Path())
-    result: Measured = ours("measures").language_model(Artefacts.from_plain(left), context)
+    result: Measured = ours("measures")(Artefacts.from_plain(left), context)
     return result
 
 

@@ -22,15 +22,18 @@ from grader.data import DataSet, cached_export, load
 from grader.intake import Candidate, read_submission
 from grader.marks.judging import decide, judge
 from grader.marks.scoring import nothing
+from grader.marks.thresholds import Thresholds, read_thresholds
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import MeasureError
 from grader.results import Figure, RunResult
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import Context, Executor, Measured, Measurement
-from grader.runs.thresholds import Thresholds, read_thresholds
-from grader.suite.local import load_file, load_text
+from grader.runs.execute import Executor
+from grader.runs.loading import load_functions, load_parts
+from grader.runs.measured import Context, Measured, Measurement
+from grader.subjects.flows import around
+from grader.suite.local import load_text
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift6135_a3")
@@ -53,13 +56,13 @@ def data(name: str) -> DataSet:
 
 
 @functools.cache
-def runs() -> types.ModuleType:
-    return load_file(REAL.runs, "runs_of_the_test")
+def runs() -> dict[str, Callable[..., Any]]:
+    return load_functions(REAL, "runs")
 
 
 @functools.cache
-def measures() -> types.ModuleType:
-    return load_file(REAL.measures, "measures_of_the_test")
+def measures() -> dict[str, Callable[..., Any]]:
+    return load_functions(REAL, "measures")
 
 
 # --- the description ------------------------------------------------------------------------------
@@ -67,21 +70,15 @@ def measures() -> types.ModuleType:
 
 def test_every_run_and_its_measures_have_their_functions() -> None:
     for run in REAL.about.runs:
-        assert callable(getattr(runs(), run.id)), run.id
+        assert run.id in runs() and run.id in measures()
+        assert run.profiles.keys() == {"smoke", "cpu", "full"}
         for name in run.data:
             data(name)
-    for measure in REAL.about.measures:
-        assert callable(getattr(measures(), measure.run)), measure.run
-        assert REAL.run(measure.run).profiles.keys() == {"smoke", "cpu", "full"}
 
 
 def test_every_case_is_known_to_the_code_that_runs_it() -> None:
-    assert set(REAL.run("images").cases) == set(runs().IMAGE_CASES)
+    assert set(REAL.run("images").cases) == set(load_parts(REAL, "runs")["q2"].IMAGE_CASES)
     assert len(REAL.run("dirac").cases) == 20
-    assert runs().ALPHA_EMA == measures().ALPHA_EMA
-    for ours, theirs in zip(measures().REGULARIZERS, runs().REGULARIZERS, strict=True):
-        assert ours[0] == theirs[0] and (ours[0] is None or ours[1] == theirs[1])
-    assert runs().PLANAR_EXAMPLES == measures().PLANAR_EXAMPLES
 
 
 def test_every_measure_that_gives_marks_is_calibrated_for_every_size() -> None:
@@ -221,7 +218,7 @@ IDENTITY = """
 
 def _stays(self, x):
     import sys
-    runs = sys.modules["grader_runs"]
+    runs = sys.modules["grader_runs.q3"]
     runs.PLANAR_EXAMPLES = [((0.0, 0.0), (1.0, 0.0), 0.0)] * 6
     return x
 
@@ -240,7 +237,7 @@ _right_loss1 = loss1
 
 def loss1(z0, logdet):
     import sys
-    sys.modules["grader_runs"]._own_density = _uniform
+    sys.modules["grader_runs.q3"]._own_density = _uniform
     return _right_loss1(z0, logdet)
 """
 
@@ -329,7 +326,7 @@ def play(
     folders = {name: str(cached_export(data(name))) for name in run.data}
     torch.manual_seed(3)  # the measures' seed is the next one
     implementation = types.SimpleNamespace(**modules)
-    left = _to_the_end(getattr(runs(), run_id)(implementation, case, steps, given, folders))
+    left = _to_the_end(runs()[run_id](implementation, case, steps, given, folders))
     return measured(run_id, Artefacts.from_plain(left), case, steps, **given)
 
 
@@ -338,7 +335,7 @@ def measured(
 ) -> dict[str, Measurement]:
     """The figures of what a run left that was started with seed 3."""
     context = Context(case, steps, settings, 4, data, importlib.import_module, Path())
-    found: Measured = getattr(measures(), run_id)(artefacts, context)
+    found: Measured = measures()[run_id](artefacts, context)
     return {m.name: m for m in found.figures}
 
 
@@ -457,7 +454,7 @@ def path_of(case: str, steps: int = 400) -> Any:
     given = importlib.import_module("gan")
     torch.manual_seed(3)
     implementation = types.SimpleNamespace(gan=given)
-    return _to_the_end(runs().dirac(implementation, case, steps, {}, {}))["arrays"]["trajectory"]
+    return _to_the_end(runs()["dirac"](implementation, case, steps, {}, {}))["arrays"]["trajectory"]
 
 
 def test_a_path_from_another_start_is_refused() -> None:
@@ -509,16 +506,16 @@ def test_a_density_is_shown_where_the_data_lie_unless_it_is_elsewhere() -> None:
     axis = torch.linspace(-9.9, 9.9, 100)
     x, y = torch.meshgrid(axis, axis, indexing="ij")
     near = torch.exp(-((x - 1) ** 2) - y**2).numpy()
-    shown, reach = measures()._around(points, near, 10.0)
+    shown, reach = around(points, near, 10.0)
     assert reach == pytest.approx(2.8) and shown.shape == (28, 28)
     # The cells are those between -2.8 and 2.8.
     assert np.array_equal(shown, near[36:64, 36:64])
     far = torch.exp(-((x - 6) ** 2) - y**2).numpy()
-    far_shown, far_reach = measures()._around(points, far, 10.0)
+    far_shown, far_reach = around(points, far, 10.0)
     assert far_reach == 10.0 and far_shown is far
     broken = np.where(near > 0.5, np.nan, near)
-    assert measures()._around(points, broken, 10.0)[0] is broken
-    wide = measures()._around(20 * points, near, 10.0)
+    assert around(points, broken, 10.0)[0] is broken
+    wide = around(20 * points, near, 10.0)
     assert wide[1] == 10.0 and wide[0].shape == (100, 100)
 
 

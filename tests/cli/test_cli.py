@@ -33,7 +33,7 @@ def grader(home: Path, *arguments: str | Path, status: int = 0, errors: bool = F
 
 COMMANDS = (
     *("list", "show", "publish", "audit", "check", "grade", "report", "export", "doctor"),
-    *("schema", "demo", "calibrate", "drop"),
+    *("schema", "demo", "calibrate", "drop", "new"),
 )
 
 

@@ -74,7 +74,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The toy, calibrated over two seeds in profile smoke."""
     home = Home(tmp_path_factory.mktemp("runs"), WITH_RUN)
     said, _ = home("calibrate", "toy", "--profile", "smoke", "--seeds", "2", "--jobs", "1")
-    assert "What the reference reaches" in said and "distance" in said and "thresholds.toml" in said
+    assert "What the reference reaches" in said and "distance" in said and "thresholds.csv" in said
     return home
 
 
@@ -88,8 +88,9 @@ def trained(root: Path) -> dict[str, int]:
 
 
 def test_a_class_is_trained_measured_and_judged(calibrated: Home) -> None:
-    text = calibrated.toml.with_name("thresholds.toml").read_text()
-    assert text.count("[[figures]]") == 6 and text.count("[[costs]]") == 2
+    text = calibrated.toml.with_name("thresholds.csv").read_text()
+    assert len(text.splitlines()) == 7
+    assert len(calibrated.toml.with_name("costs.csv").read_text().splitlines()) == 3
     table, _ = calibrated.grade("--runs", "smoke")
     marks = calibrated.marks()
     # A mean that is off by five misses distance and score; the path has its length.
@@ -139,7 +140,7 @@ def fit(context):
 
 
 def test_a_threshold_that_a_trivial_solution_reaches_is_refused(calibrated: Home) -> None:
-    path = calibrated.toml.with_name("thresholds.toml")
+    path = calibrated.toml.with_name("thresholds.csv")
     before, trivial = path.read_text(), calibrated.toml.with_name("trivial.py")
     trivial.write_text(TRIVIAL)
     try:
@@ -149,25 +150,24 @@ def test_a_threshold_that_a_trivial_solution_reaches_is_refused(calibrated: Home
     assert (
         "a network of zeros" in said and "take more seeds, a longer run or another measure" in said
     )
-    assert "thresholds.toml stays as it was" in said and path.read_text() == before
+    assert "thresholds.csv stays as it was" in said and path.read_text() == before
 
 
 def test_calibrating_again_goes_on_where_it_was(calibrated: Home) -> None:
     folder = calibrated.root / "cache" / "calibration" / "toy" / "artefacts"
     before = trained(folder)
-    path = calibrated.toml.with_name("thresholds.toml")
+    path = calibrated.toml.with_name("thresholds.csv")
     text = path.read_text()
     calibrated("calibrate", "toy", "--profile", "smoke", "--seeds", "2", "--run", "fit")
     assert trained(folder) == before and len(before) == 4 and path.read_text() == text
 
 
 def test_what_was_handed_in_is_measured(home: Home) -> None:
-    thresholds = ""
-    for case in ("slow", "fast"):
-        figure = {"profile": "full", "run": "fit", "case": case, "measure": "distance"}
-        lines = [f"{k} = {json.dumps(v)}" for k, v in (figure | {"mean": 1.0, "sd": 0.1}).items()]
-        thresholds += "\n".join(["[[figures]]", *lines, "n = 3", "", ""])
-    home.toml.with_name("thresholds.toml").write_text(thresholds)
+    home.toml.with_name("thresholds.csv").write_text(
+        "profile,run,case,measure,mean,sd,n,trivial,reaches,error\n"
+        "full,fit,slow,distance,1.0,0.1,3,,,\n"
+        "full,fit,fast,distance,1.0,0.1,3,,,\n"
+    )
     folder = home.root / "class" / "alice_20201111" / "models"
     folder.mkdir()
     for case in ("slow", "fast"):
@@ -204,7 +204,7 @@ def test_a_reference_that_fails_is_no_yardstick(home: Home) -> None:
         "calibrate", "toy", "--profile", "smoke", "--seeds", "2", "--jobs", "1", status=2
     )
     assert "the reference fails in Fit a mean: slow" in said and "IndexError in mean.py" in said
-    assert not home.toml.with_name("thresholds.toml").exists()
+    assert not home.toml.with_name("thresholds.csv").exists()
 
 
 @pytest.mark.parametrize(
@@ -247,9 +247,9 @@ def test_an_assignment_without_runs_says_so(tmp_path: Path) -> None:
 
 
 def test_a_damaged_thresholds_file_is_named(home: Home) -> None:
-    home.toml.with_name("thresholds.toml").write_text("figures = 3\n")
+    home.toml.with_name("thresholds.csv").write_text("figures = 3\n")
     _, said = home("calibrate", "toy", "--profile", "smoke", status=2)
-    assert "thresholds.toml: cannot be used" in said
+    assert "thresholds.csv:1: cannot be used" in said
 
 
 def test_a_gallery_shows_what_the_reference_left(calibrated: Home, tmp_path: Path) -> None:

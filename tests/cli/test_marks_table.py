@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from grader.assignment import Assignment
-from grader.cli import grading
-from grader.cli.grading import marks_table
+from grader.cli import marks_table as marks
+from grader.cli.marks_table import marks_table
 from grader.results import QuestionMark, Result
 
 TOML = """
@@ -73,7 +73,7 @@ def cells(table: Table) -> list[list[str]]:
 
 @pytest.fixture(params=[200, 40], ids=["wide", "narrow"])
 def width(request, monkeypatch) -> int:
-    monkeypatch.setattr(grading, "console", Console(width=request.param))
+    monkeypatch.setattr(marks, "console", Console(width=request.param))
     return request.param
 
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from grader import data, results
 from grader.assignment import (
+    Declaration,
     Description,
     Limits,
-    Measure,
     NotebookRules,
     Part,
     Profile,
@@ -104,17 +104,14 @@ def test_methods_of_expect_and_draw() -> None:
 def test_keys_of_the_description() -> None:
     text = section(WRITING, "### `assignment.toml`")
     fields = {
-        *(
-            set(Description.model_fields)
-            - {"limits", "files", "parts", "questions", "runs", "measures"}
-        ),
+        *(set(Description.model_fields) - {"limits", "files", "parts", "questions", "runs"}),
         *NotebookRules.model_fields,
         *SourceFile.model_fields,
         *Part.model_fields,
         *Question.model_fields,
         *Run.model_fields,
         *Profile.model_fields,
-        *Measure.model_fields,
+        *Declaration.model_fields,
     }
     for field in fields:
         assert f"`{field}`" in text, field
@@ -125,7 +122,7 @@ def test_keys_of_the_description() -> None:
         "[[parts]]",
         "[[questions]]",
         "[[runs]]",
-        "[[measures]]",
+        "[runs.measures]",
     ):
         assert f"`{table}`" in text
 

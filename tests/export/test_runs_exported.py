@@ -12,8 +12,8 @@ from test_gradescope import SCHEMA
 from grader.assignment import Assignment
 from grader.export import export, gradescope_results
 from grader.marks.judging import decide, judge
+from grader.marks.thresholds import Thresholds
 from grader.results import Figure, QuestionMark, Result, RunResult
-from grader.runs.thresholds import Thresholds
 
 TOML = """
 name = "toy"
@@ -52,9 +52,7 @@ cases = ["arcs", "sine"]
 steps = 10
 seconds = 10
 
-[[measures]]
-run = "flow"
-name = "nll"
+[runs.measures.nll]
 title = "Negative log-likelihood"
 unit = "nats"
 question = "q1.2"
@@ -62,18 +60,14 @@ better = "lower"
 weight = 2
 asked = { cpu = 1.5 }
 
-[[measures]]
-run = "flow"
-name = "integral"
+[runs.measures.integral]
 title = "Integral of the density"
 question = "q1.2"
 better = "near"
 target = 1.0
 within = 0.02
 
-[[measures]]
-run = "flow"
-name = "speed"
+[runs.measures.speed]
 title = "Only shown"
 better = "lower"
 """

@@ -11,9 +11,9 @@ import pytest
 from grader.assignment import Assignment
 from grader.batch import engine
 from grader.batch.task import RunJob, Task
+from grader.calibrate.reference import CalibrationError, calibrate, summed_up
 from grader.intake import read_submission
 from grader.results import Environment, Figure, RunResult
-from grader.runs.calibrate import CalibrationError, calibrate, summed_up
 from grader.runs.train import seed_of
 
 
@@ -48,6 +48,15 @@ class Batch:
         for job in todo:
             self.jobs.append(job)
             save_run(job, self.answer(job))
+
+
+@pytest.fixture
+def toy_with_run(toy_with_run: Assignment) -> Assignment:
+    """The toy, whose run declares the one figure that `result` gives."""
+    run = toy_with_run.run("fit")
+    one = run.model_copy(update={"measures": {"distance": run.measures["distance"]}})
+    toy_with_run.about = toy_with_run.about.model_copy(update={"runs": (one,)})
+    return toy_with_run
 
 
 @pytest.fixture
@@ -101,6 +110,18 @@ def test_a_run_of_the_reference_that_fails_is_an_error(
         run_it(toy_with_run, tmp_path / "out")
     batch.answer = lambda job: result(job, None)
     with pytest.raises(CalibrationError, match="Fit: slow: Distance cannot be measured: NaN"):
+        run_it(toy_with_run, tmp_path / "out")
+
+
+def test_a_figure_that_is_declared_and_never_given_is_named(
+    toy_with_run: Assignment, tmp_path: Path, batch: Batch
+) -> None:
+    run = toy_with_run.run("fit")
+    misspelt = {"distance": run.measures["distance"], "distanse": run.measures["distance"]}
+    run = run.model_copy(update={"measures": misspelt})
+    toy_with_run.about = toy_with_run.about.model_copy(update={"runs": (run,)})
+    words = r"runs.measures.distanse of run fit: .* never gives that figure; it gives distance\."
+    with pytest.raises(CalibrationError, match=words):
         run_it(toy_with_run, tmp_path / "out")
 
 

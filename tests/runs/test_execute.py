@@ -21,7 +21,7 @@ from grader.runs.execute import Executor
 from grader.runs.train import Trained
 from grader.suite.local import ReferenceFailed
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT, write_tree
 
 SECRET = "a secret of the test"
@@ -252,9 +252,14 @@ def test_a_measure_without_a_figure_leaves_the_others(room: Room) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("def fit(", "def fitted(", "has no attribute 'fit'"),
+        ("def fit(", "def fitted(", "there is no function fit; there are none"),
         ("context.data(", "context.nosuch(", "no attribute 'nosuch'"),
-        ('measurement("length"', 'measurement("width"', "KeyError: 'width'"),
+        (
+            'measurement("length"',
+            'measurement("width"',
+            r"gives a figure 'width', which \[runs.measures\] of this run does not declare in "
+            "assignment.toml; declared are distance, score, length",
+        ),
     ],
 )
 def test_an_error_of_ours_is_never_the_students(room: Room, old: str, new: str, words: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from grader.assignment import Assignment, find_assignment
+from grader.calibrate.gallery import write_gallery
+from grader.marks.thresholds import Calibrated, Thresholds, write_thresholds
 from grader.results import Figure, RunResult
-from grader.runs.gallery import write_gallery
-from grader.runs.thresholds import Calibrated, Thresholds, write_thresholds
 
 
 def result(run: str, **values: float) -> RunResult:
@@ -48,7 +48,7 @@ def test_cases_stand_side_by_side_with_their_luck(tmp_path: Path, toy_with_run: 
         Calibrated(profile="full", run="fit", case=case, measure="distance", mean=mean, sd=sd, n=4)
         for case, (mean, sd) in found.items()
     ]
-    write_thresholds(toy_with_run.thresholds, "toy", Thresholds(figures=tuple(figures)))
+    write_thresholds(toy_with_run, Thresholds(figures=tuple(figures)))
     cases = [result("fit", distance=9.0).model_copy(update={"case": case}) for case in found]
     folder = tmp_path / "docs"
     page = write_gallery(toy_with_run, cases, "full", tmp_path, folder).read_text()

@@ -16,7 +16,7 @@ from scipy.special import logsumexp, ndtr
 from grader.measures.plane import Square, largest_ratio, projected_cdf
 from grader.suite.expect import as_array
 
-FALSE_FAIL = 1e-9  # per test; there are sixteen in this file
+FALSE_FAIL = 1e-9  # per test
 POINTS = 1000
 HALF_WIDTH = 25.0  # beyond it the logistic densities below are under exp(-25)
 # Three sides, so that a mixture in the middle of the proposal has a component off each of them.

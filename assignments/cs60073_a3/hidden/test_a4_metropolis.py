@@ -22,7 +22,7 @@ from grader.measures.chains import random_walk_acceptance
 from grader.measures.plane import Square
 from grader.suite.expect import as_array
 
-FALSE_FAIL = 1e-9  # per test; there are seventeen in this file
+FALSE_FAIL = 1e-9  # per test
 TRIES = 1600
 
 

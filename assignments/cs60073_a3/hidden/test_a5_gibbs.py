@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from grader.suite.expect import as_array
 
-FALSE_FAIL = 1e-9  # per test; there are fifteen in this file
+FALSE_FAIL = 1e-9  # per test
 ITERATIONS = 4000
 
 

@@ -20,7 +20,7 @@ import torch
 ANALYTIC = "q1_solution.kl_gaussian_gaussian_analytic"
 NORMAL = "q1_solution.log_likelihood_normal"
 REPEATS = 64
-FALSE_FAIL = 1e-9  # per test; there are ten in this file
+FALSE_FAIL = 1e-9  # per test
 
 
 def responds(expect, result, other, what):

@@ -1,12 +1,11 @@
-"""Wrong losses of the two players, `make_losses`: the distance in them."""
+"""Mistakes in 2.3: the losses of the two players, `make_losses`."""
 
-# ruff: noqa: F821
-# jsd, w1, r1gp and ogp are those of the file that an entry is grafted onto.
+import math
 
 import torch
 import torch.nn.functional as F
 
-from grader.catalogue import mistake
+from grader.catalogue import Mistakes
 
 
 def chosen_parts(loss_type, reg_type, reg_cf):
@@ -52,160 +51,140 @@ def critic_loss_of(loss_fn, reg_fn, reg_cf):
     return critic_loss
 
 
-# --- the metric -------------------------------------------------------------------------------
+def jsd_of_real_and_fake(real, fake):
+    return 0.5 * (F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean() + math.log(4))
 
 
-@mistake(
-    "gan.make_losses",
-    fails=["test_metric_carries_no_regulariser"],
-    hint="The regulariser is in the metric as well. It restrains the critic; the generator "
-    "minimises the distance alone.",
-)
-def metric_with_the_regulariser(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+def w1_of_real_and_fake(real, fake):
+    return real.mean() - fake.mean()
 
-    def metric(p, q, critic):
-        p.requires_grad_()
+
+plain_metric = Mistakes("gan.make_losses", "test_metric_carries_no_regulariser")
+
+plain_metric.edit(
+    "metric_with_the_regulariser",
+    "return loss_fn(critic(p), critic(q))",
+    """p.requires_grad_()
         cp, cq = critic(p), critic(q)
-        return loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_metric_is_the_named_distance"],
-    hint="The metric is negated. The generator minimises it, and what it wants small is the "
-    "distance itself.",
+        return loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)""",
+    """The regulariser is in the metric as well. It restrains the critic; the generator minimises
+    the distance alone.""",
 )
-def metric_negated(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return -loss_fn(critic(p), critic(q))
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
 
 
-@mistake(
-    "gan.make_losses",
-    fails=["test_metric_is_the_named_distance"],
-    hint="Real and generated samples are exchanged in the metric. The distances take the critic's "
-    "values of the real samples first.",
+named_distance = Mistakes("gan.make_losses", "test_metric_is_the_named_distance")
+
+named_distance.edit(
+    "metric_negated",
+    "return loss_fn(",
+    "return -loss_fn(",
+    """The metric is negated. The generator minimises it, and what it wants small is the distance
+    itself.""",
 )
-def metric_with_real_and_generated_exchanged(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(q), critic(p))
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_metric_is_the_named_distance"],
-    hint="The critic scores the generated samples twice and the real ones never, so the distance "
-    "is one of the generated samples from themselves.",
+named_distance.edit(
+    "metric_with_real_and_generated_exchanged",
+    "(critic(p), critic(q))",
+    "(critic(q), critic(p))",
+    """Real and generated samples are exchanged in the metric. The distances take the critic's
+    values of the real samples first.""",
 )
-def metric_of_generated_samples_twice(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(q), critic(q))
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_metric_is_the_named_distance"],
-    hint="This is the non-saturating loss of the generator. It is often used, but it is not the "
-    "distance that is asked for here and plotted.",
+named_distance.edit(
+    "metric_of_generated_samples_twice",
+    "(critic(p), critic(q))",
+    "(critic(q), critic(q))",
+    """The critic scores the generated samples twice and the real ones never, so the distance is one
+    of the generated samples from themselves.""",
 )
-def metric_is_the_non_saturating_loss(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        if loss_type == "JSD":
+named_distance.edit(
+    "metric_is_the_non_saturating_loss",
+    "return loss_fn(",
+    """if loss_type == "JSD":
             return -F.logsigmoid(critic(q)).mean()
-        return loss_fn(critic(p), critic(q))
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_metric_is_the_named_distance"],
-    hint="The real samples are left out because the generator has no influence on them. Its "
-    "gradient is the same, but the number is no longer the distance that is returned and plotted.",
+        return loss_fn(""",
+    """This is the non-saturating loss of the generator. It is often used, but it is not the
+    distance that is asked for here and plotted.""",
 )
-def metric_without_the_real_samples(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+named_distance.edit(
+    "metric_without_the_real_samples",
+    "return loss_fn(critic(p), critic(q))",
+    """cq = critic(q)
+        return 0.5 * F.logsigmoid(-cq).mean() if loss_type == "JSD" else -cq.mean()""",
+    """The real samples are left out because the generator has no influence on them. Its gradient is
+    the same, but the number is no longer the distance that is returned and plotted.""",
+)
 
-    def metric(p, q, critic):
+
+learning = Mistakes("gan.make_losses", "test_players_learn_through_their_losses")
+
+learning.edit(
+    "metric_detached",
+    "critic(q))",
+    "critic(q)).detach()",
+    """The metric is detached. It is more than a number for the plots: the generator learns through
+    it.""",
+)
+learning.edit(
+    "metric_detaches_the_generated_samples",
+    "critic(q))",
+    "critic(q.detach()))",
+    """The generated samples are detached in the metric. That is for the critic's loss, if anywhere:
+    the generator's only way to learn goes through them.""",
+)
+learning.edit(
+    "critic_loss_of_values_without_a_graph",
+    """        cp = critic(p)
         cq = critic(q)
-        return 0.5 * F.logsigmoid(-cq).mean() if loss_type == "JSD" else -cq.mean()
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_players_learn_through_their_losses"],
-    hint="The metric is detached. It is more than a number for the plots: the generator learns "
-    "through it.",
+""",
+    """        with torch.no_grad():
+            cp, cq = critic(p), critic(q)
+""",
+    """The critic's values are computed without a graph, so its loss cannot teach it anything. It is
+    the generated samples that may be detached, not what the critic makes of them.""",
 )
-def metric_detached(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(p), critic(q)).detach()
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_players_learn_through_their_losses"],
-    hint="The generated samples are detached in the metric. That is for the critic's loss, if "
-    "anywhere: the generator's only way to learn goes through them.",
+learning.edit(
+    "critic_loss_detaches_the_generated_values",
+    "cq = critic(q)",
+    "cq = critic(q).detach()",
+    """The critic's values of the generated samples are detached. It is the samples that may be
+    detached in the critic's step: the critic has to learn from its values of both kinds.""",
 )
-def metric_detaches_the_generated_samples(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(p), critic(q.detach()))
-
-    return metric, critic_loss_of(loss_fn, reg_fn, reg_cf)
-
-
-# --- the critic's loss ------------------------------------------------------------------------
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_critic_wants_the_largest_distance"],
-    hint="The critic would make the distance small. It wants it large, and its optimiser "
-    "minimises, so a sign is missing in front of the distance.",
+learning.edit(
+    "regulariser_added_as_a_number",
+    "reg_fn(p, cp, q, cq, critic)",
+    "reg_fn(p, cp, q, cq, critic).item()",
+    """The regulariser is turned into a plain number before it is added, so the loss has the right
+    value and the critic does not feel the penalty.""",
 )
-def critic_loss_without_the_minus(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def critic_loss(p, q, critic):
-        cp, cq = critic(p), critic(q)
-        return loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
-
-    return metric_of(loss_fn), critic_loss
 
 
-@mistake(
-    "gan.make_losses",
-    fails=["test_critic_wants_the_largest_distance"],
-    hint="The signs of both players are turned round: here the critic minimises the distance and "
-    "the generator maximises it.",
+largest_distance = Mistakes("gan.make_losses", "test_critic_wants_the_largest_distance")
+
+largest_distance.edit(
+    "critic_loss_without_the_minus",
+    "-loss_fn(",
+    "loss_fn(",
+    """The critic would make the distance small. It wants it large, and its optimiser minimises, so
+    a sign is missing in front of the distance.""",
 )
+largest_distance.edit(
+    "critic_loss_with_real_and_generated_exchanged",
+    "loss_fn(cp, cq)",
+    "loss_fn(cq, cp)",
+    """Real and generated samples are exchanged in the critic's loss. The distances take the
+    critic's values of the real samples first.""",
+)
+largest_distance.edit(
+    "losses_returned_in_the_wrong_order",
+    "return metric, critic_loss",
+    "return critic_loss, metric",
+    "The two functions are returned in the wrong order: the metric comes first.",
+)
+
+
+@largest_distance
 def players_with_exchanged_aims(loss_type, reg_type=None, reg_cf=1.0):
+    """The signs of both players are turned round: here the critic minimises the distance and the
+    generator maximises it."""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def metric(p, q, critic):
@@ -218,60 +197,131 @@ def players_with_exchanged_aims(loss_type, reg_type=None, reg_cf=1.0):
     return metric, critic_loss
 
 
-@mistake(
-    "gan.make_losses",
-    fails=["test_critic_wants_the_largest_distance"],
-    hint="Real and generated samples are exchanged in the critic's loss. The distances take the "
-    "critic's values of the real samples first.",
+regulariser = Mistakes("gan.make_losses", "test_regulariser_is_added_with_its_coefficient")
+
+regulariser.edit(
+    "regulariser_subtracted",
+    "-loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)",
+    "-(loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic))",
+    """The regulariser is subtracted: the minus in front covers it too. A penalty is added to what
+    is minimised, or the critic is rewarded for steep gradients.""",
 )
-def critic_loss_with_real_and_generated_exchanged(loss_type, reg_type=None, reg_cf=1.0):
+regulariser.edit(
+    "regulariser_without_its_coefficient",
+    "reg_cf * ",
+    "",
+    "The coefficient reg_cf is not used, so the regulariser always counts fully.",
+)
+regulariser.edit(
+    "regulariser_with_its_coefficient_twice",
+    "reg_cf * ",
+    "reg_cf**2 * ",
+    "The coefficient is applied twice, and the regulariser counts reg_cf squared.",
+)
+regulariser.edit(
+    "regulariser_divided_by_its_coefficient",
+    "reg_cf * ",
+    "1 / reg_cf * ",
+    "The coefficient divides the regulariser. A larger reg_cf means a stronger regulariser.",
+)
+regulariser.edit(
+    "coefficient_on_the_distance",
+    "-loss_fn(cp, cq) + reg_cf *",
+    "-reg_cf * loss_fn(cp, cq) +",
+    "The coefficient weights the distance instead of the regulariser.",
+)
+regulariser.edit(
+    "regulariser_forgotten",
+    " + reg_cf * reg_fn(p, cp, q, cq, critic)",
+    "",
+    "The regulariser is chosen and never used: the critic's loss is the distance alone.",
+)
+regulariser.edit(
+    "regulariser_with_real_and_generated_exchanged",
+    """(p, cp, q, cq, critic)
+""",
+    """(q, cq, p, cp, critic)
+""",
+    """The regulariser gets the generated samples in the place of the real ones. Real samples come
+    first in every function of this file.""",
+)
+regulariser.edit(
+    "regulariser_with_arguments_out_of_order",
+    """(p, cp, q, cq, critic)
+""",
+    """(p, q, cp, cq, critic)
+""",
+    """The arguments of the regulariser are in the wrong order: each kind of samples is followed by
+    its own values.""",
+)
+
+
+regulariser_of_data = Mistakes(
+    "gan.make_losses",
+    "test_regulariser_is_added_with_its_coefficient",
+    "test_critic_loss_takes_real_samples_from_a_data_set",
+)
+
+regulariser_of_data.edit(
+    "coefficient_on_the_whole_loss",
+    "-loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)",
+    "reg_cf * (reg_fn(p, cp, q, cq, critic) - loss_fn(cp, cq))",
+    """The coefficient weights the whole loss, the distance included. It belongs to the regulariser
+    alone.""",
+)
+
+
+scalars = Mistakes("gan.make_losses", "test_losses_are_scalars")
+
+
+@scalars
+def coefficient_with_an_axis_too_many(loss_type, reg_type=None, reg_cf=1.0):
+    """The coefficient is a tensor of shape (1,), and so becomes the loss. It should be a scalar: a
+    plain number does not add an axis."""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+    coefficient = torch.tensor([reg_cf])
 
     def critic_loss(p, q, critic):
         cp, cq = critic(p), critic(q)
-        return -loss_fn(cq, cp) + reg_cf * reg_fn(p, cp, q, cq, critic)
+        return -loss_fn(cp, cq) + coefficient * reg_fn(p, cp, q, cq, critic)
 
     return metric_of(loss_fn), critic_loss
 
 
-@mistake(
-    "gan.make_losses",
-    fails=["test_critic_wants_the_largest_distance"],
-    hint="The two functions are returned in the wrong order: the metric comes first.",
-)
-def losses_returned_in_the_wrong_order(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-    return critic_loss_of(loss_fn, reg_fn, reg_cf), metric_of(loss_fn)
+refusals = Mistakes("gan.make_losses", "test_unknown_names_and_coefficients_are_refused")
 
 
-@mistake(
+@refusals
+def losses_of_any_name(loss_type, reg_type=None, reg_cf=1.0):
+    """The checks at the head are gone: a misspelt name now trains something else without a word."""
+    loss_fn = jsd if loss_type == "JSD" else w1
+    reg_fn = {"GP": ogp, "R1": r1gp}.get(reg_type, no_regulariser)
+    return metric_of(loss_fn), critic_loss_of(loss_fn, reg_fn, reg_cf)
+
+
+# Right parts are called by names that they do not have: the parts lose nothing.
+named_distance_by_name = Mistakes(
     "gan.make_losses",
-    fails=["test_players_learn_through_their_losses"],
-    hint="The critic's values are computed without a graph, so its loss cannot teach it anything. "
-    "It is the generated samples that may be detached, not what the critic makes of them.",
+    "test_metric_is_the_named_distance",
+    beside={"gan.jsd": jsd_of_real_and_fake, "gan.w1": w1_of_real_and_fake},
 )
-def critic_loss_of_values_without_a_graph(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+
+@named_distance_by_name
+def losses_by_names_of_others(loss_type, reg_type=None, reg_cf=1.0):
+    """The distances are called with names for their arguments that they do not have, so every call
+    raises a TypeError. Hand the values over by position."""
+    assert reg_cf > 0
+    if loss_type not in ("JSD", "W1") or reg_type not in ("GP", "R1", None):
+        raise NotImplementedError
+    distance = {"JSD": jsd, "W1": w1}[loss_type]
+    regulariser = {"GP": ogp, "R1": r1gp, None: lambda *_: 0.0}[reg_type]
+
+    def metric(p, q, critic):
+        return distance(cp=critic(p), cq=critic(q))
 
     def critic_loss(p, q, critic):
-        with torch.no_grad():
-            cp, cq = critic(p), critic(q)
-        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
+        cp, cq = critic(p), critic(q)
+        return reg_cf * regulariser(p, cp, q, cq, critic) - distance(cp=cp, cq=cq)
 
-    return metric_of(loss_fn), critic_loss
-
-
-@mistake(
-    "gan.make_losses",
-    fails=["test_players_learn_through_their_losses"],
-    hint="The critic's values of the generated samples are detached. It is the samples that may be "
-    "detached in the critic's step: the critic has to learn from its values of both kinds.",
-)
-def critic_loss_detaches_the_generated_values(loss_type, reg_type=None, reg_cf=1.0):
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def critic_loss(p, q, critic):
-        cp, cq = critic(p), critic(q).detach()
-        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
-
-    return metric_of(loss_fn), critic_loss
+    return metric, critic_loss

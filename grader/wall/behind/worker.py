@@ -55,7 +55,8 @@ class Worker:
         submission: the folder of the student's files.
         scratch: the folder that can be written.
         given: a folder of files that every student has; the submission's own come first.
-        sources: text of the assignment's `probes` and `adapters`.
+        sources: text of the harness's probes and of the assignment's `probes` and `adapters`, in
+            the order in which they may import each other.
         own: names of the assignment's files, which no stand-in may replace.
         libraries: as they were before any student code.
     """
@@ -200,14 +201,16 @@ class Worker:
         return target(*request["args"], **request["kwargs"])
 
     def _probe(self, request: dict[str, Any]) -> Any:
-        probe = getattr(self._extra["probes"], request["target"])
+        room, _, name = request["target"].rpartition(".")
+        probe = getattr(self._extra[room or "probes"], name)
         return probe(self._implementation, **request["kwargs"])
 
     def _start_run(self, request: dict[str, Any]) -> None:
         """Make ready to train: a run is a generator that yields after each of its steps."""
         self._given_first()
-        runs = _module_of("grader_runs", request["source"])
-        self._run = getattr(runs, request["target"])(self._implementation, **request["kwargs"])
+        modules = [_module_of(name, text) for name, text in request["sources"].items()]
+        run = getattr(modules[-1], request["target"])
+        self._run = run(self._implementation, **request["kwargs"])
 
     def _advance_run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Go on for some seconds: how far the run is, or at its end what it leaves.
@@ -248,6 +251,7 @@ def _seed(seed: int) -> None:
 def _module_of(name: str, text: str) -> types.ModuleType:
     """A module of the assignment's, from its text: its file is not mounted here."""
     module = types.ModuleType(name)
+    module.__package__ = name.rpartition(".")[0]  # for what it imports relatively
     sys.modules[name] = module
     exec(compile(text, f"<{name}>", "exec"), module.__dict__)
     return module

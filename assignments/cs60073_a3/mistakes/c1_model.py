@@ -1,0 +1,354 @@
+"""Mistakes in c.1.4 and c.1.5: the blocks, the model, its initialisation and the loss."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from grader.catalogue import Mistakes
+
+
+def make_parts(block, width=768, between=nn.GELU, bias=True):
+    nn.Module.__init__(block)
+    block.norm1 = nn.LayerNorm(D_MODEL)
+    block.attention = SelfAttention()
+    block.norm2 = nn.LayerNorm(D_MODEL)
+    block.feed_forward = nn.Sequential(
+        nn.Linear(D_MODEL, width, bias=bias), between(), nn.Linear(width, D_MODEL)
+    )
+
+
+block_size = Mistakes(
+    "language_model.Block.__init__", "test_model_has_the_parameters_that_are_asked_for"
+)
+
+
+@block_size
+def block_with_a_narrow_network(self):
+    """The feed-forward network is half as wide as the assignment says: 192 to 768 and back."""
+    make_parts(self, width=384)
+
+
+feed_forward = Mistakes(
+    "language_model.Block.__init__", "test_feed_forward_is_gelu_between_two_layers"
+)
+
+
+@feed_forward
+def block_with_relu(self):
+    """There is a ReLU between the two layers; the assignment has a GELU."""
+    make_parts(self, between=nn.ReLU)
+
+
+@feed_forward
+def block_without_a_nonlinearity(self):
+    """There is no nonlinearity between the two layers, which then make a single one."""
+    make_parts(self, between=nn.Identity)
+
+
+block_shapes = Mistakes("language_model.Block.__init__", "test_parameters_have_the_right_shapes")
+
+
+@block_shapes
+def block_without_a_bias(self):
+    """One linear layer of the feed-forward network has no bias."""
+    make_parts(self, bias=False)
+
+
+@block_shapes
+def block_with_norms_that_learn_nothing(self):
+    """The norms have no weight and no bias: `elementwise_affine` has to stay on."""
+    make_parts(self)
+    self.norm1 = nn.LayerNorm(D_MODEL, elementwise_affine=False)
+    self.norm2 = nn.LayerNorm(D_MODEL, elementwise_affine=False)
+
+
+block_order = Mistakes(
+    "language_model.Block.forward", "test_block_adds_before_it_goes_on_and_norms_first"
+)
+
+block_order.edit(
+    "block_with_one_residual",
+    "x + self.feed_forward(",
+    "self.feed_forward(",
+    "What came in is not added after the feed-forward network.",
+)
+block_order.edit(
+    "block_with_one_norm_twice",
+    "self.norm2(x)",
+    "self.norm1(x)",
+    "norm1 is used twice, and norm2 never.",
+)
+block_order.edit(
+    "block_that_adds_in_place",
+    "x = x + self.attention",
+    "x += self.attention",
+    """The result is right, but it is added to the input in place, which changes the caller's
+    tensor.""",
+)
+
+
+@block_order
+def block_with_the_norm_afterwards(self, x):
+    """This is the post-norm order: the norm comes after the sum. Here each part gets its normed
+    input, and nothing is normed on the way past it."""
+    x = self.norm1(x + self.attention(x))
+    return self.norm2(x + self.feed_forward(x))
+
+
+@block_order
+def block_without_residuals(self, x):
+    """There is no residual at all: nothing is added to what came in."""
+    return self.feed_forward(self.norm2(self.attention(self.norm1(x))))
+
+
+@block_order
+def block_that_adds_what_was_normed(self, x):
+    """The normed input is added, not the input itself."""
+    y = self.norm1(x)
+    y = y + self.attention(y)
+    z = self.norm2(y)
+    return z + self.feed_forward(z)
+
+
+@block_order
+def block_with_parallel_parts(self, x):
+    """Both parts get the same input. The feed-forward network comes after attention, and sees what
+    it added."""
+    return x + self.attention(self.norm1(x)) + self.feed_forward(self.norm2(x))
+
+
+xavier = Mistakes("language_model.initialise", "test_linear_layers_begin_with_xaviers_distribution")
+
+xavier.edit(
+    "initialise_with_normals",
+    "xavier_uniform_",
+    "xavier_normal_",
+    "This is Xavier's normal distribution; the uniform one is asked for.",
+)
+xavier.edit(
+    "initialise_the_outermost_layers",
+    "model.modules()",
+    "model.children()",
+    """Only the head is drawn: the layers inside the blocks are missed. `model.modules()` finds them
+    at any depth.""",
+)
+xavier.edit(
+    "initialise_with_a_gain",
+    "(module.weight)",
+    '(module.weight, gain=nn.init.calculate_gain("relu"))',
+    "The gain is that for ReLU. Xavier's distribution has gain 1 unless something else is said.",
+)
+
+
+@xavier
+def initialise_nothing(model):
+    """The layers keep torch's own beginning, which is Kaiming's distribution with another bound."""
+    return
+
+
+only_linear = Mistakes(
+    "language_model.initialise", "test_initialise_draws_linear_layers_and_nothing_else"
+)
+
+only_linear.edit(
+    "initialise_the_norms_too",
+    "        if isinstance(module, nn.Linear):",
+    """        if isinstance(module, nn.LayerNorm):
+            nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear):""",
+    "The weights of norms are drawn too. They begin at 1, and only linear layers are drawn.",
+)
+only_linear.edit(
+    "initialise_layers_with_a_bias",
+    "isinstance(module, nn.Linear):",
+    "isinstance(module, nn.Linear) and module.bias is not None:",
+    "Linear layers without a bias are passed over.",
+)
+
+
+model_size = Mistakes(
+    "language_model.TinyTransformer.__init__", "test_model_has_the_parameters_that_are_asked_for"
+)
+
+model_size.edit(
+    "model_of_three_blocks",
+    "range(BLOCKS)",
+    "range(3)",
+    "There are three blocks; the assignment has two.",
+)
+model_size.edit(
+    "model_with_learned_positions",
+    "        initialise(self)",
+    """        self.positions = nn.Embedding(CONTEXT, D_MODEL)
+        initialise(self)""",
+    "Positions are learned here. The assignment has sinusoidal ones, which are no parameters.",
+)
+model_size.edit(
+    "model_with_one_block_twice",
+    "[Block() for _ in range(BLOCKS)]",
+    "[Block()] * BLOCKS",
+    "The two blocks are one and the same object, so that they share their weights.",
+)
+
+
+model_shapes = Mistakes(
+    "language_model.TinyTransformer.__init__", "test_parameters_have_the_right_shapes"
+)
+
+model_shapes.edit(
+    "model_with_a_tied_head",
+    "        initialise(self)",
+    """        initialise(self)
+        self.head.weight = self.embedding.weight""",
+    "The head shares its weight with the embedding. The assignment has a layer of its own.",
+)
+
+
+model = Mistakes("language_model.TinyTransformer.forward", "test_model_joins_its_parts")
+
+model.edit(
+    "model_without_positions",
+    """        x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
+""",
+    "",
+    "Positions are missing: the model cannot tell the order of what it attends to.",
+)
+model.edit(
+    "model_with_one_block_used",
+    "in self.blocks:",
+    "in self.blocks[:1]:",
+    "Only the first block is used.",
+)
+model.edit(
+    "model_with_a_softmax",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x)).softmax(dim=-1)",
+    "These are probabilities. Logits are asked for: the loss takes the softmax itself.",
+)
+model.edit(
+    "model_with_positions_along_the_batch",
+    "tokens.shape[1], D_MODEL)",
+    "tokens.shape[0], D_MODEL)[:, None]",
+    """The positions are counted over the batch: each text gets one row of the table for all its
+    places.""",
+)
+model.edit(
+    "model_of_the_last_place",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x))[:, -1:]",
+    """Only the logits of the last place come back. For training each place predicts its next token:
+    (B, T, V).""",
+)
+model.edit(
+    "model_with_batch_and_time_swapped",
+    "block(x)",
+    "block(x.transpose(0, 1)).transpose(0, 1)",
+    """Batch and time are swapped before the blocks, which then look along the batch. They take (B,
+    T, 192) as it is.""",
+)
+model.edit(
+    "model_that_always_drops",
+    "x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)",
+    "x = F.dropout(x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x), 0.1)",
+    "`F.dropout` drops in `eval()` too unless it is told `training=self.training`.",
+)
+model.edit(
+    "model_normalised_along_the_text",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x)).log_softmax(1)",
+    "The logits are normalised along the text, so that each depends on all later ones.",
+)
+
+
+@model
+def model_with_positions_in_every_block(self, tokens):
+    """Positions are added again before every block. They are added once, to the embedding."""
+    x = self.embedding(tokens)
+    for block in self.blocks:
+        x = block(x + sinusoidal_positions(tokens.shape[1], D_MODEL))
+    return self.head(self.final_norm(x))
+
+
+logits_shape = Mistakes(
+    "language_model.TinyTransformer.forward", "test_model_gives_logits_for_each_place"
+)
+
+logits_shape.edit(
+    "logits_of_one_long_text",
+    "self.head(self.final_norm(x))",
+    "self.head(self.final_norm(x)).flatten(0, 1)",
+    "Texts and places are one axis, (B T, V): (B, T, V) is asked for.",
+)
+
+
+loss_values = Mistakes(
+    "language_model.next_token_loss", "test_loss_is_the_mean_of_the_negative_log_likelihood"
+)
+
+
+@loss_values
+def loss_with_a_second_shift(logits, targets):
+    """The targets are shifted once more. `make_blocks` has shifted them already: this predicts the
+    token after the next."""
+    if logits.shape[1] == 1:
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), targets[:, 1:].flatten())
+
+
+@loss_values
+def loss_as_a_sum(logits, targets):
+    """The log-likelihoods are added up. The mean is asked for, so that the loss does not grow with
+    the batch."""
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+
+
+@loss_values
+def loss_with_two_softmaxes(logits, targets):
+    """There is a softmax before the cross-entropy, which takes one itself."""
+    return F.cross_entropy(logits.softmax(-1).flatten(0, 1), targets.flatten())
+
+
+@loss_values
+def loss_in_bits(logits, targets):
+    """This is in bits. The loss is in nats: natural logarithms."""
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten()) / 0.6931471805599453
+
+
+loss_large = Mistakes("language_model.next_token_loss", "test_loss_survives_large_logits")
+
+
+@loss_large
+def loss_with_log_of_softmax(logits, targets):
+    """The logarithm of a softmax that has underflowed is minus infinity. log_softmax computes the
+    two together."""
+    chosen = logits.softmax(-1).gather(-1, targets[..., None])
+    return -torch.log(chosen).mean()
+
+
+loss_training = Mistakes("language_model.next_token_loss", "test_loss_can_be_trained_through")
+
+
+@loss_training
+def loss_of_detached_logits(logits, targets):
+    """The logits are detached, so that nothing is learned."""
+    loss = F.cross_entropy(logits.detach().flatten(0, 1), targets.flatten())
+    return loss + 0 * logits.sum()
+
+
+loss_parts = Mistakes("language_model.next_token_loss", "test_loss_takes_parts_of_larger_tensors")
+
+
+@loss_parts
+def loss_that_views_its_logits(logits, targets):
+    """view asks for values that follow each other in memory. Logits and targets that were cut out
+    of larger tensors do not: reshape takes them."""
+    return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
+
+
+loss_scalar = Mistakes("language_model.next_token_loss", "test_loss_is_a_scalar")
+
+
+@loss_scalar
+def loss_with_an_axis(logits, targets):
+    """A scalar has shape (), not (1,)."""
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten()).reshape(1)

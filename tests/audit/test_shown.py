@@ -1,0 +1,39 @@
+"""What `grader audit` prints."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from grader.audit.rates import ErrorRate
+from grader.audit.verdict import Audit, Verdict
+from grader.cli import app, auditing
+
+
+def test_an_audit_is_readable_on_a_terminal_of_80(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rate = ErrorRate(
+        check="test_b1_vae.py::test_noise_is_normal[large]", test="normal mean",
+        effect="a mean that is off by 0.5 standard deviations", per_run=1.0, false_fail=1e-9,
+        miss=1e-4, measured=31, failures=0, smallest_p=0.002, uniformity=0.4,
+    )  # fmt: skip
+    verdict = Verdict(
+        name="noise_is_none", kind="mistake", replaces="vae.noise", question="b.1", lost={"b.1": 1},
+        failed=["test_b1_vae.py::test_noise_is_normal[large]"], problems=[],
+    )  # fmt: skip
+    found = Audit(
+        assignment="toy", assignment_digest="", secret_id="", submissions=3, asked=1,
+        verdicts=[verdict], checks={rate.check: "b.1", "test_b1_vae.py::test_shape": "b.1"},
+        weak_checks=[], uncovered=[], rates=[rate], seconds=2.0,
+    )  # fmt: skip
+    for module in (app, auditing):
+        monkeypatch.setattr(
+            module, "console", Console(width=80, force_terminal=True, color_system=None)
+        )
+    auditing._show(found)
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    for words in ("test_noise_is_normal[large]", "false-fail 1.0e-09", "smallest p 2.0e-03"):
+        assert words in said
+    assert "1 mistakes, 0 variants, 2 checks (50% of them asked), 0 problems, 2 s" in said
