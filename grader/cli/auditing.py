@@ -42,9 +42,14 @@ def audit_(
         ),
     ] = False,
     repeat: Annotated[
-        int, typer.Option(min=0, help="Hunt for flakes: reference and variants, so many secrets.")
+        int,
+        typer.Option(
+            min=0, help="Hunt for flakes: grade reference and variants under this many secrets."
+        ),
     ] = 0,
-    secret: Annotated[str | None, typer.Option(help="What inputs are drawn from.")] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="The secret that inputs are drawn from.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as JSON.")] = False,
     docs: Annotated[
         Path | None, typer.Option(help="Folder in which to write the audit as a page.")

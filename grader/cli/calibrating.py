@@ -32,22 +32,22 @@ def calibrate_(
     profile: Annotated[ProfileName, typer.Option(help="The size of the runs.")],
     seeds: Annotated[int, typer.Option(min=FEWEST_SEEDS, help="Trainings of each case.")] = 3,
     run: Annotated[
-        list[str] | None, typer.Option(help="This run alone, by its id; may be repeated.")
+        list[str] | None, typer.Option(help="Only this run, by its id; may be repeated.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
     ] = None,
     trivial: Annotated[
-        bool, typer.Option("--trivial", help="Measure trivial solutions alone, and train nothing.")
+        bool, typer.Option("--trivial", help="Only measure trivial solutions; train nothing.")
     ] = False,
     jobs: JobsOption = 0,
     wall: IsolationOption = "auto",
 ) -> None:
-    """Run the reference over several seeds, and write what it reaches into thresholds.csv.
+    """Train the reference with several seeds, and write its results into thresholds.csv.
 
-    Beside it comes what trivial solutions reach. A threshold that one of them reaches, or that no
-    figure can miss, is refused. What has been trained is kept in the cache, so that a calibration
-    that was stopped goes on.
+    The results of trivial solutions are recorded too. A threshold that one of them reaches, or that
+    no figure can miss, is refused. What was trained stays in the cache, so a calibration that was
+    stopped resumes.
 
     Example: grader calibrate ift6135_a3 --profile smoke --seeds 5
     """

@@ -16,7 +16,7 @@ from grader import data
 from grader.cli.app import app, console, errors, stop
 
 group = typer.Typer(
-    help="Data sets: what there is, and how to get what is missing.",
+    help="List data sets, and get the missing ones.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -26,7 +26,7 @@ def demo(
     jobs: JobsOption = 0,
     wall: IsolationOption = "auto",
 ) -> None:
-    """Grade the bundled sample class of an assignment, hostile ones included.
+    """Grade the bundled sample class of an assignment, hostile submissions included.
 
     Example: grader demo
     """

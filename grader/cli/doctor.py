@@ -29,7 +29,7 @@ GIB_PER_SLOT = 3
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
-    """Which wall this machine gives, how many slots it carries, which versions it has.
+    """Show which wall this machine offers, how many slots fit, and the installed versions.
 
     Example: grader doctor
     """

@@ -26,7 +26,7 @@ def gallery_(
         "docs/gallery"
     ),
     run: Annotated[
-        list[str] | None, typer.Option(help="This run alone, by its id; may be repeated.")
+        list[str] | None, typer.Option(help="Only this run, by its id; may be repeated.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
@@ -36,7 +36,7 @@ def gallery_(
 ) -> None:
     """Run the reference once in every run, and write its pictures and figures as a page.
 
-    What `grader calibrate` has trained is used again.
+    It reuses what `grader calibrate` has trained.
 
     Example: grader gallery ift6135_a3 --profile smoke --to gallery
     """

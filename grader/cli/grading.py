@@ -42,7 +42,7 @@ def grade(
         Layout, typer.Option(help="Whether a folder is one submission or a class of them.")
     ] = "auto",
     only: Annotated[
-        list[str] | None, typer.Option(help="Grade this submission alone; may be repeated.")
+        list[str] | None, typer.Option(help="Grade only this submission; may be repeated.")
     ] = None,
     runs: Annotated[
         Runs,
@@ -51,15 +51,18 @@ def grade(
         ),
     ] = "none",
     run: Annotated[
-        list[str] | None, typer.Option(help="This run alone, by its id; may be repeated.")
+        list[str] | None, typer.Option(help="Only this run, by its id; may be repeated.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
     ] = None,
     secret: Annotated[
-        str | None, typer.Option(help="What hidden inputs are drawn from, to repeat a mark.")
+        str | None,
+        typer.Option(help="The secret that hidden inputs are drawn from, to reproduce a mark."),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Grade even what is graded.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Grade again even what is graded.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")] = False,
     no_report: NoReport = False,
     shard: Annotated[
@@ -73,7 +76,7 @@ def grade(
         str | None, typer.Option(help="Address of the Dask scheduler, e.g. tcp://10.0.0.7:8786.")
     ] = None,
 ) -> None:
-    """Grade submissions against the hidden suite; started again, it goes on where it was.
+    """Grade submissions against the hidden suite; started again, it resumes where it stopped.
 
     Example: grader grade ift6135_a3 submissions/ --out graded --jobs 4
     """

@@ -28,7 +28,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """The assignments that this installation holds.
+    """List the installed assignments.
 
     Example: grader list
     """
@@ -74,7 +74,7 @@ def _list(found: list[Assignment], as_json: bool) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="Name of the assignment.")], as_json: Json = False
 ) -> None:
-    """One assignment: its questions, their marks and the contracts that students fill in.
+    """Show an assignment: its questions, their marks and the contracts that students fill in.
 
     Example: grader show ift6135_a3
     """

@@ -23,9 +23,10 @@ def publish_(
         ),
     ] = "dir",
     secret: Annotated[
-        str | None, typer.Option(help="Of an autograder: what hidden inputs are drawn from.")
+        str | None,
+        typer.Option(help="For an autograder: the secret that hidden inputs are drawn from."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing template.")] = False,
 ) -> None:
     """Make the students' template: skeletons, handout, public tests. Or an autograder.
 

@@ -37,7 +37,7 @@ def export_(
     format: Annotated[str, typer.Option(help=f"One of {', '.join(FORMATS)}.")] = "csv",
     to: Annotated[Path | None, typer.Option(help="The file or folder to write.")] = None,
     rehearsal: Annotated[
-        bool, typer.Option("--rehearsal", help="Count what runs in size smoke gave as marks.")
+        bool, typer.Option("--rehearsal", help="Count the results of runs in size smoke as marks.")
     ] = False,
 ) -> None:
     """Write the marks for a spreadsheet or a learning platform.

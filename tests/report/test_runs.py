@@ -137,7 +137,7 @@ def test_a_finished_run_is_shown_with_figures_rule_and_pictures(make) -> None:
         "at least -102",
         "the assignment asks for at least -102; 99 % interval",
         "The run is described at question q1.6",
-        "Runs that no marks hang on",
+        "Runs that give no marks",
         "shown only",
     ):
         assert words in page.text
@@ -155,7 +155,7 @@ def test_a_page_without_runs_has_neither_rule_nor_section(make) -> None:
     result = make.result("ada", [])
     for page in (student_page(make, result), ta_page(make, result)):
         assert RULE not in page.text
-        assert "judged by what the training run leaves; it is not marked yet" in page.text
+        assert "judged by the results of the training run; it is not marked yet" in page.text
     assert "Training runs" not in class_page(make, [result]).text
 
 
