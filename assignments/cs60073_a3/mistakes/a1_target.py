@@ -93,8 +93,8 @@ density_shape = Mistakes("sampling.mixture_log_density", "test_density_gives_one
 
 density_shape.edit(
     "density_as_a_column",
-    "np.asarray(largest + np.log(np.exp(stacked - largest).sum(axis=0)))",
-    "(largest + np.log(np.exp(stacked - largest).sum(axis=0)))[:, None]",
+    "return largest + np.log(np.exp(stacked - largest).sum(axis=0))",
+    "return (largest + np.log(np.exp(stacked - largest).sum(axis=0)))[:, None]",
     "The result is a column (N, 1), or for one point a bare number. It is asked for as (N,).",
 )
 

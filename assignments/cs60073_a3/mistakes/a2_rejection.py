@@ -207,8 +207,8 @@ rate_counts = Mistakes(
 
 rate_counts.edit(
     "rejection_counts_the_last_batch_whole",
-    "int(accepted[-1]) + 1 if found == n else len(x)",
-    "len(x)",
+    "int(np.flatnonzero(np.concatenate(accepted))[n - 1]) + 1",
+    "len(np.concatenate(accepted))",
     """The last batch is counted whole among the attempts, but what it gave beyond n is not counted
     among the accepted: the rate is too small.""",
 )
@@ -256,9 +256,9 @@ second_call = Mistakes("sampling.rejection_sampling", "test_second_call_accepts_
 
 second_call.edit(
     "rejection_with_a_seed_inside",
-    "    kept:",
+    "    points, accepted",
     """    rng = np.random.default_rng(1234)
-    kept:""",
+    points, accepted""",
     "The function sets a seed, so that all its calls accept the same points.",
 )
 

@@ -66,7 +66,7 @@ flow_logdets = Mistakes(
 
 flow_logdets.edit(
     "flow_with_log_determinants_at_the_outputs",
-    """            logdet = logdet + layer.get_logdet(x)
+    """            logdet = logdet + layer.get_logdet(x)  # type: ignore[operator]
             x = layer(x)""",
     """            x = layer(x)
             logdet = logdet + layer.get_logdet(x)""",
@@ -184,7 +184,7 @@ flow_training.edit(
 )
 flow_training.edit(
     "flow_cut_between_its_layers",
-    """layer.get_logdet(x)
+    """layer.get_logdet(x)  # type: ignore[operator]
             x = layer(x)""",
     """layer.get_logdet(x.detach())
             x = layer(x.detach())""",

@@ -73,9 +73,9 @@ logdet_values.edit(
 )
 logdet_values.edit(
     "logdet_at_the_output",
-    "        # The matrix",
+    "        # log |det",
     """        x = self.forward(x)
-        # The matrix""",
+        # log |det""",
     """The derivative is taken at the transformed point f(x). The Jacobian is asked for at the input
     x.""",
 )
