@@ -85,12 +85,20 @@ def test_geometric_mean_of_equal_values(submission, expect):
 from grader.catalogue import Mistakes
 
 value = Mistakes("means.geometric_mean", "test_geometric_mean_has_the_right_value")
+shape = Mistakes("means.geometric_mean", "test_geometric_mean_gives_one_number_per_row")
 
 value.edit(
     "arithmetic_mean",
     "torch.log(x).mean(1).exp()",
     "x.mean(1)",
     "This is the arithmetic mean: nothing is multiplied, and no logarithm is taken.",
+)
+
+shape.edit(
+    "mean_as_a_column",
+    "mean(1)",
+    "mean(1, keepdim=True)",
+    "The result has a further axis of size one, which broadcasts later on.",
 )
 ''',
     "assignments/NAME/variants/means.py": '''\

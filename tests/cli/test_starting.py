@@ -38,7 +38,12 @@ def test_what_it_makes_grades_and_is_published(here: Path) -> None:
     assert "NotImplementedError" in (here / "template" / "means.py").read_text()
     verdicts = audit(found, wall="none", jobs=1, secret="s", measure=0)
     assert verdicts.problems == [] and verdicts.uncovered == [] and len(verdicts.checks) == 2
-    assert [v.name for v in verdicts.verdicts[2:]] == ["arithmetic_mean", "root_of_the_product"]
+    assert [v.name for v in verdicts.verdicts[2:]] == [
+        "arithmetic_mean",
+        "mean_as_a_column",
+        "root_of_the_product",
+    ]
+    assert verdicts.weak_checks == []
 
 
 def test_a_home_may_be_named(here: Path) -> None:

@@ -8,14 +8,21 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from pages import DOCS, ROOT, blocks, read, section
+from pages import DOCS, ROOT, blocks, first_column, read, section
 
 from grader.assignment import Assignment, AssignmentError
+from grader.audit.run import audit
+from grader.batch.plan import run_task
 from grader.batch.slot import Slot, given_folder
 from grader.batch.task import Job, Suite, Task
-from grader.intake import Candidate
+from grader.calibrate.trivial import best_of_trivial
+from grader.cli.starting import FILES
+from grader.intake import Candidate, read_submission
 from grader.publish import publish
 from grader.results import Result
+from grader.runs.execute import Executor
+from grader.suite import stats
+from grader.suite.laws import Function
 from grader.suite.plugin import serve_suite
 from grader.wall import isolation
 from grader.wall.warm_handle import Warm
@@ -105,14 +112,78 @@ def test_ten_minutes(tmp_path: Path, wall: isolation.WallKind) -> None:
     assert outcomes(result) == {"passed", "failed"}
 
 
-@pytest.mark.needs_wall
-def test_a_new_assignment(tmp_path: Path, wall: isolation.WallKind) -> None:
+@pytest.fixture(scope="module")
+def means(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+    """The new assignment, followed to its end."""
+    home = tmp_path_factory.mktemp("home")
     text = section(WRITING, "## A new assignment")
-    put(tmp_path, named_files(text))
-    (tmp_path / "assignments/means/handout.md").write_text("# Means\n", encoding="utf-8")
-    assignment = Assignment(tmp_path / "assignments/means", tmp_path / "reference/means")
-    reference = grade(assignment, assignment.reference, wall, "hidden", assignment.hidden)
-    assert reference.awarded == assignment.total_marks
-    publish(assignment, tmp_path / "template")
-    template = grade(assignment, tmp_path / "template", wall, "public", assignment.public)
+    put(home, named_files(text))
+    (home / "assignments/means/handout.md").write_text("# Means\n", encoding="utf-8")
+    description = home / "assignments/means/assignment.toml"
+    second, third = (
+        section(text, heading)
+        for heading in (
+            "### 2. A second function, which is random (10 minutes)",
+            "### 3. A run (15 minutes)",
+        )
+    )
+    (home / "reference/means/means.py").open("a").write(f"\n\n{blocks(second, 'python')[0]}")
+    content = description.read_text(encoding="utf-8").replace("marks = 3", "marks = 7", 1)
+    tables = "\n".join(blocks(part, "toml")[0] for part in (second, third))
+    description.write_text(f"{content}\n{tables}", encoding="utf-8")
+    return Assignment(home / "assignments/means", home / "reference/means")
+
+
+def test_the_page_shows_what_grader_new_writes() -> None:
+    shown = named_files(section(WRITING, "## A new assignment"))
+    for path, text in FILES.items():
+        if path.endswith((".py", ".toml")):
+            assert shown[path.replace("NAME", "means")] == text.replace("NAME", "means"), path
+
+
+@pytest.mark.needs_wall
+def test_a_new_assignment(means: Assignment, tmp_path: Path, wall: isolation.WallKind) -> None:
+    reference = grade(means, means.reference, wall, "hidden", means.hidden)
+    assert reference.awarded == 5 and len(reference.checks) == 6
+    publish(means, tmp_path / "template")
+    template = grade(means, tmp_path / "template", wall, "public", means.public)
     assert outcomes(template) == {"failed"}
+
+
+@pytest.mark.needs_wall
+def test_the_new_assignment_passes_its_audit(means: Assignment, wall: isolation.WallKind) -> None:
+    found = audit(means, wall=wall, jobs=1, secret="walk", measure=20)
+    assert found.problems == [] and found.uncovered == [] and found.weak_checks == []
+    assert {rate.test for rate in found.rates} == {"normal mean", "normal variance"}
+
+
+@pytest.mark.needs_wall
+def test_the_run_of_the_new_assignment(
+    means: Assignment, tmp_path: Path, wall: isolation.WallKind
+) -> None:
+    task = run_task(means, "smoke", tmp_path, None)
+    assert task is not None
+    submission = read_submission(Candidate("reference", means.reference), means)
+    with tempfile.TemporaryDirectory(prefix="walk-") as scratch:
+        given = given_folder(means, Path(scratch))
+        with Warm(wall, means.about.limits, given, task.mounted) as warm:
+            warm.start()
+            executor = Executor(means, "smoke", tmp_path, None, warm)
+            result = executor.execute(submission, "fit", "", "walk", tell=lambda now, of: None)
+    assert result.status == "finished", result.problem
+    (figure,) = result.figures
+    (floor,) = best_of_trivial(means, "smoke", None)
+    assert figure.value is not None and floor.value is not None
+    assert 0 < figure.value < floor.value / 2
+    assert [picture.title for picture in result.pictures] == ["Training"]
+
+
+def test_every_function_of_stats_is_on_the_page() -> None:
+    table = first_column(section(WRITING, "### Statistics"))
+    named = {word.partition("(")[0] for word in table} - {"function"}
+    public = {n for n, f in vars(stats).items() if getattr(f, "__module__", "") == stats.__name__}
+    assert named == {n for n in public if n[0].islower() and not n.startswith("_")}
+
+
+def test_every_law_is_on_the_page() -> None:
+    assert set(first_column(section(WRITING, "### Laws"))) == set(Function.laws())
