@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,30 +17,16 @@ from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
 from grader.wall.isolation import WallKind
 from grader.wall.warm import Warm
 from grader.wall.watch import PATIENCE
+from tests.conftest import SharedWarm
 
 LIMITS = Limits(memory_mib=512, scratch_mib=16, processes=20, reply_mib=1, output_kib=4)
 CODE = Path(__file__).with_name("student.py").read_bytes()
 SECONDS = 10.0
 
 
-@pytest.fixture(scope="module")
-def warms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Warm]]:
-    started: dict[str, Warm] = {}
-    yield started
-    for warm in started.values():
-        warm.close()
-
-
 @pytest.fixture
-def warm(wall: WallKind, warms: dict[str, Warm], tmp_path_factory: pytest.TempPathFactory) -> Warm:
-    if wall not in warms:
-        given = tmp_path_factory.mktemp("given")
-        for folder in (given, *given.parents):
-            if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-                folder.chmod(folder.stat().st_mode | 0o055)
-        (given / "constants.py").write_text("ANSWER = 42\n")
-        warms[wall] = Warm(wall, LIMITS, given)
-    return warms[wall]
+def warm(wall: WallKind, shared_warm: SharedWarm) -> Warm:
+    return shared_warm(wall, LIMITS)
 
 
 @pytest.fixture
