@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, Limits
 from grader.wall import isolation
+from grader.wall.warm_handle import Warm
 
 # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that. The
 # tests that press it must not depend on where they run.
@@ -368,3 +371,36 @@ def wall(request: pytest.FixtureRequest) -> isolation.WallKind:
     if not finding.works:
         pytest.skip(f"{finding.wall}: {finding.explanation}")
     return finding.wall
+
+
+def opened(folder: Path) -> Path:
+    """The folder, with those above it that are ours, open to everybody."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == os.getuid() and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    return folder
+
+
+SharedWarm = Callable[[isolation.WallKind, Limits], Warm]
+
+
+@pytest.fixture(scope="session")
+def shared_warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedWarm]:
+    """The warm process of a wall, for cells with these limits.
+
+    It takes seconds to start, so there is one for each wall in a whole session. Every test has
+    cells of its own, and one that ends the process leaves it to the next to start another.
+    """
+    given = opened(tmp_path_factory.mktemp("given"))
+    (given / "constants.py").write_text("ZERO = 0.0\nANSWER = 42\n")
+    made: dict[isolation.WallKind, Warm] = {}
+
+    def shared(wall: isolation.WallKind, limits: Limits) -> Warm:
+        if wall not in made:
+            made[wall] = Warm(wall, limits, given)
+        made[wall].limits = limits
+        return made[wall]
+
+    yield shared
+    for warm in made.values():
+        warm.close()

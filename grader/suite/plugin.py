@@ -54,7 +54,7 @@ class Pass:
     """One pass over the suite."""
 
     secret: str
-    remote: Remote
+    remote: Remote | Local
     observed: dict[str, Observed] = field(default_factory=dict)
     kept_bytes: int = 0
 
@@ -102,7 +102,7 @@ class SuitePlugin:
 
     def run(
         self,
-        remote: Remote,
+        remote: Remote | Local,
         secret: str,
         expected: Sequence[Expected],
         checked: Callable[[], None] = lambda: None,

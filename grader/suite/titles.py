@@ -6,6 +6,7 @@ import ast
 import itertools
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -45,8 +46,10 @@ class Titles:
         match = _TEST.fullmatch(name)
         assert match is not None
         forms = _forms(documentation)
-        spelt = _best(self._prose, forms) | self._acronyms(forms)
-        written = [spelt.get(word, word) for word in match[1].split("_") if word]
+        words = [word for word in match[1].split("_") if word]
+        asked = {*words, *(word[:-1].lower() for word in words)}
+        spelt = _best(asked, self._prose, forms) | self._acronyms(forms)
+        written = [spelt.get(word, word) for word in words]
         owned = {(one.lower(), what) for one, what in _POSSESSIVE.findall(documentation)}
         for n, (word, following) in enumerate(itertools.pairwise(list(written))):
             one = word[:-1]
@@ -102,14 +105,13 @@ def _docstrings(path: Path) -> list[str]:
     ]
 
 
-def _best(*all_forms: Forms) -> dict[str, str]:
+def _best(words: Iterable[str], *all_forms: Forms) -> dict[str, str]:
     """For each word that is mostly not written in small letters, how it is written."""
-    counts: Forms = {}
-    for forms in all_forms:
-        for word, more in forms.items():
-            counts.setdefault(word, Counter()).update(more)
     best = {}
-    for word, ways in counts.items():
+    for word in words:
+        ways = sum((forms[word] for forms in all_forms if word in forms), Counter())
+        if not ways:
+            continue
         form = max(ways, key=lambda way: (ways[way], way))
         # A name is never written small; other words are, somewhere.
         if form != word and (not form[1:].islower() or word not in ways):

@@ -6,53 +6,30 @@ submissions that were written by other hands than the catalogue's.
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import io
-import os
-import sys
 import tomllib
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import grader.suite.stats
-from grader.assignment import Assignment
+from grader.assignment import find_assignment
 from grader.intake.limits import Notes
 from grader.intake.notebooks.notebook import definitions
 from grader.runs.artefacts import Artefacts
 from grader.runs.loading import load_functions, load_parts
 from grader.runs.measured import Context, Measured
-from grader.suite.draw import Draw
-from grader.suite.expect import CheckFailed, Expect
+from grader.suite.local import load_file, load_text
+from grader.suite.trial import try_suite
 
 ROOT = Path(__file__).resolve().parents[2]
-ASSIGNMENT = Assignment(ROOT / "assignments" / "cs60073_a3", ROOT / "reference" / "cs60073_a3")
-FOLDER = ASSIGNMENT.folder
+ASSIGNMENT = find_assignment("cs60073_a3")
 SUBMISSIONS = ROOT / "tests" / "submissions" / "cs60073_a3"
 UNITS = [q for q in ASSIGNMENT.about.questions if q.kind == "unit" and q.id.startswith("a.")]
 
 
-def load(path: Path, name: str, text: str | None = None) -> types.ModuleType:
-    """A fresh module from a file, or from a text in its place."""
-    if text is not None:
-        module = types.ModuleType(name)
-        exec(compile(text, str(path), "exec"), module.__dict__)
-        return module
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses look for the names in annotations
-    spec.loader.exec_module(module)
-    return module
-
-
-REFERENCE = load(ASSIGNMENT.reference / "sampling.py", "reference_sampling")
+REFERENCE = load_file(ASSIGNMENT.reference / "sampling.py", "reference_sampling")
 RUNS = load_functions(ASSIGNMENT, "runs")
 MEASURES = load_functions(ASSIGNMENT, "measures")
 
@@ -63,109 +40,8 @@ def student(name: str) -> types.ModuleType:
     notebook = folder / "sampling.ipynb"
     if notebook.exists():
         text = definitions(notebook.read_bytes(), notebook.name, Notes()).decode()
-        return load(notebook, f"student_{name}", text)
-    return load(folder / "sampling.py", f"student_{name}")
-
-
-# --- a small stand-in for the harness ---------------------------------------------------------
-
-
-class Here:
-    """`submission`, in this process: a module by its name, or a probe."""
-
-    def __init__(self, impl: Any, path: tuple[str, ...] = ()) -> None:
-        self._impl = impl
-        self._path = path
-
-    def __getattr__(self, name: str) -> Here:
-        return Here(self._impl, (*self._path, name))
-
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        try:
-            if not self._path:
-                return args[0](self._impl, *args[1:], **keywords)
-            found = self._impl
-            for name in self._path:
-                found = getattr(found, name)
-            return found(*args, **keywords)
-        except Exception as error:
-            raise CheckFailed(f"raised {type(error).__name__}: {error}") from error
-
-
-class Harness:
-    """A pytest plugin that gives a suite its fixtures and keeps what came out.
-
-    Attributes:
-        outcomes: question, weight, and what went wrong ("" where nothing did), by check.
-    """
-
-    def __init__(self, module: types.ModuleType, secret: str) -> None:
-        self._impl = types.SimpleNamespace(sampling=module)
-        self._secret = secret
-        self.outcomes: dict[str, tuple[str, float, str]] = {}
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "question(id, weight=1.0): where the marks go")
-
-    @pytest.fixture
-    def submission(self) -> Here:
-        return Here(self._impl)
-
-    @pytest.fixture(scope="session")
-    def probes(self) -> types.ModuleType:
-        return load(ASSIGNMENT.probes, "probes_of_cs60073_a3")
-
-    @pytest.fixture
-    def draw(self, request: pytest.FixtureRequest) -> Draw:
-        return Draw(self._secret, f"{request.node.path.name}::{request.node.name}")
-
-    @pytest.fixture
-    def expect(self) -> Expect:
-        return Expect()
-
-    @pytest.fixture
-    def stats(self) -> types.ModuleType:
-        return grader.suite.stats
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        mark = item.get_closest_marker("question")
-        assert mark is not None
-        wrong = ""
-        try:
-            yield
-        except CheckFailed as error:
-            wrong = f"failed: {error.rationale} {error.detail}"
-        except Exception as error:
-            wrong = f"error: {type(error).__name__}: {error}"
-        weight = float(mark.kwargs.get("weight", 1.0))
-        self.outcomes[item.name] = (mark.args[0], weight, wrong)
-
-
-def run_suite(module: types.ModuleType, secret: str, suite: str = "hidden") -> Harness:
-    """All checks of part A on an implementation."""
-    harness = Harness(module, secret)
-    paths = [str(p) for p in sorted((FOLDER / suite).glob("test_a*.py"))]
-    options = ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:timeout"]
-    with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-        pytest.main(
-            [*options, "-c", os.devnull, "--rootdir", str(FOLDER), *paths], plugins=[harness]
-        )
-    return harness
-
-
-def shares(harness: Harness) -> dict[str, float]:
-    """The share of each question's marks, from 0 to 1."""
-    found: dict[str, list[float]] = {}
-    for question, weight, wrong in harness.outcomes.values():
-        sums = found.setdefault(question, [0.0, 0.0])
-        sums[0] += 0.0 if wrong else weight
-        sums[1] += weight
-    return {question: earned / total for question, (earned, total) in found.items()}
-
-
-def wrongs(harness: Harness) -> dict[str, str]:
-    return {name: wrong for name, (_, _, wrong) in harness.outcomes.items() if wrong}
+        return load_text(text, f"student_{name}")
+    return load_file(folder / "sampling.py", f"student_{name}")
 
 
 # --- the suite --------------------------------------------------------------------------------
@@ -179,24 +55,6 @@ def test_each_task_of_the_text_has_its_ten_marks() -> None:
     assert tasks == {str(n): pytest.approx(10) for n in range(1, 6)}
 
 
-@pytest.mark.parametrize("secret", ["one", "two"])
-def test_reference_passes_whatever_the_secret(secret: str) -> None:
-    harness = run_suite(REFERENCE, secret)
-    assert not wrongs(harness)
-    assert set(shares(harness)) == {q.id for q in UNITS}
-
-
-def test_reference_passes_the_public_suite() -> None:
-    harness = run_suite(REFERENCE, "public", "public")
-    assert harness.outcomes
-    assert not wrongs(harness)
-
-
-def test_nothing_earns_nothing() -> None:
-    harness = run_suite(types.ModuleType("empty"), "empty")
-    assert all(wrong.startswith("failed") for _, _, wrong in harness.outcomes.values())
-
-
 def sample_class() -> list[dict[str, Any]]:
     text = (SUBMISSIONS.parent / "cs60073_a3.toml").read_text(encoding="utf-8")
     entries = tomllib.loads(text)["submission"]
@@ -205,11 +63,11 @@ def sample_class() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("entry", sample_class(), ids=lambda e: e["id"])
 def test_sample_submissions_get_what_they_deserve(entry: dict[str, Any]) -> None:
-    harness = run_suite(student(entry["id"]), "samples")
-    earned = shares(harness)
-    details = wrongs(harness)
+    modules = {"sampling": student(entry["id"])}
+    checks = try_suite(ASSIGNMENT, modules, "samples", questions=frozenset(q.id for q in UNITS))
+    details = [f"{c.id}: {c.rationale} {c.detail}" for c in checks if c.outcome != "passed"]
     for question in UNITS:
-        share = earned[question.id]
+        share = sum(c.awarded or 0.0 for c in checks if c.question == question.id) / question.marks
         if question.id in entry["full"]:
             assert share == pytest.approx(1), details
         elif question.id in entry.get("partial", []):

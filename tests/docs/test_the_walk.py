@@ -11,7 +11,7 @@ import pytest
 from pages import DOCS, ROOT, blocks, first_column, read, section
 
 from grader.assignment import Assignment, AssignmentError
-from grader.audit.run import audit
+from grader.audit.grading import audit
 from grader.batch.plan import run_task
 from grader.batch.slot import Slot, given_folder
 from grader.batch.task import Job, Suite, Task

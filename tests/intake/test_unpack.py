@@ -4,10 +4,10 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import stat
 import struct
 import tarfile
-import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -176,11 +176,22 @@ class TestBombs:
 
     @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
     def test_a_tar_stops_at_the_cap(self, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(unpack_module, "MAX_STREAM", 1 << 18)
+        noise = random.Random(0).randbytes(2 << 20)  # no packing makes it smaller
+        archive = io.BytesIO(tarred({"ok.py": b"ok", "x.bin": noise, "late.py": b""}, mode))
+        notes = Notes()
+        found = list(archive_entries(archive, "hw", notes))
+        assert [entry.path for entry in found] == ["ok.py", "x.bin"]
+        assert "the rest was not read" in notes.texts[-1]
+        assert archive.tell() < 3 << 19  # bzip2 unpacks nearly a mebibyte at once
+
+    @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+    def test_what_is_before_the_cap_is_read(
+        self, mode: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(unpack_module, "MAX_STREAM", 1 << 20)
         bomb = tarred({"ok.py": b"ok", "x.bin": bytes(8 << 20), "late.py": b""}, mode)
-        started = time.perf_counter()
         files, notes = unpack(bomb)
-        assert time.perf_counter() - started < 5
         assert files == {"ok.py": b"ok"}
         assert "the rest was not read" in notes[-1]
 
@@ -227,15 +238,13 @@ class TestTarHeaders:
         assert "b.py" not in files
         assert "damaged" in notes[-1]
 
-    def test_a_long_run_of_digits_is_refused_at_once(self) -> None:
+    def test_a_long_run_of_digits_does_not_reach_the_parser(self) -> None:
         member = tarfile.TarInfo("x")
         member.type = tarfile.XHDTYPE
         member.size = 512 * 1000
         archive = member.tobuf() + b"1" * member.size + tarred({"a.py": b""})
-        started = time.perf_counter()
-        with pytest.raises(IntakeError, match="damaged"):
+        with pytest.raises(IntakeError, match=r"damaged \(a header is not valid\)"):
             unpack(archive)
-        assert time.perf_counter() - started < 1
 
     def test_a_chain_of_headers_does_not_overflow(self) -> None:
         member = tarfile.TarInfo("x")

@@ -1,8 +1,7 @@
-"""Warm processes for runs of the toy, one for each wall, kept for a whole module."""
+"""Warm processes for runs of the toy, one for each wall, kept for a whole session."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from grader.assignment import Limits
 from grader.data import cached_export, load
 from grader.wall import isolation
 from grader.wall.warm_handle import Warm
+from tests.conftest import opened
 
 ZERO = "ZERO = 0.0\n"
 
@@ -31,15 +31,7 @@ def points(cache: Path) -> Path:
     return opened(cached_export(load("planar_arcs", embedded=True)))
 
 
-def opened(folder: Path) -> Path:
-    """The folder, with those above it that are ours, open to everybody."""
-    for path in (folder, *folder.parents):
-        if path.stat().st_uid == os.getuid() and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o055)
-    return folder
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def warms(
     tmp_path_factory: pytest.TempPathFactory, points: Path
 ) -> Iterator[dict[isolation.WallKind, Warm]]:

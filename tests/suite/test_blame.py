@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from typing import cast
 
 import pytest
 
@@ -11,7 +10,6 @@ from grader.assignment import Assignment
 from grader.marks.observed import Observed
 from grader.suite.local import Local, load_probes, load_text
 from grader.suite.plugin import SuitePlugin, serve_suite
-from grader.suite.remote import Remote
 
 RIGHT = "return x.mean(1)"
 WRONG = "return x.sum(1)"
@@ -32,7 +30,7 @@ def observe(toy: Assignment, test: str, mean: str, fixtures: str = "") -> Observ
 
     def serve(plugin: SuitePlugin) -> None:
         expected = [e for e in plugin.expected if e.id == "test_it.py::test_it"]
-        found.append(plugin.run(cast(Remote, student), "a secret", expected)["test_it.py::test_it"])
+        found.append(plugin.run(student, "a secret", expected)["test_it.py::test_it"])
 
     serve_suite(toy, toy.hidden, serve)
     return found[0]

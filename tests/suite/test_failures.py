@@ -19,7 +19,7 @@ from grader.suite.syntax import grading_python, newer_python
 from grader.wall import isolation
 from grader.wall.errors import WallError
 from grader.wall.warm_handle import Warm
-from tests.conftest import TOY, write_tree
+from tests.conftest import TOY, SharedWarm, write_tree
 
 PROBES = '''
 def twice(impl, *, x):
@@ -49,14 +49,12 @@ def toy_of_probes(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     return Assignment(home / "assignments" / "toy", home / "reference" / "toy")
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+@pytest.fixture
+def warm(shared_warm: SharedWarm) -> Warm:
     try:
-        wall = isolation.choose("auto")
+        return shared_warm(isolation.choose("auto"), Limits())
     except WallError as error:
         pytest.skip(str(error))
-    with Warm(wall, Limits(), tmp_path_factory.mktemp("given")) as started:
-        yield started
 
 
 @pytest.fixture

@@ -13,45 +13,40 @@ from grader.intake import Candidate, read_submission
 from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Remote
 from grader.wall.isolation import WallKind
-from grader.wall.warm_handle import Warm
-from tests.conftest import RIGHT
+from tests.conftest import RIGHT, SharedWarm
 
 Asked = Callable[[Mapping[str, str | bytes]], Remote]
 TOTAL = RIGHT["total.py"]
 
 
 @pytest.fixture
-def asked(wall: WallKind, toy: Assignment, tmp_path: Path) -> Iterator[Asked]:
+def asked(
+    wall: WallKind, shared_warm: SharedWarm, toy: Assignment, tmp_path: Path
+) -> Iterator[Asked]:
     """A submission of these files behind the wall."""
-    given = tmp_path / "given"
-    given.mkdir()
-    for folder in (given, *given.parents[:4]):
-        folder.chmod(0o755)
-    (given / "constants.py").write_text("ZERO = 0.0\n")
     made: list[Remote] = []
-    with Warm(wall, toy.about.limits, given) as warm:
-        warm.start()
+    warm = shared_warm(wall, toy.about.limits)
 
-        def asked(files: Mapping[str, str | bytes]) -> Remote:
-            root = tmp_path / f"handed_in_{len(made)}"
-            for path, text in files.items():
-                (root / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / path).write_bytes(text if isinstance(text, bytes) else text.encode())
-            submission = read_submission(Candidate("jane", root), toy)
-            made.append(
-                Remote(
-                    warm,
-                    toy,
-                    submission.files,
-                    places=submission.modules,
-                    otherwise=submission.definitions_of,
-                )
+    def asked(files: Mapping[str, str | bytes]) -> Remote:
+        root = tmp_path / f"handed_in_{len(made)}"
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+        submission = read_submission(Candidate("jane", root), toy)
+        made.append(
+            Remote(
+                warm,
+                toy,
+                submission.files,
+                places=submission.modules,
+                otherwise=submission.definitions_of,
             )
-            return made[-1]
+        )
+        return made[-1]
 
-        yield asked
-        for remote in made:
-            remote.close()
+    yield asked
+    for remote in made:
+        remote.close()
 
 
 def total(remote: Remote) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -17,7 +16,7 @@ from grader.suite.remote import Remote
 from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
 from grader.wall.warm_handle import Warm
-from tests.conftest import RIGHT
+from tests.conftest import RIGHT, SharedWarm
 
 SLOW = "import time\n\ndef total(x):\n    time.sleep(1.0)\n    return x.sum()\n"
 SLOW_TO_IMPORT = "import time\n\ntime.sleep(1.0)\n" + RIGHT["total.py"]
@@ -25,15 +24,10 @@ KILLS_ITSELF = "import os\n\ndef total(x):\n    os.kill(os.getpid(), 9)\n    os.
 
 
 @pytest.fixture
-def warm(wall: WallKind, toy: Assignment, tmp_path: Path) -> Iterator[Warm]:
-    given = tmp_path / "given"
-    given.mkdir()
-    for folder in (given, *given.parents[:4]):
-        folder.chmod(0o755)
-    (given / "constants.py").write_text("ZERO = 0.0\n")
-    with Warm(wall, toy.about.limits, given) as started:
-        started.start()
-        yield started
+def warm(wall: WallKind, shared_warm: SharedWarm, toy: Assignment) -> Warm:
+    started = shared_warm(wall, toy.about.limits)
+    started.start()
+    return started
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from grader.wall import isolation
 from grader.wall.cell import CellHandle
 from grader.wall.errors import WallError
 from grader.wall.warm_handle import Warm
+from tests.conftest import SharedWarm
 
 LIMITS = Limits(memory_mib=512, scratch_mib=16, processes=20, reply_mib=1, output_kib=64)
 SECONDS = 20.0
@@ -115,14 +116,12 @@ HEAD = "import os, sys\nimport numpy as np\nimport torch\n"
 TAIL = "\n\ndef double(x):\n    return 2 * x\n"
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+@pytest.fixture
+def warm(shared_warm: SharedWarm) -> Warm:
     try:
-        wall = isolation.choose("auto")
+        return shared_warm(isolation.choose("auto"), LIMITS)
     except WallError as error:
         pytest.skip(str(error))
-    with Warm(wall, LIMITS, tmp_path_factory.mktemp("given")) as started:
-        yield started
 
 
 Loaded = Callable[..., CellHandle]
