@@ -583,8 +583,9 @@ def _roots() -> list[tuple[Path, Path]]:
 def author_page() -> Path:
     """The page that says how an assignment is written."""
     package = Path(__file__).resolve().parent
-    places = [package.parent / "docs", package / "bundled" / "docs"]
-    return next(p for p in places if p.is_dir()) / "writing-an-assignment.md"
+    page = "docs/writing-an-assignment.md"
+    bundled = package / "bundled" / page
+    return bundled if bundled.is_file() else package.parent / page
 
 
 def known_assignments() -> list[str]:

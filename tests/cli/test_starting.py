@@ -31,7 +31,7 @@ def new(*arguments: str, status: int = 0) -> str:
 
 def test_what_it_makes_grades_and_is_published(here: Path) -> None:
     said = new("new", "cs101_a2")
-    assert str(author_page()) in said.replace("\n", "")
+    assert str(author_page()) in said.replace("\n", "") and author_page().is_file()
     found = find_assignment("cs101_a2")
     assert found.folder == here / "assignments" / "cs101_a2" and found.total_marks == 3
     publish(found, here / "template")
