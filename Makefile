@@ -16,7 +16,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy grader
-	for folder in reference/*/; do (cd $$folder && ../../$(BIN)/mypy --config-file ../../pyproject.toml .) || exit 1; done
+	for folder in reference/*/; do (cd $$folder && ../../$(BIN)/mypy --config-file ../../pyproject.toml --no-warn-return-any .) || exit 1; done
 
 # The graders' own exam: every assignment's suite against its catalogue.
 audit: $(VENV)/.ready

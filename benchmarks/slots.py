@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from grader.assignment import Assignment
     from grader.suite.plugin import SuitePlugin
     from grader.wall.isolation import WallKind
-    from grader.wall.warm import Warm
+    from grader.wall.warm_handle import Warm
 
 SECRET = "benchmark"
 UNFILLED_ROUNDS = 3
@@ -115,7 +115,7 @@ def _measure(
         from grader.assignment import Assignment
         from grader.batch.slot import given_folder
         from grader.suite.plugin import serve_suite
-        from grader.wall.warm import Warm
+        from grader.wall.warm_handle import Warm
 
     # Every submission is compiled afresh, as it would be if it were another one.
     sys.dont_write_bytecode = True
@@ -164,7 +164,7 @@ def _take_turns(
 
 def _used(warm: Warm) -> float:
     """Processor time of a warm process and of the cells that it had."""
-    spent = warm.family()[-1].cpu_times()
+    spent = warm.family.all()[-1].cpu_times()
     return float(spent.user + spent.system + spent.children_user + spent.children_system)
 
 

@@ -195,6 +195,7 @@ def _enter(
     jobs: int,
 ) -> None:
     from grader.batch import engine
+    from grader.batch.ledger import Progress
     from grader.batch.task import Job, Task
     from grader.intake import find_submissions
     from grader.store import Store
@@ -202,7 +203,7 @@ def _enter(
     assignment = Assignment(folder, reference)
     candidates, _ = find_submissions([submissions], assignment, "class")
 
-    def tell(progress: engine.Progress) -> None:
+    def tell(progress: Progress) -> None:
         connection.send((time.monotonic(), progress.done - progress.kept, progress.end))
 
     with Store(out, assignment) as store:

@@ -391,6 +391,14 @@ class Assignment:
         return self.folder / "probes.py"
 
     @property
+    def probe_files(self) -> dict[str, Path]:
+        """The files of probes by what they are called behind the wall: `probes` for `probes.py`,
+        `probes.stem` for each file of a folder `probes/`."""
+        own = {"probes": self.probes} if self.probes.exists() else {}
+        parts = sorted(self.probes.with_suffix("").glob("*.py"))
+        return own | {f"probes.{path.stem}": path for path in parts}
+
+    @property
     def adapters(self) -> Path:
         return self.folder / "adapters.py"
 

@@ -35,7 +35,7 @@ class Hint(Record):
 
 
 class Statistic(Record):
-    """What a statistical test found; see grader.stats."""
+    """What a statistical test found; see grader.suite.stats."""
 
     test: str
     passed: bool

@@ -107,50 +107,47 @@ TOY = {
     "assignments/toy/mistakes/q1.py": '''
         """Mistakes of the toy."""
 
-        from grader.audit import mistake
+        from grader.catalogue import Mistakes
+
+        mean_value = Mistakes("mean.mean", "test_mean_has_the_right_value")
 
 
-        @mistake(
-            "mean.mean",
-            fails=["test_mean_has_the_right_value"],
-            hint="This is the sum of each row; divide it by the number of columns.",
-        )
+        @mean_value
         def mean_is_a_sum(x):
+            """This is the sum of each row; divide it by the number of columns."""
             return x.sum(1)
 
 
-        @mistake(
-            "mean.mean",
-            fails=["test_mean_has_the_right_value"],
-            hint="This is the mean over the rows; the mean of each row was asked for.",
-        )
+        @mean_value
         def mean_over_the_wrong_axis(x):
+            """This is the mean over the rows; the mean of each row was asked for."""
             return x.mean(0)
 
 
-        @mistake(
-            "total.total",
-            fails=["test_total_has_the_right_value[7]"],
-            hint="This is the mean; add the values up.",
-        )
-        def total_is_a_mean(x):
-            return x.mean()
+        total_value = Mistakes("total.total", "test_total_has_the_right_value[7]")
+
+        total_value.edit("total_is_a_mean", "sum()", "mean()", "This is a mean; add the values up.")
     ''',
     "assignments/toy/variants/q1.py": '''
         """Variants of the toy."""
 
         import torch
 
-        from grader.audit import variant
+        from grader.catalogue import Variants
+
+        mean = Variants("mean.mean")
+        total = Variants("total.total")
 
 
-        @variant("mean.mean", because="The library's own mean.")
+        @mean
         def mean_of_the_library(x):
+            """The library's own mean."""
             return torch.mean(x, dim=1)
 
 
-        @variant("total.total", because="A loop over the entries.")
+        @total
         def total_in_a_loop(x):
+            """A loop over the entries."""
             result = torch.zeros(())
             for value in x:
                 result = result + value

@@ -10,72 +10,24 @@ that only its use can be seen.
 from __future__ import annotations
 
 import contextlib
-import copy
-import inspect
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-# --- for every question -----------------------------------------------------------------------
-
-
-def call(impl: Any, *, function: str, args: list[Any]) -> dict[str, Any]:
-    """Call a function and report its result, and its arguments as they are after the call."""
-    args = [a.clone() if isinstance(a, Tensor) else a for a in args]
-    result = _find(impl, function)(*args)
-    return {"result": _plain(result), "args": [_plain(a) for a in args]}
-
-
-def slopes(
-    impl: Any, *, function: str, args: list[Any], directions: list[list[Any]], step: float
-) -> dict[str, Any]:
-    """Slopes of the sum of a function's results along directions, found in two ways.
-
-    Args:
-        function: e.g. `gan.jsd`.
-        args: where the slope is asked for.
-        directions: each one a list parallel to `args`, with None for what stays as it is.
-        step: the step of the central differences.
-
-    Returns:
-        `autograd` and `differences`, one number per direction each. Where a result does not
-        depend on an argument as far as autograd can see, that argument's share is zero.
-    """
-    target = _find(impl, function)
-    varied = [i for i, d in enumerate(directions[0]) if d is not None]
-
-    def total(values: list[Any]) -> Tensor:
-        return _tensor(target(*values), function).sum()
-
-    leaves = {i: args[i].clone().requires_grad_() for i in varied}
-    # Not the leaves themselves: what happens to an argument in place is another question.
-    result = total([leaves[i] * 1.0 if i in leaves else _copy(a) for i, a in enumerate(args)])
-    gradients = _gradients(result, [leaves[i] for i in varied])
-    along = []
-    differences = []
-    for direction in directions:
-        pairs = zip(varied, gradients, strict=True)
-        along.append(sum(float((g * direction[i]).sum()) for i, g in pairs))
-        ends = [
-            float(total([_moved(a, d, h) for a, d in zip(args, direction, strict=True)]))
-            for h in (step, -step)
-        ]
-        differences.append((ends[0] - ends[1]) / (2 * step))
-    return {"autograd": along, "differences": differences}
-
-
-def raised(impl: Any, *, function: str, args: list[Any]) -> list[str]:
-    """Names of the classes of what a call raises, the most special first; [] if it returns."""
-    try:
-        _find(impl, function)(*args)
-    except Exception as error:
-        return [c.__name__ for c in type(error).__mro__]
-    return []
-
+from grader.suite.driving import (
+    WatchedSGD,
+    call,
+    flat,
+    in_place_of,
+    parameter_slopes,
+    plain,
+    seed_all,
+    signature_of,
+    slopes,
+    tensor,
+)
 
 # --- question 1 -------------------------------------------------------------------------------
 
@@ -89,19 +41,19 @@ def kl_estimates(
         args: the arguments, with or without `num_samples`.
         density: a key of `DENSITIES`.
     """
-    _seed(seed)
+    seed_all(seed)
     module = impl.q1_solution
     rows = []
-    with _in_place_of(module, DENSITIES[density]):
+    with in_place_of(module, DENSITIES[density]):
         for _ in range(repeats):
-            result = _tensor(module.kl_gaussian_gaussian_mc(*args), "kl_gaussian_gaussian_mc")
+            result = tensor(module.kl_gaussian_gaussian_mc(*args), "kl_gaussian_gaussian_mc")
             rows.append(result.detach().reshape(-1))
     return torch.stack(rows)
 
 
 def kl_call(impl: Any, *, args: list[Any], density: str = "own") -> dict[str, Any]:
     """One call of `kl_gaussian_gaussian_mc`: what `call` reports of it."""
-    with _in_place_of(impl.q1_solution, DENSITIES[density]):
+    with in_place_of(impl.q1_solution, DENSITIES[density]):
         return call(impl, function="q1_solution.kl_gaussian_gaussian_mc", args=args)
 
 
@@ -219,16 +171,16 @@ def penalty(
     module = _critic(critic)
 
     def call_on(p: Tensor) -> dict[str, Any]:
-        _seed(seed)
+        seed_all(seed)
         fake = q.clone()
         values = []
         for _ in range(repeats):
             if other_values:
                 cp, cq = p.reshape(p.shape[0], -1).sum(1), fake.reshape(fake.shape[0], -1).sum(1)
-                values.append(_plain(function(p, cp, fake, cq, lambda x: module(x))))
+                values.append(plain(function(p, cp, fake, cq, lambda x: module(x))))
             else:
-                values.append(_plain(function(p, module(p), fake, module(fake), module)))
-        return {"value": values[0], "values": values, "p": _plain(p), "q": _plain(fake)}
+                values.append(plain(function(p, module(p), fake, module(fake), module)))
+        return {"value": values[0], "values": values, "p": plain(p), "q": plain(fake)}
 
     return _on_real_samples(call_on, p)
 
@@ -261,20 +213,20 @@ def penalty_without_gradients(
     module = _critic(critic)
     values: dict[str, Any] = {"losses": False, "in_loss": None}
     for key, real in (("usual", p.clone().requires_grad_()), ("alone", p.clone())):
-        _seed(seed)
+        seed_all(seed)
         args = [real, module(real), q.clone(), module(q), module]
         values[key] = _part(getattr(gan, name, None), args)
     if values["usual"] is None and values["alone"] is None:
         real = p.clone().requires_grad_()
-        values["usual"] = _plain(getattr(gan, name)(real, module(real), q, module(q), module))
+        values["usual"] = plain(getattr(gan, name)(real, module(real), q, module(q), module))
     regularizer = next(k for k, v in REGULARIZER_PARTS.items() if v == name)
 
     def in_loss(reg_type: str | None) -> Any:
-        _seed(seed)
+        seed_all(seed)
         _, critic_loss = gan.make_losses("W1", reg_type, 1.0)
         return critic_loss(p.clone(), q.clone(), module)
 
-    with _in_place_of(gan, {"w1": stand_in_w1}):
+    with in_place_of(gan, {"w1": stand_in_w1}):
         bare = _part(in_loss, [None])
         values["losses"] = bare is not None
         whole = _part(in_loss, [regularizer])
@@ -299,13 +251,13 @@ def penalty_slopes(
 
     def value_at(module: nn.Module) -> Tensor:
         def call_on(real: Tensor) -> Tensor:
-            _seed(seed)
+            seed_all(seed)
             fake = q.clone()
-            return _tensor(function(real, module(real), fake, module(fake), module), name).sum()
+            return tensor(function(real, module(real), fake, module(fake), module), name).sum()
 
         return _on_real_samples(call_on, p)
 
-    return _parameter_slopes(value_at, lambda: _critic(critic), directions, step)
+    return parameter_slopes(value_at, lambda: _critic(critic), directions, step)
 
 
 # --- question 2: the two losses ---------------------------------------------------------------
@@ -365,15 +317,15 @@ def losses(
     module = _critic(critic)
 
     def whole() -> dict[str, Any]:
-        _seed(seed)
+        seed_all(seed)
         metric, critic_loss = gan.make_losses(loss_type, reg_type, reg_cf)
         return {
-            "metric": _plain(metric(p.clone(), q.clone(), module)),
-            "critic_loss": _plain(critic_loss(p.clone(), q.clone(), module)),
+            "metric": plain(metric(p.clone(), q.clone(), module)),
+            "critic_loss": plain(critic_loss(p.clone(), q.clone(), module)),
         }
 
     if stand_ins:
-        with _in_place_of(gan, PART_STAND_INS):
+        with in_place_of(gan, PART_STAND_INS):
             try:
                 return {"error": None, **whole()}
             except Exception as error:
@@ -393,12 +345,12 @@ def losses(
         found[role] = _part(repairs[parts[role]], arguments(role, p.clone()))
 
     for role, name in parts.items():
-        _seed(seed)
+        seed_all(seed)
         found[role] = _part(getattr(gan, name, None), arguments(role, p.clone().requires_grad_()))
         if found[role] is None or (stand_in_distance and role == "loss"):
             repair(role)
     try:
-        with _in_place_of(gan, repairs):
+        with in_place_of(gan, repairs):
             return {"error": None, "regularizer": 0.0, **found, **whole()}
     except Exception:
         # A regulariser that needs samples with a gradient and gets them from nobody.
@@ -410,14 +362,14 @@ def losses(
         ):
             raise
     repair("regularizer")
-    with _in_place_of(gan, repairs):
+    with in_place_of(gan, repairs):
         return {"error": None, **found, **whole()}
 
 
 def _part(function: Any, args: list[Any]) -> Any:
     """What a part returns, if it is a finite number; None if it does not work by itself."""
     try:
-        value = _plain(function(*args))
+        value = plain(function(*args))
     except Exception:
         return None
     works = isinstance(value, Tensor) and value.numel() == 1 and bool(value.isfinite().all())
@@ -453,11 +405,11 @@ def loss_slopes(
     def value_at(game: nn.Module) -> Tensor:
         metric, critic_loss = impl.gan.make_losses(loss_type, reg_type, reg_cf)
         function = metric if which == "metric" else critic_loss
-        return _tensor(function(p.clone(), game.q * 1.0, game.critic), which).sum()
+        return tensor(function(p.clone(), game.q * 1.0, game.critic), which).sum()
 
     named = [{k if k == "q" else f"critic.{k}": v for k, v in d.items()} for d in directions]
-    with _in_place_of(impl.gan, PART_STAND_INS if stand_ins else {}):
-        return _parameter_slopes(value_at, Game, named, step)
+    with in_place_of(impl.gan, PART_STAND_INS if stand_ins else {}):
+        return parameter_slopes(value_at, Game, named, step)
 
 
 # --- question 2: moving average ---------------------------------------------------------------
@@ -500,8 +452,8 @@ def moving_average(
         function(source_model, target_model)
     after = list(target_model.parameters())
     return {
-        "target": [_plain(t) for t in after],
-        "source": [_plain(t) for t in source_model.parameters()],
+        "target": [plain(t) for t in after],
+        "source": [plain(t) for t in source_model.parameters()],
         "source_learns": all(t.requires_grad for t in source_model.parameters()),
         "same_tensors": len(before) == len(after)
         and all(a is b for a, b in zip(before, after, strict=True)),
@@ -526,23 +478,6 @@ class TableGenerator(nn.Module):
             assert self.next_noise is not None
             z = self.next_noise()
         return torch.tanh(z @ self.w + self.b)
-
-
-class RecordingSGD(torch.optim.SGD):
-    """Plain gradient descent that reports each step before it takes it."""
-
-    def __init__(self, module: nn.Module, lr: float, report: Callable[[], None]) -> None:
-        super().__init__(module.parameters(), lr=lr)
-        self.report = report
-
-    def step(self, closure: Any = None) -> Any:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        self.report()
-        super().step()
-        return loss
 
 
 def stand_in_metric(p: Tensor, q: Tensor, critic: Any) -> Tensor:
@@ -589,7 +524,7 @@ def training(
         `return` at the end of each training step (`value`, `is_tensor`, and the flat parameters
         of all three models).
     """
-    _seed(seed)
+    seed_all(seed)
     gan = impl.gan
     events: list[dict[str, Any]] = []
     models: dict[str, nn.Module] = {
@@ -611,13 +546,10 @@ def training(
     real_iter = batches(real, "next")
 
     def state(*names: str) -> dict[str, Tensor]:
-        return {name: _flat(models[name].parameters()) for name in names}
+        return {name: flat(models[name].parameters()) for name in names}
 
-    def report(name: str) -> Callable[[], None]:
-        def step() -> None:
-            gradient = _flat(
-                torch.zeros_like(p) if p.grad is None else p.grad for p in models[name].parameters()
-            )
+    def report(name: str) -> Callable[[Tensor], None]:
+        def step(gradient: Tensor) -> None:
             now = state("critic", "generator")
             events.append({"event": f"{name} step", "gradient": gradient, **now})
 
@@ -634,16 +566,16 @@ def training(
             }
         )
 
-    critic_optim = RecordingSGD(models["critic"], lr, report("critic"))
-    generator_optim = RecordingSGD(models["generator"], lr, report("generator"))
-    signature = _signature(getattr(gan, "make_losses", None))
+    critic_optim = WatchedSGD(models["critic"], lr, report("critic"))
+    generator_optim = WatchedSGD(models["generator"], lr, report("generator"))
+    signature = signature_of(getattr(gan, "make_losses", None))
 
     def stand_in_losses(*args: Any, **kwargs: Any) -> tuple[Callable[..., Tensor], ...]:
         asked = None
         with contextlib.suppress(AttributeError, TypeError):
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            asked = [_plain(value) for value in bound.arguments.values()]
+            asked = [plain(value) for value in bound.arguments.values()]
 
         def reported(event: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def call(p: Tensor, q: Tensor, critic: Any) -> Tensor:
@@ -663,7 +595,7 @@ def training(
     }
     if losses[1] is not None:  # for who writes the losses out: one's own penalty may not work
         replaced.update(PART_STAND_INS)
-    with _in_place_of(gan, replaced if stand_ins else {}):
+    with in_place_of(gan, replaced if stand_ins else {}):
         # By position: a name is the first thing that people change.
         train_step = gan.make_train_step(losses[0], critic_inner_iters, *losses[1:], alpha_ema)
         for _ in range(steps):
@@ -678,7 +610,7 @@ def training(
             events.append(
                 {
                     "event": "return",
-                    "value": _plain(value),
+                    "value": plain(value),
                     "is_tensor": isinstance(value, Tensor),
                     **state("critic", "generator", "test_generator"),
                 }
@@ -709,7 +641,7 @@ def planar(
         layer = _planar(impl, u, w, b)
         given = x.clone()
         result = layer(given) if method == "forward" else getattr(layer, method)(given)
-    return {"result": _plain(result), "x": given, "u": _plain(layer.u), "w": _plain(layer.w)}
+    return {"result": plain(result), "x": given, "u": plain(layer.u), "w": plain(layer.w)}
 
 
 def planar_jacobian(impl: Any, *, u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> Tensor:
@@ -744,10 +676,10 @@ def planar_slopes(
     def value_at(layer: nn.Module) -> Tensor:
         points = layer.points * 1.0
         result = layer(points) if method == "forward" else layer.get_logdet(points)
-        return (_tensor(result, method) ** 2).sum()
+        return (tensor(result, method) ** 2).sum()
 
     with _forward_of(impl, stand_in_forward):
-        return _parameter_slopes(value_at, build, directions, step)
+        return parameter_slopes(value_at, build, directions, step)
 
 
 def stand_in_forward(self: Any, x: Tensor) -> Tensor:
@@ -760,7 +692,7 @@ def stand_in_forward(self: Any, x: Tensor) -> Tensor:
 
 def _forward_of(impl: Any, stand_in: bool) -> contextlib.AbstractContextManager[None]:
     replaced = {"forward": stand_in_forward} if stand_in else {}
-    return _in_place_of(impl.solution.PlanarTransformation, replaced)
+    return in_place_of(impl.solution.PlanarTransformation, replaced)
 
 
 class StandInLayer(nn.Module):
@@ -793,19 +725,19 @@ def flow(
             z, logdet = _flow(impl, x.shape[1], layers, stand_ins)(given)
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}
-        return {"error": None, "z": _plain(z), "logdet": _plain(logdet), "x": given}
+        return {"error": None, "z": plain(z), "logdet": plain(logdet), "x": given}
     made = _flow(impl, x.shape[1], layers, stand_ins)
     z, logdet = made(given)
     chain = {"z": None, "logdets": []}
     try:
         point = x.clone()
         for layer in made.layers:
-            chain["logdets"].append(_plain(layer.get_logdet(point.clone())))
-            point = _plain(layer(point.clone()))
+            chain["logdets"].append(plain(layer.get_logdet(point.clone())))
+            point = plain(layer(point.clone()))
         chain["z"] = point
     except Exception:
         chain = {"z": None, "logdets": []}
-    return {"error": None, "z": _plain(z), "logdet": _plain(logdet), "x": given, "chain": chain}
+    return {"error": None, "z": plain(z), "logdet": plain(logdet), "x": given, "chain": chain}
 
 
 def flow_slopes(
@@ -821,11 +753,11 @@ def flow_slopes(
 
     def value_at(made: nn.Module) -> Tensor:
         z, logdet = made(x.clone())
-        return (_tensor(z, "Flow.forward") ** 2).sum() + (_tensor(logdet, "logdet") ** 2).sum()
+        return (tensor(z, "Flow.forward") ** 2).sum() + (tensor(logdet, "logdet") ** 2).sum()
 
     named = [{f"layers.{k}": v for k, v in d.items()} for d in directions]
     build = lambda: _flow(impl, x.shape[1], layers, stand_ins)  # noqa: E731
-    return _parameter_slopes(value_at, build, named, step)
+    return parameter_slopes(value_at, build, named, step)
 
 
 def stand_in_loss1(z0: Tensor, logdet: Tensor) -> Tensor:
@@ -835,7 +767,7 @@ def stand_in_loss1(z0: Tensor, logdet: Tensor) -> Tensor:
 
 def on_a_stand_in(impl: Any, *, other: str, **keywords: Any) -> Any:
     """Another probe, with `loss1` replaced, in case `loss2` is built on it."""
-    with _in_place_of(impl.solution, {"loss1": stand_in_loss1}):
+    with in_place_of(impl.solution, {"loss1": stand_in_loss1}):
         return {"call": call, "slopes": slopes}[other](impl, **keywords)
 
 
@@ -859,131 +791,3 @@ def _flow(impl: Any, dim: int, layers: list[dict[str, Tensor]], stand_ins: bool)
             parameter = getattr(layer, name)
             parameter.data = value.clone().reshape(parameter.shape)
     return made
-
-
-# --- parts of the probes ----------------------------------------------------------------------
-
-
-def _seed(seed: int) -> None:
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
-
-
-def _find(impl: Any, function: str) -> Any:
-    found = impl
-    for name in function.split("."):
-        found = getattr(found, name)
-    return found
-
-
-def _plain(value: Any) -> Any:
-    """The value as it may leave the probe: a tensor without its graph, a number, or a type's name.
-
-    The name of a type is nothing that a test accepts; it makes the message say what came back.
-    """
-    if isinstance(value, Tensor):
-        return value.detach().clone()
-    if isinstance(value, np.ndarray | np.generic):
-        return torch.as_tensor(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return f"a value of type {type(value).__name__}"
-
-
-def _tensor(value: Any, what: str) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{what} returned {type(value).__name__}, not a tensor")
-    return value
-
-
-def _signature(function: Any) -> Any:
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
-
-
-def _copy(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value
-
-
-def _moved(value: Any, direction: Any, step: float) -> Any:
-    return _copy(value) if direction is None else value + step * direction
-
-
-def _flat(tensors: Any) -> Tensor:
-    return torch.cat([t.detach().reshape(-1) for t in tensors]).clone()
-
-
-def _gradients(result: Tensor, wanted: list[Tensor]) -> list[Tensor]:
-    """Gradients of a number, zeros where it does not depend on a tensor."""
-    if not result.requires_grad:
-        return [torch.zeros_like(t) for t in wanted]
-    found = torch.autograd.grad(result, wanted, allow_unused=True)
-    return [torch.zeros_like(t) if g is None else g for t, g in zip(wanted, found, strict=True)]
-
-
-def _parameter_slopes(
-    value_at: Callable[[nn.Module], Tensor],
-    build: Callable[[], nn.Module],
-    directions: list[dict[str, Tensor]],
-    step: float,
-) -> dict[str, Any]:
-    """Slopes of `value_at(build())` in the module's parameters, by autograd and by differences."""
-    module = build()
-    parameters = dict(module.named_parameters())
-    names = list(directions[0])
-    value = value_at(module)
-    # As training does it: what is left in .grad on the way is added to.
-    if value.requires_grad:
-        value.backward()
-    gradients = {
-        n: torch.zeros_like(parameters[n]) if parameters[n].grad is None else parameters[n].grad
-        for n in names
-    }
-    along, differences = [], []
-    for direction in directions:
-        flat = {n: d.reshape(parameters[n].shape) for n, d in direction.items()}
-        along.append(sum(float((gradients[n] * d).sum()) for n, d in flat.items()))
-        ends = []
-        for h in (step, -step):
-            moved = copy.deepcopy(build())
-            with torch.no_grad():
-                for n, d in flat.items():
-                    dict(moved.named_parameters())[n].add_(h * d)
-            ends.append(float(value_at(moved).detach()))
-        differences.append((ends[0] - ends[1]) / (2 * step))
-    return {"autograd": along, "differences": differences}
-
-
-def _called_as(own: Any, stand_in: Callable[..., Any]) -> Callable[..., Any]:
-    """The stand-in, with the names that the function which it replaces has for its arguments."""
-    signature = _signature(own)
-    if signature is None:
-        return stand_in
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        return stand_in(*bound.args, **bound.kwargs)
-
-    return call
-
-
-@contextlib.contextmanager
-def _in_place_of(module: Any, replacements: dict[str, Any]) -> Iterator[None]:
-    """Put functions in the place of a module's own, for a while; they are called as these are."""
-    missing = object()
-    before = {name: getattr(module, name, missing) for name in replacements}
-    try:
-        for name, value in replacements.items():
-            setattr(module, name, _called_as(before[name], value))
-        yield
-    finally:
-        for name, value in before.items():
-            if value is missing:
-                delattr(module, name)
-            else:
-                setattr(module, name, value)

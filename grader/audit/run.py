@@ -13,6 +13,7 @@ from grader.assignment import Assignment
 from grader.audit.rates import error_rates
 from grader.audit.verdict import Audit, judge, uncovered, weak_checks
 from grader.batch import engine
+from grader.batch.ledger import Progress
 from grader.batch.task import Job, Task
 from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
 from grader.intake import Candidate
@@ -35,7 +36,7 @@ def audit(
     secret: str | None = None,
     only: str | None = None,
     measure: int = 30,
-    tell: Callable[[engine.Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Audit:
     """Grade the reference, the template and the whole catalogue, and judge the suite by it.
 
@@ -53,7 +54,7 @@ def audit(
 
     Raises:
         CatalogueError: an entry is malformed.
-        engine.BatchError: the suite cannot be run.
+        BatchError: the suite cannot be run.
     """
     started = time.monotonic()
     secret = secret or random_secrets.token_hex(16)
@@ -101,7 +102,7 @@ def hunt_flakes(
     wall: WallKind,
     jobs: int,
     repeat: int,
-    tell: Callable[[engine.Progress], None] = lambda progress: None,
+    tell: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[int, list[str]]:
     """Grade the reference and all variants under `repeat` fresh secrets.
 
@@ -185,7 +186,7 @@ def _grade(
     wall: WallKind,
     jobs: int,
     todo: list[tuple[str, list[str]]],
-    tell: Callable[[engine.Progress], None],
+    tell: Callable[[Progress], None],
     questions: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> dict[tuple[str, str], Result]:
     """Results by name and secret, in the order of `todo`; of some names, certain questions alone.

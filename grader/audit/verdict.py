@@ -108,14 +108,14 @@ def _judge_mistake(
     ]
     if question not in lost:
         problems.append(f"{question}: lost nothing")
-    known = {test_name(c.id) for c in result.checks} | {_bare(c.id) for c in result.checks}
-    problems += [f"names {name}, which is no check" for name in entry.fails if name not in known]
-    named = [
-        c
-        for c in result.checks
-        if {test_name(c.id), _bare(c.id)} & set(entry.fails) and c.outcome != "passed"
+    own = [c for c in result.checks if c.question == question]
+    known = {name for c in own for name in _names(c.id)}
+    problems += [
+        f"names {name}, which is not a check of {question}"
+        for name in entry.fails
+        if name not in known
     ]
-    if not named:
+    if not any(_names(c.id) & set(entry.fails) and c.outcome != "passed" for c in own):
         problems.append("fails none of the checks it names: " + ", ".join(entry.fails))
     return problems
 
@@ -125,8 +125,11 @@ def test_name(check_id: str) -> str:
     return check_id.rpartition("::")[2]
 
 
-def _bare(check_id: str) -> str:
-    return test_name(check_id).partition("[")[0]
+def _names(check_id: str) -> set[str]:
+    """What an entry may call a check: with its class or without, with its parameters or without."""
+    inside = check_id.partition("::")[2]
+    names = {inside, test_name(check_id)}
+    return names | {name.partition("[")[0] for name in names}
 
 
 def weak_checks(verdicts: Sequence[Verdict], checks: Sequence[str]) -> list[str]:

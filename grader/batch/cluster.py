@@ -11,18 +11,16 @@ import contextlib
 import importlib.metadata
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from grader.assignment import Assignment
-from grader.batch.engine import ATTEMPTS, BatchError, Progress
-from grader.batch.pace import Pace
-from grader.batch.rehearsal import RehearsalError, Rehearsing
-from grader.batch.shipment import Delivery, Shipment
-from grader.batch.task import Job, RunJob
+from grader.batch.ledger import BatchError, Ledger, Progress
+from grader.batch.rehearsal import Rehearsing
+from grader.batch.shipment import Shipment
+from grader.batch.task import Delivery, Job, RunJob
 from grader.intake import IntakeError, read_submission
 from grader.results import Result, RunResult
 from grader.store.store import secret_id
@@ -63,18 +61,16 @@ def grade_on_cluster(
     Raises:
         BatchError: no cluster can be had there, or its workers cannot grade this.
     """
+    ledger = Ledger(shipment.task, assignment, todo, save, save_run, tell, kept, rehearsing)
+    ledger.report(1, ())
     with _client(scheduler) as client:
         _check_workers(client, scheduler, shipment.harness)
-        batch = _ClusterBatch(
-            client, shipment, assignment, todo, jobs, save, save_run, tell, kept, rehearsing
-        )
+        cluster = _Cluster(client, shipment, assignment, ledger, jobs)
         with _workshops(client, shipment):
             try:
-                batch.run()
-            except RehearsalError as error:
-                raise BatchError(str(error)) from None
+                cluster.run()
             finally:
-                batch.cancel()
+                cluster.cancel()
 
 
 @contextlib.contextmanager
@@ -139,36 +135,22 @@ def _workshops(client: Client, shipment: Shipment) -> Iterator[None]:
             client.unregister_worker_plugin(opening.name)
 
 
-class _ClusterBatch:
+class _Cluster:
     def __init__(
         self,
         client: Client,
         shipment: Shipment,
         assignment: Assignment,
-        todo: Sequence[Job | RunJob],
+        ledger: Ledger,
         jobs: int,
-        save: Callable[[Result], None],
-        save_run: Callable[[RunJob, RunResult], None],
-        tell: Callable[[Progress], None],
-        kept: int,
-        rehearsing: Rehearsing | None,
     ) -> None:
         self._client = client
         self._shipment = shipment
-        self._task = shipment.task
         self._assignment = assignment
-        self._queue = deque(todo)
+        self._ledger = ledger
         self._jobs = jobs
-        self._save = save
-        self._save_run = save_run
-        self._tell = tell
-        self._progress = Progress(total=len(todo) + kept, done=kept, kept=kept)
-        self._pace = Pace(job.kind for job in todo)
-        self._rehearsing = rehearsing
         self._room = 1
         self._out: dict[Future[Any], Job | RunJob] = {}
-        self._since: dict[Job | RunJob, float] = {}
-        self._attempts: dict[Job | RunJob, int] = {}
         self._avoid: dict[Job | RunJob, str] = {}
         self._bound: dict[Future[Any], set[str]] = {}
 
@@ -178,9 +160,8 @@ class _ClusterBatch:
         So memory here and there stays flat, and the death of a worker is held against no
         submission but those that it was grading.
         """
-        self._report()
         last_seen = time.monotonic()
-        while self._queue or self._out or self._first():
+        while self._ledger.queue or self._out or self._ledger.first:
             threads: dict[str, int] = self._client.nthreads()
             if threads:
                 last_seen = time.monotonic()
@@ -193,16 +174,13 @@ class _ClusterBatch:
             self._room = max(1, room)
             self._free(threads)
             # Nobody is graded before the reference.
-            if first := self._first():
+            if first := self._ledger.first:
                 if not self._out:
                     self._submit(first, threads)
             else:
-                while self._queue and len(self._out) < room:
-                    self._submit(self._queue.popleft(), threads)
+                while self._ledger.queue and len(self._out) < room:
+                    self._submit(self._ledger.queue.popleft(), threads)
             self._hear()
-
-    def _first(self) -> Job | None:
-        return self._rehearsing.job if self._rehearsing else None
 
     def cancel(self) -> None:
         """Take back what is still out."""
@@ -216,9 +194,9 @@ class _ClusterBatch:
         try:
             submission = read_submission(job.candidate, self._assignment)
         except IntakeError as error:
-            self._finish(job, job.unreadable(self._task, self._assignment, str(error)))
+            self._finish(job, job.unreadable(self._shipment.task, self._assignment, str(error)))
             return
-        self._since[job] = time.monotonic()
+        self._ledger.begin(job)
         where: dict[str, Any] = {}
         elsewhere = set(threads) - {self._avoid[job]} if job in self._avoid else set()
         if elsewhere:
@@ -242,15 +220,15 @@ class _ClusterBatch:
             if self._bound[future].isdisjoint(threads) and not future.done():
                 del self._bound[future]
                 job = self._out.pop(future)
-                if job is not self._first():
-                    self._queue.appendleft(job)
+                if job is not self._ledger.first:
+                    self._ledger.queue.appendleft(job)
                 future.cancel()
 
     def _hear(self) -> None:
         from distributed import KilledWorker, wait
 
         if not self._out:
-            time.sleep(TURN_SECONDS if self._queue else 0.0)
+            time.sleep(TURN_SECONDS if self._ledger.queue else 0.0)
             return
         try:
             wait(list(self._out), timeout=TURN_SECONDS, return_when="FIRST_COMPLETED")
@@ -303,44 +281,19 @@ class _ClusterBatch:
         from distributed import KilledWorker
 
         if isinstance(error, KilledWorker):
-            self._give_up(job, "one worker after another died while grading it")
+            self._ledger.give_up(job, "one worker after another died while grading it")
+            self._report()
         else:
             self._lose(job, f"{type(error).__name__}: {error}".splitlines()[0])
 
     def _lose(self, job: Job | RunJob, problem: str) -> None:
-        """It gets another try, elsewhere if there is an elsewhere, then is not graded."""
-        self._attempts[job] = self._attempts.get(job, 0) + 1
-        if self._attempts[job] < ATTEMPTS:
-            if job is not self._first():
-                self._queue.append(job)
-        else:
-            self._give_up(job, problem)
-
-    def _give_up(self, job: Job | RunJob, problem: str) -> None:
-        lost = job.lost(self._task, self._assignment, problem)
-        self._finish(job, [lost] if isinstance(lost, Result) else lost)
+        self._ledger.lose(job, problem)
+        self._report()
 
     def _finish(self, job: Job | RunJob, results: list[Result] | RunResult) -> None:
-        if self._rehearsing and job is self._rehearsing.job and isinstance(results, list):
-            more = self._rehearsing.receive(results[0])
-            self._queue.extend(more)
-            self._progress.done -= len(more)
-            self._progress.kept -= len(more)
-            return
-        if isinstance(results, list):
-            for result in results:
-                self._save(self._rehearsing.hold(result) if self._rehearsing else result)
-        elif isinstance(job, RunJob):
-            self._save_run(job, results)
-        self._progress.done += 1
-        now = time.monotonic()
-        self._pace.done(job.kind, now - self._since.get(job, now))
+        self._ledger.finish(job, results)
         self._report()
 
     def _report(self) -> None:
-        self._progress.running = [job.candidate.id for job in self._out.values()]
-        now = time.monotonic()
-        running = [(job.kind, now - self._since[job]) for job in self._out.values()]
-        left = self._pace.left(self._room, running)
-        self._progress.end = None if left is None else now + left
-        self._tell(self._progress)
+        jobs = list(self._out.values())
+        self._ledger.report(self._room, [job.candidate.id for job in jobs], jobs)

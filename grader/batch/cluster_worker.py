@@ -19,9 +19,9 @@ from distributed import Worker, WorkerPlugin, get_worker
 
 from grader.assignment import Assignment, AssignmentError
 from grader.batch.engine import START_SECONDS
-from grader.batch.shipment import Delivery, Shipment, UnfitError
+from grader.batch.shipment import Shipment, UnfitError
 from grader.batch.slot_process import SlotProcess
-from grader.batch.task import Task
+from grader.batch.task import Delivery, Task
 from grader.data import DataError
 from grader.wall.errors import WallError
 

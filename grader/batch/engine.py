@@ -7,16 +7,15 @@ import signal
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from grader.assignment import Assignment
-from grader.batch.pace import Pace
-from grader.batch.rehearsal import Rehearsal, RehearsalError, Rehearsing
+from grader.batch.ledger import BatchError, Ledger, Progress
+from grader.batch.rehearsal import Rehearsal, Rehearsing
 from grader.batch.slot_process import SlotProcess
 from grader.batch.task import Job, RunJob, Task
 from grader.intake import Candidate, IntakeError, read_submission
@@ -24,11 +23,8 @@ from grader.results import Result, RunResult
 from grader.store.store import Store
 
 START_SECONDS = 180.0
-ATTEMPTS = 2
-
-
-class BatchError(Exception):
-    """The batch cannot go on at all, e.g. because the suite does not collect."""
+# How many slots may fail to start one after another.
+FAILED_STARTS = 2
 
 
 @dataclass
@@ -38,24 +34,6 @@ class _Slot:
     job: Job | RunJob | None = None
     ready: bool = False
     says: str = ""
-    since: float = 0.0
-
-
-@dataclass
-class Progress:
-    """How far a batch is; handed to the caller's `tell` after every change.
-
-    Attributes:
-        total: jobs in all, done those that are done, kept those that were done before.
-        running: what is at work.
-        end: when all will be done, by `time.monotonic`; None while that cannot be told.
-    """
-
-    total: int
-    done: int = 0
-    kept: int = 0
-    running: list[str] = field(default_factory=list)
-    end: float | None = None
 
 
 def remaining(
@@ -121,13 +99,13 @@ def grade_all(
     """
     with tempfile.TemporaryDirectory(prefix="grader-batch-") as scratch:
         task = replace(task, answers=Path(scratch))
-        batch = _Batch(task, todo, jobs, save, save_run, tell, kept, rehearsing)
+        assignment = task.load()
+        ledger = Ledger(task, assignment, todo, save, save_run, tell, kept, rehearsing)
+        slots = _Slots(task, assignment, ledger, jobs)
         try:
-            batch.run()
-        except RehearsalError as error:
-            raise BatchError(str(error)) from None
+            slots.run()
         finally:
-            batch.close()
+            slots.close()
 
 
 @contextmanager
@@ -143,36 +121,19 @@ def _without_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-class _Batch:
-    def __init__(
-        self,
-        task: Task,
-        todo: Sequence[Job | RunJob],
-        jobs: int,
-        save: Callable[[Result], None],
-        save_run: Callable[[RunJob, RunResult], None],
-        tell: Callable[[Progress], None],
-        kept: int,
-        rehearsing: Rehearsing | None,
-    ) -> None:
+class _Slots:
+    def __init__(self, task: Task, assignment: Assignment, ledger: Ledger, jobs: int) -> None:
         self._task = task
-        self._assignment = task.load()
-        self._queue = deque(todo)
-        self._attempts: dict[Job | RunJob, int] = {}
+        self._assignment = assignment
+        self._ledger = ledger
         self._jobs = jobs
-        self._save = save
-        self._save_run = save_run
-        self._tell = tell
         self._slots: list[_Slot] = []
-        self._progress = Progress(total=len(todo) + kept, done=kept, kept=kept)
-        self._pace = Pace(job.kind for job in todo)
-        self._rehearsing = rehearsing
         self._failed_starts = 0
 
     def run(self) -> None:
-        self._tell(self._progress)
-        while self._queue or self._busy() or self._first():
-            wanted = max(len(self._queue) + self._busy(), 1)
+        self._report()
+        while self._ledger.queue or self._busy() or self._ledger.first:
+            wanted = max(len(self._ledger.queue) + self._busy(), 1)
             while len(self._slots) < min(self._jobs, wanted):
                 # Ctrl-C at the terminal is ours to handle, from a slot's first moment on.
                 with _without_interrupts():
@@ -201,10 +162,6 @@ class _Batch:
             slot.process.end()
         self._slots.clear()
 
-    def _first(self) -> Job | None:
-        """The reference, as long as nobody may be graded before it."""
-        return self._rehearsing.job if self._rehearsing else None
-
     def _busy(self) -> int:
         return sum(s.job is not None for s in self._slots)
 
@@ -228,7 +185,8 @@ class _Batch:
             self._failed_starts = 0
         elif slot.job is not None:
             job, slot.job = slot.job, None
-            self._finish(job, value, slot.since)
+            self._ledger.finish(job, value)
+            self._report()
         self._feed(slot)
 
     def _patience(self, job: Job | RunJob) -> float:
@@ -240,8 +198,8 @@ class _Batch:
             slot.deadline = math.inf
             return
         slot.says = ""
-        slot.since = time.monotonic()
-        slot.deadline = slot.since + self._patience(slot.job)
+        self._ledger.begin(slot.job)
+        slot.deadline = time.monotonic() + self._patience(slot.job)
         try:
             slot.process.connection.send(slot.job)
         except OSError:
@@ -250,58 +208,27 @@ class _Batch:
         self._report()
 
     def _next(self) -> Job | RunJob | None:
-        first = self._first()
+        first = self._ledger.first
         if first is not None:
             return None if any(s.job is first for s in self._slots) else first
-        return self._queue.popleft() if self._queue else None
-
-    def _finish(self, job: Job | RunJob, results: list[Result] | RunResult, since: float) -> None:
-        if self._rehearsing and job is self._rehearsing.job and isinstance(results, list):
-            more = self._rehearsing.receive(results[0])
-            self._queue.extend(more)
-            self._progress.done -= len(more)
-            self._progress.kept -= len(more)
-            return
-        if isinstance(results, list):
-            for result in results:
-                self._save(self._rehearsing.hold(result) if self._rehearsing else result)
-        elif isinstance(job, RunJob):
-            self._save_run(job, results)
-        self._progress.done += 1
-        self._pace.done(job.kind, time.monotonic() - since)
-        self._report()
+        return self._ledger.queue.popleft() if self._ledger.queue else None
 
     def _report(self) -> None:
-        self._progress.running = [
-            f"{s.job.candidate.id} {s.says}".rstrip() for s in self._slots if s.job
-        ] + [
+        running = [f"{s.job.candidate.id} {s.says}".rstrip() for s in self._slots if s.job] + [
             f"slot {number} of {len(self._slots)}: {s.says or 'importing torch'}"
             for number, s in enumerate(self._slots, start=1)
             if not s.ready
         ]
-        now = time.monotonic()
-        left = self._pace.left(
-            self._jobs, [(s.job.kind, now - s.since) for s in self._slots if s.job]
-        )
-        self._progress.end = None if left is None else now + left
-        self._tell(self._progress)
+        self._ledger.report(self._jobs, running, [s.job for s in self._slots if s.job])
 
     def _lose(self, slot: _Slot, problem: str) -> None:
-        """A slot is gone: its submission gets another try, then is not graded."""
+        """A slot is gone; its job gets another try."""
         self._slots.remove(slot)
         slot.process.kill()
         if not slot.ready:
             self._failed_starts += 1
-            if self._failed_starts >= ATTEMPTS:
+            if self._failed_starts >= FAILED_STARTS:
                 raise BatchError(f"grading cannot start: {problem}")
-            return
-        job = slot.job
-        if job is None:
-            return
-        self._attempts[job] = self._attempts.get(job, 0) + 1
-        if self._attempts[job] < ATTEMPTS:
-            if job is not self._first():
-                self._queue.append(job)
-        else:
-            lost = job.lost(self._task, self._assignment, problem)
-            self._finish(job, [lost] if isinstance(lost, Result) else lost, slot.since)
+        elif slot.job is not None:
+            self._ledger.lose(slot.job, problem)
+            self._report()

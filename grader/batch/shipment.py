@@ -13,23 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment import Assignment
-from grader.batch.course import Runs, profile_of, run_task
-from grader.batch.task import Job, RunJob, RunTask, Task
-from grader.intake import Submission
+from grader.batch.plan import Runs, profile_of, run_task
+from grader.batch.task import RunTask, Task
 from grader.version import harness_version
 from grader.wall import isolation
 
 
 class UnfitError(Exception):
     """A worker cannot grade this batch; the message says what it lacks."""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A job with what was handed in."""
-
-    job: Job | RunJob
-    submission: Submission
 
 
 @dataclass(frozen=True)

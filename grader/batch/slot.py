@@ -23,8 +23,7 @@ import psutil
 import torch
 
 from grader.assignment import Assignment
-from grader.batch.shipment import Delivery
-from grader.batch.task import Job, RunJob, Task, blank, not_graded
+from grader.batch.task import Delivery, Job, RunJob, Task, blank, not_graded
 from grader.data import DataError
 from grader.intake import Candidate, IntakeError, Submission, read_submission
 from grader.intake.excerpts import excerpts
@@ -37,7 +36,7 @@ from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
 from grader.wall.behind import kernel
 from grader.wall.errors import WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 # What a slot may take of the machine's memory: half, but enough for torch and a reference.
 OWN_SHARE = 0.5
@@ -45,7 +44,10 @@ MIN_OWN_BYTES = 4 * 2**30
 # A slot that grades says so about as often, once a check is through.
 SILENT_SECONDS = 5.0
 # Modules of an assignment's behind the wall, and the ways from a function to its callers.
-REACHING = ("grader_probes", "grader_adapters", "grader_runs", "_getframe", "gc.get_objects")
+REACHING = (
+    *("grader_driving", "grader_probes", "grader_adapters", "grader_runs"),
+    *("_getframe", "gc.get_objects"),
+)
 
 
 class Slot:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from grader.assignment import Assignment, ProfileName
-from grader.intake import Candidate
+from grader.intake import Candidate, Submission
+from grader.marks.observed import TEST_SECONDS
 from grader.marks.scoring import nothing
 from grader.results import Result, RunResult
 from grader.store.store import secret_id
-from grader.suite.observed import TEST_SECONDS
 from grader.version import harness_version
 from grader.wall.isolation import WallKind
 
@@ -138,6 +138,14 @@ class RunJob:
     def unreadable(self, task: Task, assignment: Assignment, problem: str) -> RunResult:
         """What there is to say when the submission cannot be read."""
         return self.lost(task, assignment, problem).model_copy(update={"status": "absent"})
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A job with what was handed in."""
+
+    job: Job | RunJob
+    submission: Submission
 
 
 def blank(task: Task, assignment: Assignment, candidate: Candidate) -> Result:

@@ -1,66 +1,150 @@
 """The catalogue of an assignment: wrong and right implementations of its contracts.
 
-An entry is an ordinary function in `mistakes/*.py` or `variants/*.py`, decorated with what it
-replaces. It is grafted onto the reference's file as source, so that it sees what stands there:
+Files in `mistakes/` and `variants/` group them by contract, mistakes by the check that must catch
+them too. An entry is a function whose docstring is the hint, or an edit of the reference:
 
-    @mistake("gan.jsd", fails=["test_jsd_has_the_right_scale"], hint="The half is missing: ...")
-    def jsd_without_the_half(cp, cq):
-        return F.logsigmoid(cp).mean() + F.logsigmoid(-cq).mean() + math.log(4)
+    scale = Mistakes("gan.jsd", "test_jsd_has_the_right_scale")
 
-The file's imports and its undecorated functions and constants come along.
+    @scale
+    def jsd_in_bits(cp, cq):
+        '''This is in bits. ...'''
+        return (F.logsigmoid(cp).mean() + F.logsigmoid(-cq).mean()) / (2 * math.log(2)) + 1
+
+    scale.edit("jsd_without_the_half", "0.5 *", "1.0 *", "The half is missing: ...")
+
+The files are read, never executed. A function is grafted onto the reference's file as source, so
+that it sees the names there; the imports, functions and constants beside it come along.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from grader.assignment import Assignment
+from grader.catalogue.errors import CatalogueError
+from grader.catalogue.generic import law_mistakes
 
 F = TypeVar("F", bound=Callable[..., object])
 Kind = Literal["mistake", "variant"]
+Definition = ast.FunctionDef | ast.ClassDef
 
 
-class CatalogueError(Exception):
-    """An entry cannot be used; the message names the file, the line and the remedy."""
+class Mistakes:
+    """Wrong implementations of one contract that one check has to catch.
 
-
-def mistake(replaces: str, *, fails: list[str], hint: str) -> Callable[[F], F]:
-    """Mark a function as a catalogued mistake.
-
-    Args:
-        replaces: the contract it stands for, e.g. `gan.jsd` or `solution.Flow.forward`.
-        fails: names of tests of the hidden suite, with or without parameters, of which at least
-            one must fail.
-        hint: what a student who made this mistake is told.
-    """
-    return lambda function: function
-
-
-def variant(replaces: str, *, because: str) -> Callable[[F], F]:
-    """Mark a function as a right implementation in another style.
+    As a decorator, it makes a mistake of a function or class, whose docstring is the hint: what a
+    student who made this mistake is told.
 
     Args:
-        replaces: the contract it stands for.
-        because: why it is right, with the reading of the contract that it takes.
+        replaces: the contract, e.g. `gan.jsd` or `solution.Flow.forward`.
+        caught_by: names of tests of the hidden suite, with or without parameters, of which at
+            least one must fail.
+        beside: functions of the same file that replace other contracts of the same module, by
+            contract.
     """
-    return lambda function: function
+
+    def __init__(
+        self,
+        replaces: str,
+        *caught_by: str,
+        beside: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None: ...
+
+    def __call__(self, function: F) -> F:
+        return function
+
+    def edit(self, name: str, old: str, new: str, hint: str) -> None:
+        """A mistake that is the reference with a piece of its text replaced.
+
+        Args:
+            name: of the mistake.
+            old: what is replaced; it must be in the contract's source exactly once, its docstring
+                left out.
+            new: what takes its place.
+            hint: what a student who made this mistake is told.
+        """
+
+
+class Variants:
+    """Right implementations of one contract in other styles and readings.
+
+    As a decorator, it makes a variant of a function or class, whose docstring says why it is right.
+
+    Args:
+        replaces: the contract.
+        reading: the values differ from the reference's, and are right too.
+        beside: as for `Mistakes`.
+    """
+
+    def __init__(
+        self,
+        replaces: str,
+        *,
+        reading: bool = False,
+        beside: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None: ...
+
+    def __call__(self, function: F) -> F:
+        return function
+
+    def edit(self, name: str, old: str, new: str, because: str) -> None:
+        """A variant that is the reference with a piece of its text replaced.
+
+        Args:
+            name: of the variant.
+            old: as for `Mistakes.edit`.
+            new: what takes its place.
+            because: why it is right.
+        """
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the entries of one `Mistakes` or `Variants` share."""
+
+    kind: Kind
+    replaces: str
+    fails: tuple[str, ...] = ()
+    reading: bool = False
+    beside: tuple[tuple[str, str], ...] = ()  # other contracts, and what replaces them
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A mistake or a variant, as source."""
+    """A mistake or a variant, as source.
 
-    kind: Kind
+    Attributes:
+        source: what is added to the reference's file.
+        edit: for an edit, the old text and the new.
+        place: file and line.
+        text: a mistake's hint, a variant's reason.
+    """
+
+    group: Group
     name: str
-    replaces: str
     source: str
-    place: str  # file and line
-    fails: tuple[str, ...] = ()
-    text: str = ""  # a mistake's hint, a variant's reason
+    edit: tuple[str, str] | None
+    place: str
+    text: str
+
+    @property
+    def kind(self) -> Kind:
+        return self.group.kind
+
+    @property
+    def replaces(self) -> str:
+        """The contract."""
+        return self.group.replaces
+
+    @property
+    def fails(self) -> tuple[str, ...]:
+        """Tests of which at least one must fail."""
+        return self.group.fails
 
     @property
     def module(self) -> str:
@@ -81,101 +165,194 @@ class Entry:
         )
 
     def graft(self, reference: str) -> str:
-        """The reference's file with this entry in the place of its contract."""
-        target = self.replaces.partition(".")[2]
-        return f"{reference}\n\n{self.source}\n\n{target} = {self.name}\n"
+        """The reference's file with this entry in the place of its contract.
+
+        Raises:
+            CatalogueError: the file does not have the text that is to be edited, or has it twice.
+        """
+        parts = dict(self.group.beside)
+        if self.edit is None:
+            parts[self.replaces] = self.name
+        else:
+            reference = self._edited(reference, *self.edit)
+        replaced = "".join(f"{_within(part)} = {name}\n" for part, name in parts.items())
+        return "\n\n".join(text for text in (reference, self.source, replaced) if text)
+
+    def _edited(self, reference: str, old: str, new: str) -> str:
+        before, pieces, after = _contract_pieces(reference, _within(self.replaces))
+        if not pieces:
+            raise CatalogueError(
+                f"{self.place}: {self.module} does not define {_within(self.replaces)}, "
+                "so there is nothing to edit; write a function"
+            )
+        times = sum(pieces[n].count(old) for n in (0, 2))
+        if times != 1:
+            raise CatalogueError(
+                f"{self.place}: {old!r} is in the reference's {self.replaces} {times} times; "
+                + ("give more of the text around it" if times else "copy it from there")
+            )
+        head, docstring, body = pieces
+        edited = f"{head.replace(old, new)}{docstring}{body.replace(old, new)}"
+        try:
+            ast.parse(f"if True:\n{edited}" if edited[0].isspace() else edited)
+        except SyntaxError as error:
+            raise CatalogueError(
+                f"{self.place}: {self.replaces} is not Python after this edit: {error.msg}"
+            ) from None
+        return before + edited + after
+
+
+@functools.lru_cache(maxsize=256)
+def _contract_pieces(text: str, contract: str) -> tuple[str, tuple[str, ...], str]:
+    """A file in pieces: what is before the contract, the contract's head, docstring and body, and
+    what is after it. The middle one is empty if the file does not define the contract."""
+    found: ast.Module | Definition = ast.parse(text)
+    for name in contract.split("."):
+        inside = [n for n in found.body if isinstance(n, Definition) and n.name == name]
+        if not inside:
+            return text, (), ""
+        found = inside[-1]
+    assert isinstance(found, Definition)
+    first = found.body[0]
+    cuts = [found.lineno - 1, first.lineno - 1, found.end_lineno or 0]
+    cuts.insert(2, (first.end_lineno or 0) if _is_docstring(first) else cuts[1])
+    lines = text.splitlines(keepends=True)
+    whole = ["".join(lines[a:b]) for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
+    return whole[0], tuple(whole[1:4]), whole[4]
+
+
+def _within(contract: str) -> str:
+    """A contract's name in its file."""
+    return contract.partition(".")[2]
 
 
 def read_catalogue(assignment: Assignment) -> list[Entry]:
     """All entries of an assignment, mistakes first, each kind in the order of its files.
 
     Raises:
-        CatalogueError: an entry is malformed, or two have one name.
+        CatalogueError: an entry is malformed, its edit does not fit, or two have one name.
     """
     entries: list[Entry] = []
     kinds: tuple[tuple[Kind, str], ...] = (("mistake", "mistakes"), ("variant", "variants"))
     for kind, folder in kinds:
         for path in sorted((assignment.folder / folder).glob("*.py")):
-            entries += _read_file(path, kind)
+            entries += _File(path, kind).entries()
+    for said in law_mistakes(assignment.hidden):
+        group = Group("mistake", said["replaces"], said["fails"])
+        entries.append(
+            Entry(group, said["name"], said["source"], None, said["place"], said["text"])
+        )
     names: dict[str, Entry] = {}
     for entry in entries:
         if entry.name in names:
             raise CatalogueError(
-                f"{entry.place}: {entry.name} stands in {names[entry.name].place} already"
+                f"{entry.place}: {entry.name} is the name of another entry, "
+                f"{names[entry.name].place}; choose another"
             )
         names[entry.name] = entry
         entry.question(assignment)
+        if entry.edit:
+            grafted_file(assignment, entry)
     return entries
 
 
-def _read_file(path: Path, kind: Kind) -> list[Entry]:
-    text = path.read_text(encoding="utf-8")
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        raise CatalogueError(f"{path}:{error.lineno}: {error.msg}") from None
-    shared: list[str] = []
-    found: list[tuple[ast.FunctionDef | ast.ClassDef, ast.Call]] = []
-    for node in tree.body:
-        call = _decoration(node, kind)
-        if call is not None and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.append((node, call))
-        elif not _is_ours(node) and not _is_docstring(node):
-            shared.append(ast.unparse(node))
-    prelude = "\n".join(shared)
-    return [_entry(path, kind, node, call, prelude) for node, call in found]
+class _File:
+    """One file of the catalogue, as it is read."""
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self._path = path
+        self._kind: Kind = kind
+        self._groups: dict[str, Group] = {}
+
+    def entries(self) -> list[Entry]:
+        try:
+            tree = ast.parse(self._path.read_text(encoding="utf-8"))
+        except SyntaxError as error:
+            raise CatalogueError(f"{self._path}:{error.lineno}: {error.msg}") from None
+        found: list[ast.stmt] = []
+        shared: list[str] = []
+        for node in tree.body:
+            match node:
+                case ast.Assign([ast.Name(name)], ast.Call(ast.Name("Mistakes" | "Variants"))):
+                    self._groups[name] = self._group(node, node.value)
+                case ast.FunctionDef(decorator_list=[_, *_]) | ast.ClassDef(decorator_list=[_, *_]):
+                    found.append(node)
+                case ast.Expr() if not _is_docstring(node):
+                    found.append(node)
+                case ast.ImportFrom("grader.catalogue" | "__future__"):
+                    pass  # what makes groups does not come along; the other may not
+                case _ if not _is_docstring(node):
+                    shared.append(ast.unparse(node))
+        prelude = "\n".join(shared)
+        return [self._entry(node, prelude) for node in found]
+
+    def _error(self, node: ast.stmt, told: str) -> CatalogueError:
+        return CatalogueError(f"{self._path}:{node.lineno}: {told}")
+
+    def _group(self, node: ast.stmt, call: Any) -> Group:
+        wanted = {"mistake": "Mistakes", "variant": "Variants"}[self._kind]
+        if call.func.id != wanted:
+            raise self._error(node, f"{call.func.id} have a folder of their own; here are {wanted}")
+        keywords = {k.arg: k.value for k in call.keywords}
+        beside = keywords.pop("beside", ast.Dict([], []))
+        try:
+            replaces, *fails = [str(ast.literal_eval(a)) for a in call.args]
+            reading = bool(ast.literal_eval(keywords.pop("reading", ast.Constant(False))))
+            others = tuple(
+                (str(ast.literal_eval(part)), ast.unparse(function))
+                for part, function in zip(beside.keys, beside.values, strict=True)
+            )
+        except (ValueError, AttributeError):
+            raise self._error(
+                node, f"{wanted} takes plain texts and {{contract: function}}, nothing computed"
+            ) from None
+        if keywords or bool(fails) != (self._kind == "mistake") or (fails and reading):
+            raise self._error(
+                node,
+                "Mistakes takes the contract, the checks that catch them, and beside"
+                if self._kind == "mistake"
+                else "Variants takes the contract, reading and beside",
+            )
+        return Group(self._kind, replaces, tuple(fails), reading, others)
+
+    def _entry(self, node: ast.stmt, prelude: str) -> Entry:
+        place = f"{self._path}:{node.lineno}"
+        match node:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(of), "edit"), [*args], [])):
+                try:
+                    name, old, new, text = [str(ast.literal_eval(a)) for a in args]
+                except ValueError:
+                    raise self._error(
+                        node, "edit takes the name, the old text, the new one, and why: plain texts"
+                    ) from None
+                return Entry(
+                    self._group_of(node, of), name, prelude, (old, new), place, _line(text)
+                )
+            case (
+                ast.FunctionDef(decorator_list=[ast.Name(of)])
+                | ast.ClassDef(decorator_list=[ast.Name(of)])
+            ):
+                group = self._group_of(node, of)
+                told = ast.get_docstring(node)
+                if told is None:
+                    raise self._error(node, f"{node.name} has no docstring; write its hint there")
+                node.decorator_list = []
+                node.body = node.body[1:] or [ast.Pass()]
+                source = "\n\n".join(text for text in (prelude, ast.unparse(node)) if text)
+                return Entry(group, node.name, source, None, place, _line(told))
+        raise self._error(node, "this is not an entry; decorate it with one group, or take it away")
+
+    def _group_of(self, node: ast.stmt, name: str) -> Group:
+        if name not in self._groups:
+            raise self._error(
+                node, f"{name} is not a group of this file: {', '.join(self._groups)}"
+            )
+        return self._groups[name]
 
 
-def _entry(
-    path: Path, kind: Kind, node: ast.FunctionDef | ast.ClassDef, call: ast.Call, prelude: str
-) -> Entry:
-    place = f"{path}:{node.lineno}"
-    try:
-        (replaces,) = [ast.literal_eval(a) for a in call.args]
-        keywords = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except ValueError:
-        raise CatalogueError(
-            f"{place}: @{kind} takes the contract and plain texts, without computing anything"
-        ) from None
-    wanted = {"mistake": {"fails", "hint"}, "variant": {"because"}}[kind]
-    if set(keywords) != wanted:
-        raise CatalogueError(f"{place}: @{kind} needs exactly {', '.join(sorted(wanted))}")
-    bare = ast.unparse(_without_decorators(node))
-    return Entry(
-        kind=kind,
-        name=node.name,
-        replaces=str(replaces),
-        source=f"{prelude}\n\n{bare}",
-        place=place,
-        fails=tuple(keywords.get("fails", ())),
-        text=str(keywords.get("hint", keywords.get("because", ""))),
-    )
-
-
-def _without_decorators(
-    node: ast.FunctionDef | ast.ClassDef,
-) -> ast.FunctionDef | ast.ClassDef:
-    node.decorator_list = []
-    return node
-
-
-def _decoration(node: ast.stmt, kind: Kind) -> ast.Call | None:
-    for decorator in getattr(node, "decorator_list", []):
-        if (
-            isinstance(decorator, ast.Call)
-            and isinstance(decorator.func, ast.Name)
-            and decorator.func.id == kind
-        ):
-            return decorator
-    return None
-
-
-def _is_ours(node: ast.stmt) -> bool:
-    """`from grader.audit import ...` does not come along; `from __future__` may not either."""
-    return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in (
-        "grader",
-        "__future__",
-    )
+def _line(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from grader.assignment import Assignment
-from grader.batch.engine import BatchError
+from grader.batch.ledger import BatchError
 from grader.catalogue import CatalogueError
 from grader.cli.app import app, assignment_or_stop, console, errors, print_table, stop
 from grader.cli.grading import IsolationOption, JobsOption

@@ -10,13 +10,13 @@ import typer
 from rich.table import Table
 
 from grader.assignment import ProfileName
+from grader.calibrate.reference import FAULTS, FEWEST_SEEDS, calibrate
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
 from grader.cli.grading import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.data import cache_folder, data_root
 from grader.marks.bounds import REMEDY
-from grader.runs.calibrate import FAULTS, FEWEST_SEEDS, calibrate
-from grader.runs.thresholds import (
+from grader.marks.thresholds import (
     Calibrated,
     Cost,
     Trivial,
@@ -53,7 +53,7 @@ def calibrate_(
     Example: grader calibrate ift6135_a3 --profile smoke --seeds 5
     """
     # These import torch, which other commands do without.
-    from grader.runs.trivial import best_of_trivial, flaws
+    from grader.calibrate.trivial import best_of_trivial, flaws
     from grader.suite.local import ReferenceFailed
 
     assignment = assignment_or_stop(name)

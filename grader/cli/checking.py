@@ -18,6 +18,7 @@ from rich.text import Text
 
 from grader.assignment import Assignment, AssignmentError, find_assignment
 from grader.batch import engine
+from grader.batch.ledger import BatchError
 from grader.batch.rehearsal import Rehearsing
 from grader.batch.task import Job, Task
 from grader.cli.app import app, assignment_or_stop, console, errors, names_or_stop, stop
@@ -98,7 +99,7 @@ def _run(assignment: Assignment, folder: Path, choice: isolation.Choice) -> Resu
             save=results.append,
             rehearsing=Rehearsing(task, assignment),
         )
-    except (WallError, engine.BatchError) as error:
+    except (WallError, BatchError) as error:
         stop(str(error))
     return _only_what_is_written(assignment, candidate, results[0])
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from grader.assignment import ProfileName
+from grader.calibrate.gallery import write_gallery
+from grader.calibrate.reference import FAULTS, run_reference
 from grader.cli.app import app, assignment_or_stop, console, runs_or_stop, stop
 from grader.cli.grading import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
 from grader.data import cache_folder, data_root
-from grader.runs.calibrate import FAULTS, run_reference
-from grader.runs.gallery import write_gallery
 from grader.wall import isolation
 from grader.wall.isolation import Choice
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.assignment import Assignment, AssignmentError, Question, find_assignment
-from grader.batch.course import Runs, planned
+from grader.batch.grade import Batch
+from grader.batch.plan import Runs, planned
 from grader.cli.app import (
     app,
     assignment_or_stop,
@@ -23,7 +24,7 @@ from grader.cli.app import (
     runs_or_stop,
     stop,
 )
-from grader.cli.batches import Batch, grade_batch
+from grader.cli.progress import graded_or_stop
 from grader.export import FORMATS, export
 from grader.intake import IntakeError, find_submissions
 from grader.marks.rounding import decimals, written
@@ -123,7 +124,7 @@ def grade(
         wanted = set(only)
     if not candidates:
         stop("there is nothing to grade in " + ", ".join(map(str, paths)))
-    results = grade_batch(
+    results = graded_or_stop(
         Batch(
             assignment,
             candidates,
@@ -192,7 +193,7 @@ def demo(
     console.print(f"Grading the sample class of {assignment.about.title!r} ...", highlight=False)
     started = time.monotonic()
     candidates, _ = find_submissions([folder], assignment, "class")
-    results = grade_batch(
+    results = graded_or_stop(
         Batch(assignment, candidates, out, jobs=jobs, isolation=isolation, again=True)
     )
     ids = {c.id for c in candidates}

@@ -19,11 +19,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from grader.batch import engine
-from grader.cli.app import errors
+from grader.batch import ledger
+from grader.batch.grade import Batch, Tone, grade_batch
+from grader.cli.app import errors, stop
+from grader.results import Result
 
 # Lines of the progress display that say what is being graded.
 MOST_LINES = 8
+STYLES: dict[Tone, str | None] = {"plain": None, "warning": "yellow", "alarm": "bold red"}
 
 
 class _Left(ProgressColumn):
@@ -59,16 +62,29 @@ class ProgressDisplay:
             Group(self._bar, self._running), console=errors, transient=True, refresh_per_second=8
         )
 
-    def __enter__(self) -> Callable[[engine.Progress], None]:
-        self._live.__enter__()
+    def __enter__(self) -> Callable[[ledger.Progress], None]:
         return self._tell
 
     def __exit__(self, *details: object) -> None:
-        self._live.__exit__(None, None, None)
+        self._live.stop()
 
-    def _tell(self, progress: engine.Progress) -> None:
+    def _tell(self, progress: ledger.Progress) -> None:
+        self._live.start()
         self._bar.update(
             self._task, total=progress.total, completed=progress.done, end=progress.end
         )
         lines = [line[:100] for line in progress.running[:MOST_LINES]]
         self._running.plain = "\n".join(lines) or "starting"
+
+
+def graded_or_stop(batch: Batch) -> list[Result]:
+    """Grade a batch with its progress on the terminal; ends the program if something forbids it."""
+    try:
+        with ProgressDisplay() as tell:
+            return grade_batch(batch, tell, _say)
+    except ledger.BatchError as error:
+        stop(str(error), error.status)
+
+
+def _say(text: str, tone: Tone) -> None:
+    errors.print(text, style=STYLES[tone], markup=False, highlight=False, soft_wrap=True)

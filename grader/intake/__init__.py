@@ -4,7 +4,7 @@ A submission flows through: `discover` (which paths hold a class), `people` (who
 with `platforms`, how learning platforms name things), `folders` and `unpack` (entries,
 read in memory under limits), `tree` (the files of one submission), `locate` (which file is which
 of the assignment's) and `submission` (what goes behind the wall). A notebook becomes a module on
-the way: `cells`, `statements` (of which `kinds`, with which `needs`), `rewriting`, `notebook`.
+the way, in `notebooks`.
 """
 
 from grader.intake.discover import find_submissions

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from grader.assignment import Assignment
-from grader.intake.source import parse, scopes
+from grader.intake.notebooks.source import parse, scopes
 from grader.results import Excerpt, TakenFile
 
 MAX_TEXT = 12_000

@@ -48,8 +48,8 @@ from grader.intake.names import (
     may_be_archive,
     meant_name,
 )
+from grader.intake.notebooks.source import outline
 from grader.intake.platforms import handed_by, handed_in_class
-from grader.intake.source import outline
 from grader.intake.tree import open_archive
 from grader.intake.unpack import archive_entries
 

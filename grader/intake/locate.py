@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grader.assignment import Description, SourceFile
-from grader.intake.cells import exported_cells, is_notebook
 from grader.intake.gathering import Part
 from grader.intake.limits import MAX_PARSED_TOTAL, Notes, UnreadableEntryError, shown
 from grader.intake.names import is_set_aside, is_source, renamed_from
-from grader.intake.notebook import definitions
-from grader.intake.source import Outline, outline, parse
+from grader.intake.notebooks.cells import exported_cells, is_notebook
+from grader.intake.notebooks.notebook import definitions
+from grader.intake.notebooks.source import Outline, outline, parse
 from grader.results import TakenFile
 
 

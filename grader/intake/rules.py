@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from grader.assignment import NotebookRules
-from grader.intake.cells import Cell, parsed
-from grader.intake.kinds import dotted
 from grader.intake.limits import shown
+from grader.intake.notebooks.cells import Cell, parsed
+from grader.intake.notebooks.kinds import dotted
 from grader.results import RuleFinding
 
 _SHOWN_CELLS = 8

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.assignment import Assignment
-from grader.intake.cells import read_cells
 from grader.intake.gathering import gathered
 from grader.intake.limits import (
     MAX_COMPANIONS,
@@ -22,13 +21,14 @@ from grader.intake.limits import (
     shown,
 )
 from grader.intake.locate import Choice, Files, all_contracts, locate
-from grader.intake.magics import written_file
 from grader.intake.names import UnsafeNameError, clean_path
-from grader.intake.notebook import definitions
+from grader.intake.notebooks.cells import read_cells
+from grader.intake.notebooks.magics import written_file
+from grader.intake.notebooks.notebook import definitions
+from grader.intake.notebooks.source import encoding_problem, outline
+from grader.intake.notebooks.statements import cells_of
 from grader.intake.rivals import rivals
 from grader.intake.rules import Notebook, rule_findings
-from grader.intake.source import encoding_problem, outline
-from grader.intake.statements import cells_of
 from grader.intake.suffixes import name_what_was_meant
 from grader.intake.tree import LIMITS, Candidate, Tree, read_tree
 from grader.results import RuleFinding, TakenFile

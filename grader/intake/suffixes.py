@@ -8,7 +8,7 @@ import posixpath
 from grader.assignment import Description
 from grader.intake.limits import MAX_SOURCE, Notes, shown
 from grader.intake.locate import contracts_in, name_rank, overlap
-from grader.intake.source import outline
+from grader.intake.notebooks.source import outline
 
 
 def name_what_was_meant(files: dict[str, bytes], description: Description, notes: Notes) -> None:

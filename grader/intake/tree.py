@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from grader.intake.cells import slim
 from grader.intake.folders import (
     Entry,
     file_entry,
@@ -45,6 +44,7 @@ from grader.intake.names import (
     may_be_archive,
     meant_name,
 )
+from grader.intake.notebooks.cells import slim
 from grader.intake.unpack import archive_entries
 from grader.results import Handed
 

@@ -13,7 +13,7 @@ import math
 from scipy.special import ndtri, stdtrit
 
 from grader.assignment import Measure, ProfileName
-from grader.runs.thresholds import Calibrated, Trivial
+from grader.marks.thresholds import Calibrated, Trivial
 
 CONFIDENCE = 0.99
 # Half the width of an interval of that confidence, in standard deviations.

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 
 from grader.assignment import REHEARSALS, Assignment, Measure
 from grader.marks.bounds import CONFIDENCE, Z, allowed, flaw, luck, threshold_of
+from grader.marks.thresholds import Calibrated, Thresholds
 from grader.marks.words import number, told
 from grader.results import Figure, QuestionMark, RunResult
-from grader.runs.thresholds import Calibrated, Thresholds
 
 # A claim may be off by this much of its size before it is flagged: students average batches of
 # unequal size, and draw their own noise.

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from grader.assignment import Assignment
+from grader.marks.observed import NOT_RUN, Expected, Observed
 from grader.results import Check, QuestionMark, Result, Statistic
-from grader.suite.observed import NOT_RUN, Expected, Observed
 
 WAITING = {
     "run": "a training run; not part of this batch",

@@ -30,20 +30,6 @@ _INTAKE = Path(__file__).parents[1] / "intake"
 BASE_REQUIREMENTS = {"numpy": "numpy>=2.0", "pytest": "pytest>=8.3", "torch": "torch>=2.5"}
 # What reads notebooks for the tests.
 NOTEBOOK_REQUIREMENTS = {"nbformat": "nbformat>=5.10"}
-# The rooms that take definitions out of a notebook, published so that the tests take the same.
-_NOTEBOOK_READER = (
-    "cells.py",
-    "compiled.py",
-    "kinds.py",
-    "limits.py",
-    "magics.py",
-    "needs.py",
-    "notebook.py",
-    "places.py",
-    "rewriting.py",
-    "source.py",
-    "statements.py",
-)
 # Where the package to install has another name than the module.
 _PACKAGES = {
     "PIL": "pillow",
@@ -177,12 +163,16 @@ def _suite(
         "assignment.json": _description(assignment, paths, unwritten),
     }
     if any(path.endswith(".ipynb") for path in paths.values()):
-        for name in _NOTEBOOK_READER:
-            text = _text(_INTAKE / name)
-            ours[f"intake/{name}"] = text.replace("from grader.intake.", "from intake.")
-    for source in (assignment.probes, assignment.adapters):
-        if source.exists():
-            ours[source.name] = _text(source)
+        # What takes definitions out of a notebook, so that the tests take the same as grading.
+        for path in (_INTAKE / "limits.py", *sorted((_INTAKE / "notebooks").glob("*.py"))):
+            text = _text(path).replace("from grader.intake.notebooks.", "from intake.")
+            ours[f"intake/{path.name}"] = text.replace("from grader.intake.", "from intake.")
+    probes = {
+        name.replace("probes.", "probes/"): path for name, path in assignment.probe_files.items()
+    }
+    adapters = {"adapters": assignment.adapters} if assignment.adapters.exists() else {}
+    for name, path in {"driving": _SUITE / "driving.py", **probes, **adapters}.items():
+        ours[f"{name}.py"] = _text(path).replace("from grader.suite.driving ", "from driving ")
     if both := sorted(tests.keys() & ours.keys()):
         raise PublishError(
             f"{assignment.public / both[0]}: the template has a file of its own of that name; "

@@ -25,7 +25,7 @@ from grader.runs.loading import files_of, load_functions
 from grader.runs.submitted import NothingSubmittedError, find_submitted
 from grader.runs.train import Tell, seed_of, train
 from grader.suite.local import ReferenceFailed
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 RESULT = "result.json"
 TRAINED = "trained.json"

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from grader import pictures
 from grader.measures.arrangements import arrangements
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError
 from grader.measures.weights import load_weights
-from grader.runs import pictures
 from grader.runs.artefacts import Array, Artefacts
 from grader.runs.execute import Context, Drawing, Measurement, measurement
 

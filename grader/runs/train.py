@@ -19,7 +19,7 @@ from grader.runs.artefacts import Artefacts
 from grader.runs.loading import sources_of
 from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Otherwise, Remote, nothing_else
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from grader.wall.watch import PATIENCE, OwnTime
 
 SLICE_SECONDS = 1.0
@@ -108,12 +108,12 @@ def train(
         sources = sources_of(assignment, run.id)
         start = {"op": "start", "target": run.id, "sources": sources, "kwargs": arguments}
         remote.exchange({**start, "seed": seed}, START_SECONDS, run.title)
-        own = OwnTime(warm)
+        own = OwnTime(warm.family)
         while True:
             patience = SLICE_SECONDS + size.step_seconds
             advance = {"op": "advance", "seconds": SLICE_SECONDS}
             reply = remote.exchange(advance, patience, _onward(step, size.steps))
-            seconds = max(seconds, warm.cell_usage())
+            seconds = max(seconds, warm.family.cell_usage())
             done, value = _reply(reply)
             if done:
                 return Trained(Artefacts.from_plain(value), size.steps, seconds)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grader import pictures
 from grader.measures.density import grid_integral, negative_log_likelihood
 from grader.measures.estimate import Estimate, MeasureError
-from grader.runs import pictures
 from grader.runs.execute import Drawing
 from grader.runs.left import Left
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grader import pictures
 from grader.data import DataSet
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError, Vector, mean_estimate
@@ -23,7 +24,6 @@ from grader.measures.scores import (
     inception_score,
     perfect_inception_score,
 )
-from grader.runs import pictures
 from grader.runs.execute import Drawing, Measurement, measurement
 from grader.runs.left import Left
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from grader import pictures
 from grader.measures.estimate import Estimate, MeasureError
-from grader.runs import pictures
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Drawing, Measurement, measurement
 

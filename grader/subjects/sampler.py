@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from grader import pictures
 from grader.measures.artefacts import ArtefactError
 from grader.measures.chains import autocorrelation, autocorrelation_time, random_walk_acceptance
 from grader.measures.estimate import Estimate, MeasureError, finite
 from grader.measures.plane import NormalMixture, Square, largest_ratio, projected_cdf
-from grader.runs import pictures
 from grader.runs.execute import Drawing
 from grader.runs.left import Left
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.intake.places import left_out, original
+from grader.intake.notebooks.places import left_out, original
 from grader.results import Ending
 from grader.suite.expect import CheckFailed
 from grader.suite.messages import name_known, shown

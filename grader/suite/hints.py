@@ -8,9 +8,7 @@ its answer, and so in every direct call of its contract.
 
 from __future__ import annotations
 
-import functools
 import math
-import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,12 @@ import numpy as np
 import torch
 
 from grader.assignment import Assignment
-from grader.catalogue import CatalogueError, Entry, grafted_file, read_catalogue
+from grader.catalogue import CatalogueError, Entry, read_catalogue
+from grader.marks.observed import Expected, Observed
 from grader.results import Hint
 from grader.suite.calls import Call
-from grader.suite.local import Local, ReferenceFailed, SharedAnswers, load_probes, load_text
-from grader.suite.observed import Expected, Observed
+from grader.suite.grafted import graft
+from grader.suite.local import Local, ReferenceFailed, SharedAnswers
 
 # Two float32 computations of one quantity agree to this; a mistake shows when it is off by more
 # than the second, so that rounding is never taken for a misconception.
@@ -123,18 +122,12 @@ class Misconceptions:
             entries = read_catalogue(self._assignment)
         except CatalogueError:
             return loaded  # the audit says so; a mark needs no hint
-        probes = load_probes(self._assignment)
         for entry in entries:
             if entry.kind == "mistake":
                 answers = SharedAnswers(self._folder / entry.name) if self._folder else None
-                mistaken = Local(functools.partial(self._modules, entry), probes, answers)
+                mistaken = graft(self._assignment, self._reference, entry, answers)
                 loaded.setdefault(entry.question(self._assignment), []).append((entry, mistaken))
         return loaded
-
-    def _modules(self, entry: Entry) -> dict[str, types.ModuleType]:
-        text = grafted_file(self._assignment, entry)
-        module = load_text(text, f"mistake_{entry.name}")
-        return {**self._reference.modules, entry.module: module}
 
 
 def _answers(seen: Observed) -> bool:

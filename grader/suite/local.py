@@ -12,12 +12,13 @@ import types
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from grader.assignment import Assignment
+from grader.suite import driving
 from grader.suite.calls import Ask, Call
 from grader.wall.behind import wire
 
@@ -89,7 +90,7 @@ class Local:
         answers: SharedAnswers | None = None,
     ) -> None:
         self._make_modules = modules
-        self._probes = probes
+        self.probes = probes
         self._shared = answers
         self._answers: dict[bytes, bytes | ReferenceFailed] = {}
         self.ask_log = Ask()
@@ -173,9 +174,8 @@ class Local:
 
     def _call(self, call: Call, message: dict[str, Any]) -> Any:
         if call.operation == "probe":
-            return getattr(self._probes, call.target)(
-                types.SimpleNamespace(**self.modules), **message["kwargs"]
-            )
+            probe = find_probe(self.probes, call.target)
+            return probe(types.SimpleNamespace(**self.modules), **message["kwargs"])
         function: Any = types.SimpleNamespace(**self.modules)
         for name in call.target.split("."):
             function = getattr(function, name)
@@ -201,10 +201,31 @@ def load_file(path: Path, name: str) -> types.ModuleType:
 
 
 def load_probes(assignment: Assignment) -> types.ModuleType:
-    """The assignment's probes, on the trusted side; an empty module where it has none."""
-    if not assignment.probes.exists():
-        return types.ModuleType("no_probes")
-    return load_file(assignment.probes, f"probes_{assignment.name}")
+    """The assignment's probes, on the trusted side, and those of the harness beside them.
+
+    The files of a folder `probes/` are attributes by their stems.
+    """
+    name = f"probes_{assignment.name}"
+    found = types.ModuleType(name)
+    for key, path in assignment.probe_files.items():
+        stem = key.partition(".")[2]
+        if stem:
+            setattr(found, stem, load_file(path, f"{name}.{stem}"))
+        else:
+            found = load_file(path, name)
+    for key in driving.PROBES:
+        if not hasattr(found, key):
+            setattr(found, key, getattr(driving, key))
+    return found
+
+
+def find_probe(probes: types.ModuleType, target: str) -> Callable[..., Any]:
+    """A probe by what it is asked by; see `proxies.probe_name`."""
+    room, _, name = target.rpartition(".")
+    if room == "driving":
+        return cast(Callable[..., Any], getattr(driving, name))
+    found = getattr(probes, room.removeprefix("probes.")) if room else probes
+    return cast(Callable[..., Any], getattr(found, name))
 
 
 def load_text(text: str, name: str) -> types.ModuleType:

@@ -22,15 +22,18 @@ import pytest
 from _pytest.fixtures import FixtureLookupError
 from _pytest.outcomes import Skipped
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
+from grader.catalogue import CatalogueError
+from grader.marks.observed import NOT_RUN, TEST_SECONDS, Expected, Observed
 from grader.suite import blame
 from grader.suite.calls import Ask, held_bytes
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.failures import SubmissionFailed
+from grader.suite.grafted import reading_of
+from grader.suite.laws import Contract
 from grader.suite.local import Local, ReferenceFailed, load_probes
-from grader.suite.observed import NOT_RUN, TEST_SECONDS, Expected, Observed
 from grader.suite.proxies import Proxy, UnknownFile
 from grader.suite.remote import Remote
 from grader.suite.titles import Titles
@@ -71,6 +74,7 @@ class SuitePlugin:
         self._modules = tuple(f.name for f in assignment.about.files)
         self._probes: types.ModuleType = load_probes(assignment)
         self._local = Local.reference(assignment)
+        self._readings: dict[str, Local] = {}
         self._titles = Titles(assignment)
         self._items: list[pytest.Item] = []
         self._found: list[pytest.Item] = []
@@ -146,7 +150,18 @@ class SuitePlugin:
     @pytest.fixture
     def stats(self) -> types.ModuleType:
         """Statistical tests with stated error rates, for answers that are random."""
-        return grader.stats
+        return grader.suite.stats
+
+    @pytest.fixture
+    def readings(self, request: pytest.FixtureRequest) -> Callable[[str], Proxy]:
+        """By its name in the catalogue: the reference with a variant in its place.
+
+        It is asked as often as the reference in a test, and so with the same seeds.
+        """
+        for local in self._readings.values():
+            local.ask_log.secret = self._local.ask_log.secret
+            local.ask_log.begin(check_id(request.node))
+        return lambda name: Proxy(self._readings[name], self._modules)
 
     @pytest.fixture
     def draw(self, request: pytest.FixtureRequest) -> Draw:
@@ -167,6 +182,8 @@ class SuitePlugin:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._items = list(session.items)
         self.expected = tuple(self._expected(item) for item in session.items)
+        for item in session.items:
+            self._find_readings(getattr(item, "cls", None))
         ids = [e.id for e in self.expected]
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:
@@ -247,13 +264,26 @@ class SuitePlugin:
         if weight <= 0:
             raise SuiteError(f"{item.nodeid}: weight must be above zero, got {weight:g}")
         documentation = getattr(getattr(item, "obj", None), "__doc__", "") or ""
+        contract = getattr(getattr(item, "cls", None), "contract", "")
         return Expected(
             id=check_id(item),
             question=question,
             weight=weight,
-            title=self._titles.of(item.name, documentation),
+            title=self._titles.of(item.name, documentation, contract, question),
             reason=" ".join(documentation.split()),
         )
+
+    def _find_readings(self, kind: type | None) -> None:
+        """Make ready the variants that a class of laws accepts besides the reference."""
+        if kind is None or not issubclass(kind, Contract):
+            return
+        for name in kind.readings:
+            try:
+                self._readings[name] = reading_of(
+                    self._assignment, self._local, name, kind.contract
+                )
+            except CatalogueError as error:
+                raise SuiteError(str(error)) from None
 
     def _explain(self, item: pytest.Item, seen: Observed, error: BaseException, trace: str) -> None:
         assert self._run is not None
@@ -300,7 +330,10 @@ class SuitePlugin:
         given = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         # Any other may hold what the submission answered.
-        if not given.keys() <= {*parameters, *OWN_FIXTURES} or "submission" not in given:
+        if not given.keys() <= {*parameters, *OWN_FIXTURES}:
+            return False
+        of_laws = isinstance(item.instance, Contract)
+        if "submission" not in given and not of_laws:
             return False
         key, secret = check_id(item), self._run.secret
         self._local.ask_log.begin(key)
@@ -311,7 +344,12 @@ class SuitePlugin:
             "expect": Expect(),
         }
         given |= {name: value for name, value in own.items() if name in given}
-        return blame.same(error, blame.raised_by(lambda: item.obj(**given)))
+        test = item.obj
+        if of_laws:
+            again = type(item.instance)()
+            again.enter(lambda name: own.get(name) or item._request.getfixturevalue(name))
+            test = getattr(again, item.originalname)
+        return blame.same(error, blame.raised_by(lambda: test(**given)))
 
 
 def _no_fixture(name: str, trace: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from grader.suite import driving
+
 
 class UnknownFile(AttributeError):
     """A test names a file that the assignment does not have: a fault of ours."""
@@ -34,7 +36,16 @@ class Proxy:
         return _Path(self._implementation, name)
 
     def __call__(self, probe: Callable[..., Any], **kwargs: Any) -> Any:
-        return self._implementation.ask("probe", probe.__name__, {"kwargs": kwargs})
+        return self._implementation.ask("probe", probe_name(probe), {"kwargs": kwargs})
+
+
+def probe_name(probe: Callable[..., Any]) -> str:
+    """What a probe is asked by: `name` of `probes.py`, `probes.stem.name` of a file of the folder
+    `probes/`, `driving.name` of the harness's own."""
+    room, _, stem = probe.__module__.rpartition(".")
+    if probe.__module__ == driving.__name__:
+        return f"driving.{probe.__name__}"
+    return f"probes.{stem}.{probe.__name__}" if room else probe.__name__
 
 
 class _Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from grader.assignment import Assignment, Limits
 from grader.results import Ending
+from grader.suite import driving
 from grader.suite.calls import Ask, Call
 from grader.suite.failures import HANG_HELP, Asked, StudentError, SubmissionFailed
 from grader.suite.probed import driven, named
@@ -17,7 +18,7 @@ from grader.suite.syntax import grading_python, newer_python
 from grader.wall.behind import wire
 from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from grader.wall.watch import WATCHED_FROM
 
 # A function that has never answered is not tried any more after so many checks that it hung in.
@@ -76,18 +77,12 @@ class Remote:
         self._otherwise = otherwise
         self._attempts: Counter[str] = Counter()
         self._as_handed_in: dict[str, tuple[str, str, str, Ending]] = {}
-        self._sources = {
-            name: path.read_text(encoding="utf-8")
-            for name, path in (("probes", assignment.probes), ("adapters", assignment.adapters))
-            if path.exists()
-        }
+        self._sources = sources_of(assignment)
         given = [name.removesuffix(".py") for name in assignment.about.given]
         self._own_names = [*(f.name for f in assignment.about.files), *given]
         self.stood_in: dict[str, str] = {}  # missing packages, and the file that imports each
         self._ended: dict[str, int] = {}
-        self._driven = driven(
-            self._sources.get("probes", ""), frozenset(f.name for f in assignment.about.files)
-        )
+        self._driven = self._driven_by_probes(frozenset(f.name for f in assignment.about.files))
         self._cell: CellHandle | None = None
         self._broken: dict[str, tuple[str, str, str, Ending]] = {
             name: (
@@ -254,8 +249,18 @@ class Remote:
         error = StudentError.read(reply.get("error"), self._files)
         if error.type == "MissingModule" and error.text in self._broken:
             raise SubmissionFailed(*self._broken[error.text])
-        words = f"{message.get('target', '')} {self._sources.get('probes', '')}"
+        own = [text for name, text in self._sources.items() if name != "adapters"]
+        words = " ".join([str(message.get("target", "")), *own])
         raise error.failure(Asked(message["op"], outline, functions, words, self._ended))
+
+    def _driven_by_probes(self, modules: frozenset[str]) -> dict[str, tuple[str, ...]]:
+        """The student's functions that each probe drives, by what the probe is asked by."""
+        found: dict[str, tuple[str, ...]] = {}
+        for source in self._assignment.probe_files:
+            room = "" if source == "probes" else f"{source}."
+            own = driven(self._sources[source], modules)
+            found |= {f"{room}{probe}": functions for probe, functions in own.items()}
+        return found
 
     def _request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """One message and its answer, in another cell if somebody outside killed the first.
@@ -453,6 +458,23 @@ class Remote:
             self._cell.close()
             self._printed += self._cell.printed
             self._cell = None
+
+
+def sources_of(assignment: Assignment) -> dict[str, str]:
+    """Text of what runs beside a submission, by its name behind the wall.
+
+    There is no package of ours there: what imports the harness's probes finds them as
+    `grader_driving`, which therefore comes first.
+    """
+    files = {"driving": Path(driving.__file__), **assignment.probe_files}
+    if assignment.adapters.exists():
+        files["adapters"] = assignment.adapters
+    return {
+        name: path.read_text(encoding="utf-8").replace(
+            f"from {driving.__name__} import", "from grader_driving import"
+        )
+        for name, path in files.items()
+    }
 
 
 def _hung(outline: str, seconds: float) -> SubmissionFailed:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.assignment import Assignment
+from grader.suite import driving
 
 HERE = Path(__file__).resolve().parent
 # Whatever a test calls by these names is ours: fixture, file that defines it, class in it.
 TOOLS = {
-    "stats": (HERE.parent / "stats.py", ""),
+    "stats": (HERE / "stats.py", ""),
     "expect": (HERE / "expect.py", "Expect"),
     "draw": (HERE / "draw.py", "Draw"),
 }
@@ -99,16 +100,29 @@ def misspelt_tools(assignment: Assignment) -> list[str]:
                 for line, attributes in _chains(tree, (name,))
                 if names.lacks(attributes[0])
             ]
-        if assignment.probes.exists():
-            names = _names_in(assignment.probes)
-            found += [
-                f"{path}:{line}: {assignment.probes.name} has no {attributes[0]!r}"
-                f"{names.nearest(attributes[0])}"
-                for line, attributes in _chains(tree, ("probes",))
-                if names.lacks(attributes[0])
-            ]
+        found += [
+            f"{path}:{line}: {said}"
+            for line, attributes in _chains(tree, ("probes",))
+            if (said := _lacking_probe(assignment, attributes))
+        ]
         found += [f"{path}:{line}: {said}" for line, said in _unknown_fixtures(path, tree)]
     return found
+
+
+def _lacking_probe(assignment: Assignment, attributes: list[str]) -> str:
+    """What is wrong with a probe that a test names; nothing if it is there, or may be."""
+    files = assignment.probe_files
+    first, *more = attributes
+    if (part := f"probes.{first}") in files:
+        names = _names_in(files[part])
+        lacks = bool(more) and names.lacks(more[0])
+        return f"{part}: there is no {more[0]!r}{names.nearest(more[0])}" if lacks else ""
+    known: dict[str, ast.AST] = dict.fromkeys(driving.PROBES, ast.Pass())
+    known |= {name.partition(".")[2]: ast.Pass() for name in files if name != "probes"}
+    own = _names_in(files["probes"]) if "probes" in files else Names({}, False)
+    names = Names(known | dict(own.known), own.open)
+    where = "probes.py" if "probes" in files else "probes"
+    return f"{where} has no {first!r}{names.nearest(first)}" if names.lacks(first) else ""
 
 
 def _lacking(names: Names, path: list[str]) -> str | None:
@@ -197,7 +211,10 @@ def _chains(tree: ast.Module, roots: tuple[str, ...]) -> Iterator[tuple[int, lis
         while isinstance(value, ast.Attribute):
             attributes.insert(0, value.attr)
             value = value.value
-        if isinstance(value, ast.Name) and value.id in roots and value.id not in stored | imported:
+        root = value.id if isinstance(value, ast.Name) else ""
+        if root == "self" and len(attributes) > 1:  # in a class of laws
+            root = attributes.pop(0)
+        if root in roots and root not in stored | imported:
             yield node.lineno, attributes
 
 

@@ -28,13 +28,20 @@ class Titles:
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
 
-    def of(self, name: str, documentation: str = "") -> str:
+    def of(self, name: str, documentation: str = "", contract: str = "", question: str = "") -> str:
         """A test's name as a sentence: `test_jsd_is_zero[W1]` becomes 'JSD is zero (W1)'.
 
         An identifier has neither capitals nor apostrophes, so both are taken from prose: KL, Dirac
         and GAN from the handout, the assignment's titles and the docstring, "each example's" from
         the docstring. The name of a function that students write stays as it is.
+
+        A check of a contract's own class need not name it, unless its question marks several:
+        'w1: has the right shape'.
         """
+        several = contract and len(self._assignment.question(question).contracts) > 1
+        if several:
+            title = self.of(name, documentation)
+            return f"{contract.rpartition('.')[2]}: {title[:1].lower()}{title[1:]}"
         match = _TEST.fullmatch(name)
         assert match is not None
         forms = _forms(documentation)

@@ -5,23 +5,38 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import signal
 import socket
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from grader.assignment import Limits
-from grader.wall import isolation
 from grader.wall.behind import wire
 from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
+from grader.wall.family import Family
 from grader.wall.watch import MOST_PATIENCE, WATCH_SECONDS, Deadline, Watch
-
-if TYPE_CHECKING:
-    from grader.wall.warm import Ended, Warm
 
 MIB = 2**20
 SETUP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a cell ended.
+
+    Attributes:
+        how: in words.
+        killed: its first process by SIGKILL.
+        fault: with the warm process or with the keeper, which nothing in a cell can reach.
+    """
+
+    how: str
+    killed: bool = False
+    fault: bool = False
 
 
 class CellHandle:
@@ -29,12 +44,29 @@ class CellHandle:
 
     Nothing else may be read from it, and once a request failed with `CellLost` it is over.
 
+    Args:
+        family: its processes, with those of the warm process.
+        limits: what it may use.
+        connection: to its worker.
+        output: file descriptor of what it prints.
+        scratch: its folder, where that is a folder of ours.
+        end: ends it, and says how it ended.
+
     Attributes:
         spent: own time of the last request that was answered, in seconds.
     """
 
-    def __init__(self, warm: Warm, limits: Limits, connection: socket.socket, output: int) -> None:
-        self._warm = warm
+    def __init__(
+        self,
+        family: Family,
+        limits: Limits,
+        connection: socket.socket,
+        output: int,
+        scratch: Path | None,
+        end: Callable[[], Ended],
+    ) -> None:
+        self._family = family
+        self._end = end
         self._limits = limits
         self._connection = connection
         self._output = output
@@ -45,19 +77,17 @@ class CellHandle:
         self._selector.register(connection, selectors.EVENT_READ)
         os.set_blocking(output, False)
         self._selector.register(output, selectors.EVENT_READ)
-        self._watch = Watch(warm, limits)
+        self._watch = Watch(family, limits, scratch)
 
     def setup(
-        self, files: Mapping[str, bytes], sources: Mapping[str, str], own: Sequence[str]
+        self, files: Mapping[str, bytes], sources: Mapping[str, str], own: Sequence[str], given: str
     ) -> None:
         """Send the submission; raises WallError if the cell could not be closed off."""
         message = {
             "files": {k: np.frombuffer(v, dtype=np.uint8) for k, v in files.items()},
             "sources": dict(sources),
             "own": list(own),
-            "given": isolation.INSIDE_GIVEN
-            if self._warm.wall == "bubblewrap"
-            else str(self._warm.given),
+            "given": given,
             "reply_mib": self._limits.reply_mib,
         }
         try:
@@ -82,7 +112,7 @@ class CellHandle:
             WallError: the warm process or the keeper ended, and the cell with it; or the machine
                 is too busy.
         """
-        deadline = Deadline(self._warm, seconds)
+        deadline = Deadline(self._family, seconds)
         try:
             self._send(wire.encode(message), deadline)
             prefix = self._receive(wire.PREFIX.size, deadline)
@@ -158,7 +188,24 @@ class CellHandle:
         self._closed = True
         self._watch.stop()
         self._selector.close()
-        ended = self._warm.end_cell()
+        ended = self._end()
         os.close(self._output)
         self._connection.close()
         return ended
+
+
+def ended_by(status: int) -> Ended:
+    """How a cell ended, by the exit status of its keeper, negative for a signal."""
+    if status < 0:
+        return Ended(f"the keeper of the cell was ended by {_signal(-status)}", fault=True)
+    if status == 0:
+        return Ended("its process ended by itself (exit status 0)")
+    if status > 128:
+        number = status - 128
+        words = f"its process was ended by signal {_signal(number)}"
+        return Ended(words, killed=number == signal.SIGKILL)
+    return Ended(f"its process ended with exit status {status}")
+
+
+def _signal(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else str(number)

@@ -6,18 +6,13 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
 from grader.assignment import Limits
 from grader.wall.clearing import usage
-
-if TYPE_CHECKING:
-    from grader.wall.warm import Warm
+from grader.wall.family import Family, delay_of, exceeds
 
 MIB = 2**20
 WATCH_SECONDS = 0.25
@@ -38,12 +33,12 @@ class Deadline:
     the wall time. While others have the processor, the call waits at nobody's expense.
 
     Args:
-        warm: whose cell.
+        family: whose cell.
         seconds: the limit.
     """
 
-    def __init__(self, warm: Warm, seconds: float) -> None:
-        self._warm = warm
+    def __init__(self, family: Family, seconds: float) -> None:
+        self._family = family
         self._seconds = seconds
         self._start = time.monotonic()
         self._end = self._start + seconds
@@ -76,7 +71,7 @@ class Deadline:
         now = time.monotonic()
         waited = now - self._start
         if self._watched is None and waited > WATCHED_FROM * self._seconds:
-            self._watched, self._watched_from = OwnTime(self._warm), now
+            self._watched, self._watched_from = OwnTime(self._family), now
         if now < self._end:
             return self._end - now
         left = self._most - waited
@@ -100,14 +95,14 @@ class OwnTime:
     machine.
 
     Args:
-        warm: whose cell.
+        family: whose cell.
     """
 
-    def __init__(self, warm: Warm) -> None:
-        self._warm = warm
+    def __init__(self, family: Family) -> None:
+        self._family = family
         self._start = time.monotonic()
-        self._used_before = self._used = warm.cell_usage()
-        kept = warm.cell_delay()
+        self._used_before = self._used = family.cell_usage()
+        kept = family.cell_delay()
         self._kept_before = self._kept = kept or 0.0
         self._ours = self._from_outside()
         self.known = kept is not None and self._ours is not None
@@ -120,8 +115,8 @@ class OwnTime:
     def idle(self) -> float:
         """What it waited of its own accord, in seconds."""
         # What processes that have ended had is not lost.
-        self._used = max(self._used, self._warm.cell_usage())
-        now, delay = self._from_outside(), self._warm.cell_delay()
+        self._used = max(self._used, self._family.cell_usage())
+        now, delay = self._from_outside(), self._family.cell_delay()
         if now is None or self._ours is None or delay is None:
             self.known = False
             return 0.0
@@ -151,13 +146,14 @@ class Watch:
         fired: what the cell did, if it was ended for it.
     """
 
-    def __init__(self, warm: Warm, limits: Limits) -> None:
+    def __init__(self, family: Family, limits: Limits, scratch: Path | None) -> None:
         self.fired = ""
         self._limits = limits
         # One process may reach its own limit and get its MemoryError before this steps in.
         self._allowed = (1.5 * limits.memory_mib + 2 * limits.scratch_mib) * MIB
+        self._scratch = scratch
         self._stop = threading.Event()
-        self._warm = warm
+        self._family = family
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -167,78 +163,22 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
-            with contextlib.suppress(psutil.Error, AssertionError, OSError):
+            with contextlib.suppress(psutil.Error, OSError):
                 self.fired = self.fired or self._too_much()
                 if self.fired:
-                    self._warm.kill_cell()
+                    self._family.kill_cell()
 
     def _too_much(self) -> str:
         limits = self._limits
-        if exceeds(self._warm.family(), self._warm.resident, self._allowed):
+        if exceeds(self._family.all(), self._family.resident, self._allowed):
             return f"it used more than the {limits.memory_mib} MiB of memory allowed"
-        if self._warm.scratch is not None:
+        if self._scratch is not None:
             most = limits.scratch_mib * MIB
             # As long as a file is being written its blocks may be counted generously.
-            held_bytes, files = usage(self._warm.scratch, most_bytes=2 * most, most_files=MAX_FILES)
+            held_bytes, files = usage(self._scratch, most_bytes=2 * most, most_files=MAX_FILES)
             if held_bytes > 2 * most or files > MAX_FILES:
                 return (
                     f"it kept more than {limits.scratch_mib} MiB or {MAX_FILES} files in its "
                     "scratch folder"
                 )
         return ""
-
-
-def delay_of(task: Path) -> float:
-    """Seconds for which a task was ready to run and did not, by its folder in /proc."""
-    return int((task / "schedstat").read_text().split()[1]) / 1e9
-
-
-@dataclass(frozen=True)
-class Resident:
-    """Memory in bytes of a warm process by itself: what its forks share with it."""
-
-    largest: int = 0  # resident size of its largest process
-    exact: int | None = None  # of all of it, shared pages counted once; None: may not be read
-
-
-def resident(family: Sequence[psutil.Process]) -> Resident:
-    """What a warm process without a cell holds."""
-    return Resident(max(map(_resident_size, family)), _exact(family))
-
-
-def exceeds(family: Sequence[psutil.Process], before: Resident, allowed: float) -> bool:
-    """Whether a family of processes holds more bytes than allowed beyond what it did as `before`.
-
-    Resident sizes count shared pages many times, but they are cheap: only when even their sum is
-    too large is the exact figure worth reading, for which the kernel walks through all pages.
-    Where it may not be read (it takes root, or one's own namespace), each process counts for what
-    it has grown beyond the process that it was forked from, which is too little rather than too
-    much.
-    """
-    sizes = [_resident_size(process) for process in family]
-    if before.exact is not None:
-        if sum(sizes) - before.exact <= allowed:
-            return False
-        exact = _exact(family)
-        if exact is not None:
-            return exact - before.exact > allowed
-    return sum(max(0, size - before.largest) for size in sizes) > allowed
-
-
-def _exact(family: Sequence[psutil.Process]) -> int | None:
-    """Proportional set size of all processes; None if the kernel does not tell."""
-    total = 0
-    for process in family:
-        try:
-            total += int(process.memory_full_info().pss)
-        except psutil.AccessDenied:
-            return None
-        except psutil.Error:
-            continue
-    return total
-
-
-def _resident_size(process: psutil.Process) -> int:
-    with contextlib.suppress(psutil.Error):
-        return int(process.memory_info().rss)
-    return 0

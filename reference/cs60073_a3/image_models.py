@@ -10,9 +10,6 @@ Goodfellow et al., "Generative Adversarial Nets", 2014 (arXiv:1406.2661); Salima
 a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", 2017 (arXiv:1706.08500).
 """
 
-# torch leaves Tensor.backward without types.
-# mypy: allow-untyped-calls
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -61,8 +58,7 @@ class VAE(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Latent vectors (B, 16) to the pixels' probabilities of being white, (B, 784)."""
         ### BEGIN SOLUTION
-        probabilities: Tensor = self.decoder(z)
-        return probabilities
+        return self.decoder(z)
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,6 +100,8 @@ def vae_loss(
         are means over the B images. They are finite for probabilities of exactly 0 and 1.
     """
     ### BEGIN SOLUTION
+    # -ELBO = -sum_i (x_i log y_i + (1 - x_i) log(1 - y_i)) + 1/2 sum_j (mu_j^2 + sigma_j^2
+    # - log sigma_j^2 - 1): Kingma and Welling, appendices C.1 and B.
     # torch's cross-entropy cuts logarithms off at -100, so that 0 log 0 is 0 and log 0 is finite.
     bce = F.binary_cross_entropy(reconstruction, x, reduction="none").sum(dim=1).mean()
     kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1).sum(dim=1).mean()
@@ -193,8 +191,7 @@ class Generator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Noise (B, 64) to images (B, 784) in [-1, 1]."""
         ### BEGIN SOLUTION
-        images: Tensor = self.layers(z)
-        return images
+        return self.layers(z)
         ### END SOLUTION
 
 
@@ -221,8 +218,7 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, 784) in [-1, 1] to logits of being real; (B, 1), or (B,) if you prefer."""
         ### BEGIN SOLUTION
-        logits: Tensor = self.layers(x)
-        return logits
+        return self.layers(x)
         ### END SOLUTION
 
 
@@ -238,6 +234,8 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         is accepted too. Logits of either sign may be large.
     """
     ### BEGIN SOLUTION
+    # -E_real (0.9 log D + 0.1 log(1 - D)) - E_fake log(1 - D): Goodfellow et al., equation 1, with
+    # the one-sided label smoothing of Salimans et al., section 3.4.
     real = F.binary_cross_entropy_with_logits(real_logits, torch.full_like(real_logits, 0.9))
     fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
     return real + fake
@@ -254,6 +252,7 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
         (), the mean. The target is 1; the discriminator's 0.9 is accepted too.
     """
     ### BEGIN SOLUTION
+    # -E log D(G(z)): Goodfellow et al., section 3.
     return F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
     ### END SOLUTION
 
@@ -281,6 +280,7 @@ def gan_step(
     open.
     """
     ### BEGIN SOLUTION
+    # Goodfellow et al., algorithm 1, with one step of the discriminator.
     fake = generator(torch.randn(len(x), NOISE))
     d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
     discriminator_optimizer.zero_grad()
@@ -336,8 +336,7 @@ class Classifier(nn.Module):
         They are taken after the ReLU.
         """
         ### BEGIN SOLUTION
-        features: Tensor = self.body(x)
-        return features
+        return self.body(x)
         ### END SOLUTION
 
     def probabilities(self, x: Tensor) -> Tensor:
@@ -352,8 +351,7 @@ class Classifier(nn.Module):
         Logits, probabilities or their logarithms: what fits your loss. Here they are logits.
         """
         ### BEGIN SOLUTION
-        logits: Tensor = self.head(self.features(x))
-        return logits
+        return self.head(self.features(x))
         ### END SOLUTION
 
 
@@ -368,6 +366,7 @@ def classifier_loss(output: Tensor, labels: Tensor) -> Tensor:
         (), in nats per image.
     """
     ### BEGIN SOLUTION
+    # -1/B sum log softmax(output)_label.
     # It holds a softmax of its own: with probabilities in place of logits there would be two.
     return F.cross_entropy(output, labels)
     ### END SOLUTION

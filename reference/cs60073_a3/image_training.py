@@ -6,9 +6,6 @@ on the MNIST that torchvision keeps in FOLDER, and writes beside itself what is 
 the pictures. It takes some minutes on one core.
 """
 
-# torch and torchvision leave some of their functions without types.
-# mypy: allow-untyped-calls
-
 import argparse
 import json
 from collections.abc import Callable, Iterator

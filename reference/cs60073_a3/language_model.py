@@ -12,9 +12,6 @@ nucleus sampling: Holtzman et al., "The curious case of neural text degeneration
 chapter 3.
 """
 
-# torch leaves Tensor.split and nn.Module.__call__ without types.
-# mypy: allow-untyped-calls
-
 import math
 from collections.abc import Callable
 
@@ -168,8 +165,7 @@ class SelfAttention(nn.Module):
 
         seen = causal_attention(heads(self.query(x)), heads(self.key(x)), heads(self.value(x)))
         joined = seen.transpose(1, 2).reshape(batch, length, D_MODEL)
-        result: Tensor = self.output(joined)
-        return result
+        return self.output(joined)
         ### END SOLUTION
 
 
@@ -199,8 +195,7 @@ class Block(nn.Module):
         """
         ### BEGIN SOLUTION
         x = x + self.attention(self.norm1(x))
-        result: Tensor = x + self.feed_forward(self.norm2(x))
-        return result
+        return x + self.feed_forward(self.norm2(x))
         ### END SOLUTION
 
 
@@ -255,8 +250,7 @@ class TinyTransformer(nn.Module):
         x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
         for block in self.blocks:
             x = block(x)
-        logits: Tensor = self.head(self.final_norm(x))
-        return logits
+        return self.head(self.final_norm(x))
         ### END SOLUTION
 
 
@@ -268,6 +262,7 @@ def next_token_loss(logits: Tensor, targets: Tensor) -> Tensor:
         targets: (B, T), the token that comes next at each place; they are shifted already.
     """
     ### BEGIN SOLUTION
+    # -1/(B T) sum_(b, t) log softmax(logits_bt)_target.
     return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
     ### END SOLUTION
 
@@ -289,28 +284,13 @@ def perplexity(model: LanguageModel, tokens: Tensor, context: int = CONTEXT) -> 
         context: T, the largest block.
     """
     ### BEGIN SOLUTION
-    inputs, targets = tokens[:-1].split(context), tokens[1:].split(context)
-    last = len(inputs) if len(inputs[-1]) == context else len(inputs) - 1
-    batches = list(
-        zip(
-            [torch.stack(group) for group in _groups(inputs[:last])],
-            [torch.stack(group) for group in _groups(targets[:last])],
-            strict=True,
-        )
-    )
-    if last < len(inputs):
-        batches.append((inputs[-1][None], targets[-1][None]))
+    # exp(-1/(N - 1) sum_t log p(x_(t+1) | x_1 ... x_t)): Jurafsky and Martin, chapter 3.
     total = 0.0
     with torch.no_grad():
-        for x, y in batches:
-            total += next_token_loss(model(x), y).item() * y.numel()
+        for x, y in zip(tokens[:-1].split(context), tokens[1:].split(context), strict=True):
+            total += next_token_loss(model(x[None]), y[None]).item() * len(y)
     return math.exp(total / (len(tokens) - 1))
     ### END SOLUTION
-
-
-def _groups(blocks: tuple[Tensor, ...], size: int = 64) -> list[tuple[Tensor, ...]]:
-    """Blocks in groups of at most so many, for batches that fit into memory."""
-    return [blocks[n : n + size] for n in range(0, len(blocks), size)]
 
 
 # --- n-gram baselines -------------------------------------------------------------------------
@@ -354,6 +334,7 @@ def ngram_perplexity(
         n, vocab_size, alpha: as there; V^n stays below 2^63.
     """
     ### BEGIN SOLUTION
+    # exp(-1/(M - n + 1) sum_t log P(c_t | h_t)): Jurafsky and Martin, chapter 3.
     place_values = vocab_size ** torch.arange(n - 1, -1, -1)
     ours = (train.unfold(0, n, 1) * place_values).sum(1)  # one number for each n-gram
     theirs = (held_out.unfold(0, n, 1) * place_values).sum(1)
@@ -396,6 +377,7 @@ def top_p_probabilities(logits: Tensor, p: float = 0.9, temperature: float = 1.0
     crosses p, as some do, is accepted too, as long as the likeliest always stays.
     """
     ### BEGIN SOLUTION
+    # The smallest set of tokens with sum p >= the threshold: Holtzman et al., equations 2 and 3.
     probabilities = (logits / temperature).softmax(dim=-1)
     ordered, order = probabilities.sort(dim=-1, descending=True)
     before = ordered.cumsum(dim=-1) - ordered  # what the likelier tokens have together

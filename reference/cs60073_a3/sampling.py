@@ -46,6 +46,8 @@ def mixture_log_density(x: Array, weights: Array, means: Array, covariances: Arr
         (N,).
     """
     ### BEGIN SOLUTION
+    # log N(x | mu, Sigma) = -1/2 (D log 2 pi + log det Sigma + (x - mu)^T Sigma^-1 (x - mu)):
+    # Bishop, equations 2.43 and 2.188.
     terms = []
     for weight, mean, covariance in zip(weights, means, covariances, strict=True):
         # Sigma = L L^T, so the squared Mahalanobis distance is |L^-1 (x - mu)|^2 and
@@ -57,7 +59,7 @@ def mixture_log_density(x: Array, weights: Array, means: Array, covariances: Arr
         terms.append(np.log(weight) - 0.5 * ((white**2).sum(axis=0) + constant))
     stacked = np.stack(terms)  # (K, N)
     largest = stacked.max(axis=0)
-    return np.asarray(largest + np.log(np.exp(stacked - largest).sum(axis=0)))
+    return largest + np.log(np.exp(stacked - largest).sum(axis=0))
     ### END SOLUTION
 
 
@@ -100,9 +102,10 @@ def proposal_log_density(x: Array, sigma: float) -> Array:
         (N,).
     """
     ### BEGIN SOLUTION
+    # log N(x | 0, sigma^2 I) = -1/2 (|x|^2 / sigma^2 + D log(2 pi sigma^2)).
     dimensions = x.shape[1]
     constant = dimensions * np.log(2 * np.pi * sigma**2)
-    return np.asarray(-0.5 * ((x**2).sum(axis=1) / sigma**2 + constant))
+    return -0.5 * ((x**2).sum(axis=1) / sigma**2 + constant)
     ### END SOLUTION
 
 
@@ -148,18 +151,18 @@ def rejection_sampling(
         attempted, counted either up to the n-th acceptance or over whole batches.
     """
     ### BEGIN SOLUTION
-    kept: list[Array] = []
-    found = attempts = 0
+    # Accept x ~ q where u < p(x) / (c q(x)), with u from U(0, 1): Bishop, section 11.1.2.
+    points, accepted, found = [], [], 0
     while found < n:
         x = draw_q(n, rng)
         log_ratio = log_p(x) - log_q(x) - np.log(c)
-        accepted = np.flatnonzero(rng.random(len(x)) < np.exp(np.minimum(log_ratio, 0.0)))
-        accepted = accepted[: n - found]
-        found += len(accepted)
-        # Of the last batch, what lies behind the n-th acceptance was never attempted.
-        attempts += int(accepted[-1]) + 1 if found == n else len(x)
-        kept.append(x[accepted])
-    return np.concatenate(kept), n / attempts
+        accept = rng.random(len(x)) < np.exp(np.minimum(log_ratio, 0.0))
+        points.append(x[accept])
+        accepted.append(accept)
+        found += accept.sum()
+    # What lies behind the n-th acceptance was never attempted.
+    attempts = int(np.flatnonzero(np.concatenate(accepted))[n - 1]) + 1
+    return np.concatenate(points)[:n], n / attempts
     ### END SOLUTION
 
 
@@ -326,7 +329,7 @@ def autocorrelation(x: Array, max_lag: int = 50) -> Array:
     centred = x - x.mean()
     n = len(x)
     products = [(centred[: n - k] * centred[k:]).sum() for k in range(max_lag + 1)]
-    return np.asarray(np.array(products) / products[0])
+    return np.array(products) / products[0]
     ### END SOLUTION
 
 

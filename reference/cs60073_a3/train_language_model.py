@@ -8,9 +8,6 @@ An epoch passes once over blocks of 128 characters that do not overlap, in a new
 for Tiny Shakespeare 7 842 blocks, which are 123 steps of 64 blocks.
 """
 
-# torch leaves Tensor.backward without types.
-# mypy: allow-untyped-calls
-
 import argparse
 import json
 from collections.abc import Iterator

@@ -5,7 +5,8 @@ generated data (Q). Wherever both appear, the real side comes first. The critic 
 play over one number, the metric: an estimate of how far Q is from P, which the critic pushes up
 and the generator pulls down.
 
-The networks are in `model.py` and `dirac.py`, the experiments in `run_exp.py`.
+The networks are in `model.py` and `dirac.py`, the experiments in `run_exp.py`, and their evaluation
+is in `evaluation.py`.
 
 Sources: Goodfellow et al., "Generative Adversarial Nets", 2014 (arXiv:1406.2661);
 Arjovsky et al., "Wasserstein GAN", 2017 (arXiv:1701.07875); Gulrajani et al., "Improved Training
@@ -13,11 +14,7 @@ of Wasserstein GANs", 2017 (arXiv:1704.00028); Mescheder et al., "Which Training
 do actually Converge?", 2018 (arXiv:1801.04406).
 """
 
-# torch leaves Tensor.backward and Tensor.split without types.
-# mypy: allow-untyped-calls
-
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,7 +37,6 @@ TrainStep = Callable[
     ],
     Tensor,
 ]
-EvalStep = Callable[[nn.Module, nn.Module], tuple[dict[str, float], Tensor]]
 
 
 def jsd(cp: Tensor, cq: Tensor) -> Tensor:
@@ -59,6 +55,8 @@ def jsd(cp: Tensor, cq: Tensor) -> Tensor:
         in size, of either sign, give a finite value.
     """
     ### BEGIN SOLUTION
+    # JSD(P, Q) >= 1/2 (E_P log D + E_Q log(1 - D) + log 4), with D = sigmoid(C): Goodfellow et al.,
+    # equation 1 and theorem 1.
     # logsigmoid, not log(sigmoid): it stays finite for logits of any size.
     log_real = F.logsigmoid(cp).mean()
     log_fake = F.logsigmoid(-cq).mean()  # 1 - sigmoid(c) = sigmoid(-c)
@@ -80,6 +78,7 @@ def w1(cp: Tensor, cq: Tensor) -> Tensor:
         (), in the units of the critic; negative when the critic prefers the generated samples.
     """
     ### BEGIN SOLUTION
+    # W1(P, Q) = sup E_P C - E_Q C over all 1-Lipschitz C: Arjovsky et al., equation 2.
     return cp.mean() - cq.mean()
     ### END SOLUTION
 
@@ -105,6 +104,7 @@ def r1gp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Critic) -> Tensor
     left open; here it is `critic(p)`, which works whatever `cp` is.
     """
     ### BEGIN SOLUTION
+    # R1 = E_P |dC/dx|^2: Mescheder et al., equation 9, without gamma / 2.
     # A leaf of its own: nothing is switched on in the caller's tensor.
     p = p.detach().requires_grad_()
     # Each value depends on its own sample alone, so the gradient of the sum holds all gradients.
@@ -135,11 +135,13 @@ def ogp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Critic) -> Tensor:
     Not every argument has to be used. How often eps is drawn is left open; here once per sample.
     """
     ### BEGIN SOLUTION
+    # GP = E (|dC/dx| - 1)^2 at x = eps p + (1 - eps) q: Gulrajani et al., equation 3, without
+    # lambda.
     eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1), dtype=p.dtype, device=p.device)
     x = (eps * p + (1 - eps) * q).detach().requires_grad_()  # (N, *sample.size())
     (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     # torch's norm has derivative 0 at 0, where the square root of a sum would give nan.
-    grad_norm: Tensor = grad.reshape(x.size(0), -1).norm(dim=1)  # (N,)
+    grad_norm = grad.reshape(x.size(0), -1).norm(dim=1)  # (N,)
     return (grad_norm - 1).square().mean()
     ### END SOLUTION
 
@@ -196,6 +198,7 @@ def make_losses(
             (), the estimate that `loss_type` names, without any regulariser.
         """
         ### BEGIN SOLUTION
+        # min_G max_C d(P, Q): Goodfellow et al., equation 1.
         return loss_fn(critic(p), critic(q))
         ### END SOLUTION
 
@@ -211,6 +214,7 @@ def make_losses(
             (), with the regulariser weighted by `reg_cf`.
         """
         ### BEGIN SOLUTION
+        # -d(P, Q) + lambda R: Gulrajani et al., equation 3, and Mescheder et al., section 4.1.
         cp = critic(p)
         cq = critic(q)
         return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
@@ -298,6 +302,7 @@ def make_train_step(
         a fresh batch of real samples or the critic's last one is left open; here it is fresh.
         """
         ### BEGIN SOLUTION
+        # Goodfellow et al., algorithm 1; Arjovsky et al., algorithm 1.
         for _ in range(critic_inner_iters):
             p = next(train_data_iter)
             q = generator().detach()  # the critic's step needs no gradient of the generator
@@ -321,144 +326,15 @@ def make_train_step(
     return train_step
 
 
-def inception_score(probabilities: Tensor, splits: int = 10) -> float:
-    """Inception Score, exp of the mean KL(p(y|x) || p(y)), averaged over equal parts of the data.
-
-    Args:
-        probabilities: (N, classes), the classifier's p(y|x) of each sample, N >= splits.
-        splits: the number of parts; p(y) is estimated in each part by itself.
-
-    Returns:
-        A number from 1 (no class stands out) to the number of classes.
-
-    Source: Salimans et al., "Improved Techniques for Training GANs", 2016 (arXiv:1606.03498).
-    """
-    scores = []
-    for part in probabilities.double().chunk(splits):
-        marginal = part.mean(dim=0, keepdim=True)  # (1, classes)
-        kl = torch.special.entr(marginal).sum() - torch.special.entr(part).sum(dim=1).mean()
-        scores.append(kl.exp())
-    return float(torch.stack(scores).mean())
-
-
-def frechet_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
-    """Squared Frechet distance between two normal distributions; of features, it is the FID.
-
-    |mean1 - mean2|^2 + tr(cov1 + cov2 - 2 (cov1 cov2)^(1/2))
-
-    Args:
-        mean1, mean2: (D,), the means.
-        cov1, cov2: (D, D), the covariances, which may be singular.
-
-    Source: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
-    Equilibrium", 2017 (arXiv:1706.08500).
-    """
-    values, vectors = torch.linalg.eigh(cov1.double())
-    root1 = vectors * values.clamp(min=0).sqrt() @ vectors.T
-    # cov1 cov2 has the eigenvalues of the symmetric root1 cov2 root1, which stay real and >= 0
-    # however few samples the covariances were estimated from.
-    eigenvalues = torch.linalg.eigvalsh(root1 @ cov2.double() @ root1)
-    trace_of_root = eigenvalues.clamp(min=0).sqrt().sum()
-    distance = ((mean1.double() - mean2.double()) ** 2).sum()
-    return float(distance + cov1.double().trace() + cov2.double().trace() - 2 * trace_of_root)
-
-
 def make_eval_step(
     stats_filename: str,
     eval_data_iter: Iterable[Tensor],
     dimz: int,
     persisting_Z: int = 100,
     device: torch.device | str | None = None,
-) -> EvalStep:
-    """Make the function that evaluates the models (given; nothing to be written here).
+) -> Callable[[nn.Module, nn.Module], tuple[dict[str, float], Tensor]]:
+    """Make the function that evaluates the models (given): that of `evaluation.py`."""
+    # Imported only when it is called: the functions above do without that file.
+    import evaluation
 
-    Args:
-        stats_filename: an .npz file with `mean` and `cov` of the Inception features of the test
-            split; it is written at the first evaluation if it does not exist. The empty string
-            leaves IS and FID out, and then no pretrained network is needed.
-        eval_data_iter: gives the test split in batches (N, 3, H, W) scaled to [-1, 1], and can
-            be gone through again and again, as a DataLoader can.
-        dimz: the size of the generator's noise.
-        persisting_Z: the number of noise vectors that are kept from one evaluation to the next,
-            so that their pictures can be compared over time.
-        device: where the models are.
-
-    Returns:
-        `eval_step(critic, test_generator)`, which returns a dictionary of figures and the
-        pictures of the persistent noise, (persisting_Z, 3, H, W).
-
-    The network is torchvision's Inception v3, not the one of the papers: its IS and FID compare
-    with each other and with nothing published.
-    """
-    persistent_noise = torch.randn(persisting_Z, dimz, device=device)
-
-    def load_inception() -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-        # Imported and fetched at the first evaluation only: 100 MB from the network.
-        from torchvision.models import Inception_V3_Weights, inception_v3
-
-        # The pictures are in [-1, 1] already, which is what transform_input would turn them into.
-        network = inception_v3(weights=Inception_V3_Weights.DEFAULT, transform_input=False)
-        network.to(device).eval()
-        classify, network.fc = network.fc, nn.Identity()
-
-        def features_and_probabilities(images: Tensor) -> tuple[Tensor, Tensor]:
-            large = F.interpolate(images, size=(299, 299), mode="bilinear", align_corners=True)
-            features = network(large)  # (N, 2048)
-            return features, F.softmax(classify(features), dim=1)
-
-        return features_and_probabilities
-
-    inception: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
-
-    def test_statistics() -> tuple[Tensor, Tensor]:
-        path = Path(stats_filename)
-        if not path.exists():
-            assert inception is not None
-            features = torch.cat([inception(images.to(device))[0] for images in eval_data_iter])
-            features = features.double().cpu()
-            np.savez(path, mean=features.mean(dim=0).numpy(), cov=torch.cov(features.T).numpy())
-        with np.load(path) as stats:
-            return torch.from_numpy(stats["mean"]), torch.from_numpy(stats["cov"])
-
-    @torch.no_grad()
-    def eval_step(critic: nn.Module, test_generator: nn.Module) -> tuple[dict[str, float], Tensor]:
-        nonlocal inception
-        if stats_filename and inception is None:
-            inception = load_inception()
-
-        # The running statistics belong to no averaged parameters: make them anew from samples.
-        for module in test_generator.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.reset_running_stats()
-        test_generator.train()
-        for _ in range(1000):
-            test_generator()
-
-        critic.eval()
-        test_generator.eval()
-        real_values, fake_values, fake_features, fake_probabilities = [], [], [], []
-        for images in eval_data_iter:
-            fakes = test_generator(torch.randn(len(images), dimz, device=device))
-            real_values.append(critic(images.to(device)).reshape(-1))
-            fake_values.append(critic(fakes).reshape(-1))
-            if inception is not None:
-                features, probabilities = inception(fakes)
-                fake_features.append(features)
-                fake_probabilities.append(probabilities)
-        samples = test_generator(persistent_noise)
-
-        figures = {
-            "critic_real": float(torch.cat(real_values).mean()),
-            "critic_fake": float(torch.cat(fake_values).mean()),
-        }
-        if inception is not None:
-            features = torch.cat(fake_features).double().cpu()
-            figures["is"] = inception_score(torch.cat(fake_probabilities))
-            figures["fid"] = frechet_distance(
-                features.mean(dim=0), torch.cov(features.T), *test_statistics()
-            )
-        critic.train()
-        test_generator.train()
-        return figures, samples
-
-    return eval_step
+    return evaluation.make_eval_step(stats_filename, eval_data_iter, dimz, persisting_Z, device)

@@ -47,8 +47,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, dimh, H, W) to the same shape."""
         s = torch.sigmoid(self.alpha)
-        out: Tensor = (1 - s) * x + s * self.block(x)
-        return out
+        return (1 - s) * x + s * self.block(x)
 
 
 class Critic(nn.Module):
@@ -78,7 +77,7 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, 3, 32, 32) in [-1, 1] to their values (N,)."""
-        values: Tensor = self.layers(x)  # heights and widths: 32 - 16 - 8 - 4 - 1
+        values = self.layers(x)  # heights and widths: 32 - 16 - 8 - 4 - 1
         return values.reshape(-1)  # (N, 1, 1, 1) -> (N,), also for N = 1
 
 
@@ -117,8 +116,7 @@ class Generator(nn.Module):
             z = torch.randn(
                 self.default_batch_size, self.dimz, dtype=like.dtype, device=like.device
             )
-        pictures: Tensor = self.layers(z[:, :, None, None])  # 1 - 4 - 8 - 16 - 32
-        return pictures
+        return self.layers(z[:, :, None, None])  # 1 - 4 - 8 - 16 - 32
 
 
 def _maybe_sn(layer: nn.Module, sn: bool) -> nn.Module:

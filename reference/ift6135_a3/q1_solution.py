@@ -33,6 +33,7 @@ def log_likelihood_bernoulli(mu: Tensor, target: Tensor) -> Tensor:
     target = target.reshape(batch_size, -1)  # (B, D)
 
     ### BEGIN SOLUTION
+    # log p(x) = sum_d x_d log mu_d + (1 - x_d) log(1 - mu_d): Kingma and Welling, appendix C.1.
     # A sigmoid in float32 reaches 1 exactly from a logit of 17 on, and 0 * log(0) is nan. The
     # smallest normal number inside the logarithm changes no other value than that at the edge.
     tiny = torch.finfo(mu.dtype).tiny
@@ -63,6 +64,8 @@ def log_likelihood_normal(mu: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
     z = z.reshape(batch_size, -1)  # (B, D)
 
     ### BEGIN SOLUTION
+    # log N(z; mu, sigma^2) = -1/2 sum_d (log 2 pi + log sigma_d^2 + (z_d - mu_d)^2 / sigma_d^2):
+    # Bishop, "Pattern Recognition and Machine Learning", equation 2.43, for a diagonal covariance.
     log_p = -0.5 * (math.log(2 * math.pi) + logvar + (z - mu) ** 2 / logvar.exp())  # (B, D)
     return log_p.sum(dim=1)  # (B,)
     ### END SOLUTION
@@ -111,6 +114,8 @@ def kl_gaussian_gaussian_analytic(
     logvar_p = logvar_p.reshape(batch_size, -1)  # (B, D)
 
     ### BEGIN SOLUTION
+    # KL(q || p) = 1/2 sum_d (log s_p^2 - log s_q^2 + s_q^2 / s_p^2 + (m_q - m_p)^2 / s_p^2 - 1):
+    # Kingma and Welling, appendix B, for any p.
     # The ratio of the variances is formed in the logarithm, where it cannot overflow on the way.
     var_ratio = torch.exp(logvar_q - logvar_p)
     distance = (mu_q - mu_p) ** 2 / logvar_p.exp()
@@ -149,9 +154,11 @@ def kl_gaussian_gaussian_mc(
     logvar_p = logvar_p.reshape(batch_size, -1).unsqueeze(1).expand(-1, num_samples, input_size)
 
     ### BEGIN SOLUTION
+    # KL(q || p) ~ 1/K sum_k log q(z_k) - log p(z_k), with z_k = mu_q + sigma_q eps_k:
+    # Kingma and Welling, section 2.4.
     noise = torch.randn_like(mu_q)  # (B, num_samples, D)
     z = mu_q + torch.exp(0.5 * logvar_q) * noise
-    # log q(z) - log p(z); the constant D/2 log(2 pi) is in both and drops out.
+    # The constant D/2 log(2 pi) is in both logarithms and drops out.
     log_q = -0.5 * (logvar_q + (z - mu_q) ** 2 / logvar_q.exp())
     log_p = -0.5 * (logvar_p + (z - mu_p) ** 2 / logvar_p.exp())
     log_ratio = (log_q - log_p).sum(dim=2)  # (B, num_samples)

@@ -10,9 +10,6 @@ in the one given by `--out`:
                 test_generator.pt, the state dictionaries at the end
 """
 
-# torch leaves Tensor.backward and Tensor.split without types.
-# mypy: allow-untyped-calls
-
 import argparse
 import copy
 import csv
@@ -20,7 +17,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +30,12 @@ from dirac import (
     parameters_of,
     plot_trajectory,
 )
-from gan import make_eval_step, make_train_step
+from evaluation import make_eval_step
+from gan import make_train_step
 from model import Critic, Generator
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def make_optimizers(
     )
 
 
-def make_test_generator(config: Config, generator: nn.Module) -> nn.Module:
+def make_test_generator(config: Config, generator: Network) -> Network:
     """The generator that is evaluated: a copy to average into, or the generator itself."""
     return generator if config.generator_alpha_ema is None else copy.deepcopy(generator)
 
@@ -151,7 +151,6 @@ def run_dirac(config: Config, device: torch.device | str = "cpu") -> npt.NDArray
     generator = DiracGenerator().to(device)
     critic = DiracCritic().to(device)
     test_generator = make_test_generator(config, generator)
-    assert isinstance(test_generator, DiracGenerator)
     generator_optim, critic_optim = make_optimizers(config, generator, critic)
     data_iter = dirac_data_iter(config.dirac_target, device)
     train_step = make_train_step(
@@ -211,7 +210,7 @@ def run_images(
         config: the experiment.
         train_images, test_images: (N, 3, 32, 32) uint8.
         out: a folder that exists.
-        stats_filename: as in `gan.make_eval_step`; empty leaves IS and FID out.
+        stats_filename: as in `evaluation.make_eval_step`; empty leaves IS and FID out.
         device: where to train.
 
     Returns:

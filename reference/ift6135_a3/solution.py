@@ -58,6 +58,7 @@ class PlanarTransformation(nn.Module):
             self.adjust_u()
 
         ### BEGIN SOLUTION
+        # f(x) = x + u tanh(w.x + b): Rezende and Mohamed, equation 10.
         h = torch.tanh(x @ self.w.T + self.b)  # (B, 1)
         return x + self.u * h  # (B, dim)
         ### END SOLUTION
@@ -77,7 +78,8 @@ class PlanarTransformation(nn.Module):
             self.adjust_u()
 
         ### BEGIN SOLUTION
-        # The matrix determinant lemma with A = I: det(I + u h' w^T) = 1 + h' w.u.
+        # log |det df/dx| = log |1 + h'(w.x + b) w.u|: Rezende and Mohamed, equations 11 and 12, by
+        # the matrix determinant lemma, det(I + u h' w^T) = 1 + h' w.u.
         h_prime = 1 - torch.tanh(x @ self.w.T + self.b) ** 2  # (B, 1)
         det = 1 + h_prime * (self.w @ self.u.T)  # (B, 1)
         return torch.log(det.abs() + eps)
@@ -108,11 +110,11 @@ class Flow(nn.Module):
             whole flow at x, (B, 1).
         """
         ### BEGIN SOLUTION
+        # log |det dx_K/dx_0| = sum_k log |det dx_k/dx_(k-1)|: Rezende and Mohamed, equation 7.
         logdet = x.new_zeros(x.size(0), 1)  # (B, 1)
         for layer in self.layers:
-            assert isinstance(layer, PlanarTransformation)  # a ModuleList only promises Module
             # The chain rule wants each Jacobian at the point where that layer starts.
-            logdet = logdet + layer.get_logdet(x)
+            logdet = logdet + layer.get_logdet(x)  # type: ignore[operator]
             x = layer(x)
         return x, logdet
         ### END SOLUTION
@@ -131,6 +133,7 @@ def loss1(z0: Tensor, logdet: Tensor) -> Tensor:
         that exp(-loss1) is a density that integrates to one. Training minimises its mean.
     """
     ### BEGIN SOLUTION
+    # -log p(x) = -(log N(g(x); 0, I) + log |det dg/dx|): Rezende and Mohamed, equation 5.
     log_base = -0.5 * (math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True)  # (B, 1)
     return -(log_base + logdet)  # (B, 1)
     ### END SOLUTION
@@ -150,6 +153,8 @@ def loss2(target_density: Tensor, z0: Tensor, logdet: Tensor) -> Tensor:
         flow gives to x. Training minimises its mean.
     """
     ### BEGIN SOLUTION
+    # log q(x) - log p~(x) = log N(z0; 0, I) - log |det dx/dz0| - log p~(x): Rezende and Mohamed,
+    # equation 15.
     log_base = -0.5 * (math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True)  # (B, 1)
     # (B,) plus (B, 1) would be (B, B), whose mean looks right and hides the mistake.
     return log_base - logdet + target_density.reshape(-1, 1)  # (B, 1)

@@ -26,7 +26,7 @@ def density_arcs(z: Tensor) -> Tensor:
     Returns:
         (B,), the energy of each point in nats.
     """
-    ring: Tensor = 0.5 * ((z.norm(dim=1) - 2) / 0.4) ** 2
+    ring = 0.5 * ((z.norm(dim=1) - 2) / 0.4) ** 2
     right = -0.5 * ((z[:, 0] - 2) / 0.6) ** 2
     left = -0.5 * ((z[:, 0] + 2) / 0.6) ** 2
     # At a distance of 8 from both, each exponential is 0 in float32, and the logarithm of their

@@ -8,9 +8,6 @@ Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2014 (arXiv:1312.
 importance sampling: Rezende et al., 2014 (arXiv:1401.4082), appendix E.
 """
 
-# torch leaves Tensor.backward and Tensor.split without types.
-# mypy: allow-untyped-calls
-
 import argparse
 from pathlib import Path
 
@@ -61,8 +58,7 @@ class Decoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """(B, L) to logits (B, 784)."""
         # Most pixels are black: starting from there saves the first steps.
-        logits: Tensor = self.mlp(z) - 5
-        return logits
+        return self.mlp(z) - 5
 
 
 class VAE(nn.Module):

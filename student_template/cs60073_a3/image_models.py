@@ -10,9 +10,6 @@ Goodfellow et al., "Generative Adversarial Nets", 2014 (arXiv:1406.2661); Salima
 a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", 2017 (arXiv:1706.08500).
 """
 
-# torch leaves Tensor.backward without types.
-# mypy: allow-untyped-calls
-
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -12,9 +12,6 @@ nucleus sampling: Holtzman et al., "The curious case of neural text degeneration
 chapter 3.
 """
 
-# torch leaves Tensor.split and nn.Module.__call__ without types.
-# mypy: allow-untyped-calls
-
 import math
 from collections.abc import Callable
 
@@ -215,11 +212,6 @@ def perplexity(model: LanguageModel, tokens: Tensor, context: int = CONTEXT) -> 
         context: T, the largest block.
     """
     raise NotImplementedError("language_model.perplexity is not written yet")
-
-
-def _groups(blocks: tuple[Tensor, ...], size: int = 64) -> list[tuple[Tensor, ...]]:
-    """Blocks in groups of at most so many, for batches that fit into memory."""
-    return [blocks[n : n + size] for n in range(0, len(blocks), size)]
 
 
 # --- n-gram baselines -------------------------------------------------------------------------

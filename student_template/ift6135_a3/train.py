@@ -4,9 +4,6 @@
 the experiments from data is beside it, commented out.
 """
 
-# torch leaves Tensor.backward and Tensor.split without types.
-# mypy: allow-untyped-calls
-
 import random
 from collections.abc import Iterable, Mapping
 

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
 from grader.intake.limits import Notes
-from grader.intake.notebook import definitions
+from grader.intake.notebooks.notebook import definitions
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Measured
 from grader.runs.loading import load_functions, load_parts
@@ -125,7 +125,7 @@ class Harness:
 
     @pytest.fixture
     def stats(self) -> types.ModuleType:
-        return grader.stats
+        return grader.suite.stats
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:

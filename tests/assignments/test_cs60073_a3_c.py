@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import torch
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
 from grader.publish.skeleton import cut
 from grader.suite.draw import Draw
@@ -117,7 +117,7 @@ class Harness:
 
     @pytest.fixture
     def stats(self) -> types.ModuleType:
-        return grader.stats
+        return grader.suite.stats
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:

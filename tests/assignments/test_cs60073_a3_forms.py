@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 
-import grader.stats
+import grader.suite.stats
 from grader.assignment import Assignment
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
@@ -98,7 +98,7 @@ class Harness:
 
     @pytest.fixture
     def stats(self) -> types.ModuleType:
-        return grader.stats
+        return grader.suite.stats
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:

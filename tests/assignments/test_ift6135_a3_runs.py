@@ -22,17 +22,17 @@ from grader.data import DataSet, cached_export, load
 from grader.intake import Candidate, read_submission
 from grader.marks.judging import decide, judge
 from grader.marks.scoring import nothing
+from grader.marks.thresholds import Thresholds, read_thresholds
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import MeasureError
 from grader.results import Figure, RunResult
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Executor, Measured, Measurement
 from grader.runs.loading import load_functions, load_parts
-from grader.runs.thresholds import Thresholds, read_thresholds
 from grader.subjects.flows import around
 from grader.suite.local import load_text
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift6135_a3")

@@ -45,15 +45,15 @@ def grafted(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamesp
         ("loss2_of_all_triples", FLOW, "test_loss2_has_one_column"),
         ("logdet_repeated_for_each_dimension", PLANAR, "test_logdet_has_one_column"),
         *(
-            (name, LIKELIHOODS, "test_log_mean_exp_gives_one_number_per_example")
+            (name, LIKELIHOODS, "TestLogMeanExp::test_has_the_right_shape")
             for name in ("log_mean_exp_of_all_pairs", "log_mean_exp_repeated_for_every_sample")
         ),
         (
             "bernoulli_of_all_pairs_of_sums",
             LIKELIHOODS,
-            "test_bernoulli_gives_one_number_per_example",
+            "TestBernoulli::test_has_the_right_shape",
         ),
-        ("normal_of_all_pairs_of_sums", LIKELIHOODS, "test_normal_gives_one_number_per_example"),
+        ("normal_of_all_pairs_of_sums", LIKELIHOODS, "TestNormal::test_has_the_right_shape"),
         ("kl_of_all_pairs_of_sums", DIVERGENCES, "test_kl_gives_one_number_per_example"),
         ("mc_of_all_pairs_of_means", DIVERGENCES, "test_estimate_gives_one_number_per_example"),
     ],
@@ -72,17 +72,17 @@ def test_right_values_in_another_layout_lose_the_shape_alone(
         (
             "normal_takes_the_size_before_it_flattens",
             LIKELIHOODS,
-            "test_normal_takes_images_as_well_as_rows",
+            "TestNormal::test_takes_images_as_rows",
         ),
         (
             "normal_squeezes_the_axis_of_one_dimension",
             LIKELIHOODS,
-            "test_normal_keeps_a_batch_of_one",
+            "TestNormal::test_keeps_a_batch_of_one",
         ),
         (
             "normal_takes_the_logarithm_of_a_product",
             LIKELIHOODS,
-            "test_normal_is_right_where_models_live",
+            "TestNormal::test_is_right_far_out",
         ),
         (
             "kl_takes_the_size_before_it_flattens",

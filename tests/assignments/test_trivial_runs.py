@@ -7,11 +7,11 @@ import functools
 import pytest
 
 from grader.assignment import Assignment, ProfileName, find_assignment
-from grader.batch.course import planned
+from grader.batch.plan import planned
+from grader.calibrate.trivial import best_of_trivial, flaws
 from grader.marks.judging import judge
+from grader.marks.thresholds import Thresholds, Trivial, read_thresholds
 from grader.results import Figure, RunResult
-from grader.runs.thresholds import Thresholds, Trivial, read_thresholds
-from grader.runs.trivial import best_of_trivial, flaws
 
 NAMES = ("ift6135_a3", "cs60073_a3")
 PROFILES: tuple[ProfileName, ...] = ("smoke", "cpu", "full")

@@ -18,15 +18,16 @@ import torch
 
 from grader.assignment import Assignment, Limits
 from grader.batch import engine
+from grader.batch.ledger import Progress
 from grader.batch.task import Job, Task
 from grader.intake import find_submissions
-from grader.intake.source import encoding_problem, outline
+from grader.intake.notebooks.source import encoding_problem, outline
 from grader.results import Result
 from grader.store import Store
 from grader.wall import isolation
 from grader.wall.behind import kernel
 from grader.wall.clearing import clear_away, usage
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.attacks.attack import HONEST
 from tests.conftest import write_tree
 
@@ -64,7 +65,7 @@ def test_orphans_end_when_the_warm_process_is_killed(
         call = {"op": "call", "target": "student.leave", "args": [], "kwargs": {}}
         assert cell.request(call, SECONDS)["ok"] is True
         assert _wait_until(lambda: len(_marked(marker)) == 1)
-        warm._innermost.kill()
+        warm.family.innermost.kill()
         assert _wait_until(lambda: _marked(marker) == [])
         cell.close()
 
@@ -256,7 +257,7 @@ def test_a_slot_that_has_nothing_to_do_takes_over_what_another_is_lost_with(
 
     monkeypatch.setattr(engine, "SlotProcess", lambda task: OtherSlot(next(fates)))
     task = Task(toy.folder, toy.reference, "none", "secret")
-    said: list[engine.Progress] = []
+    said: list[Progress] = []
     jobs = [Job(candidate, "secret") for candidate in candidates]
     engine.grade_all(task, jobs, jobs=2, save=lambda _: None, tell=said.append)
     assert said[-1].done == 2

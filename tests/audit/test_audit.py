@@ -10,7 +10,6 @@ from grader.assignment import Assignment
 from grader.audit.page import write_page
 from grader.audit.run import audit, hunt_flakes
 from grader.audit.verdict import Audit
-from grader.catalogue import CatalogueError, read_catalogue
 from grader.results import Result
 from grader.wall import isolation
 from tests.batch.test_batch import grade
@@ -54,9 +53,9 @@ def test_a_suite_that_is_too_weak_is_found(toy: Assignment) -> None:
 
 def test_a_suite_that_is_too_strict_is_found(toy: Assignment) -> None:
     (toy.folder / "variants" / "strict.py").write_text(
-        "from grader.audit import variant\n\n"
-        "@variant('mean.mean', because='the axis may stay')\n"
-        "def mean_keeps_its_axis(x):\n    return x.mean(1, keepdim=True)\n"
+        "mean = Variants('mean.mean')\n\n"
+        "@mean\n"
+        "def mean_keeps_its_axis(x):\n    'The axis may stay'\n    return x.mean(1, keepdim=True)\n"
     )
     assert any("variant mean_keeps_its_axis" in p for p in run(toy).problems)
 
@@ -93,26 +92,6 @@ def test_flakes_are_hunted(toy: Assignment) -> None:
     toy = Assignment(toy.folder, toy.reference)
     _, failures = hunt_flakes(toy, wall="none", jobs=1, repeat=12)
     assert 0 < len(failures) < 36 and "secret" in failures[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("@mistake('mean.mean', hint='x')\ndef f(x):\n    return x\n", "fails, hint"),
-        ("@mistake('mean.nosuch', fails=[], hint='x')\ndef f(x):\n    return x\n", "no question"),
-        ("@mistake('a', fails=list(), hint='x')\ndef f(x):\n    return x\n", "plain texts"),
-        (
-            "@mistake('mean.mean', fails=[], hint='x')\ndef mean_is_a_sum(x):\n    return x\n",
-            "already",
-        ),
-        ("def f(:\n", "invalid syntax"),
-    ],
-)
-def test_malformed_entries_are_named(toy: Assignment, text: str, words: str) -> None:
-    (toy.folder / "mistakes" / "z.py").write_text("from grader.audit import mistake\n\n" + text)
-    with pytest.raises(CatalogueError, match=words) as error:
-        read_catalogue(toy)
-    assert "z.py" in str(error.value)
 
 
 # --- hints ----------------------------------------------------------------------------------------
@@ -158,9 +137,9 @@ def test_mistakes_that_agree_are_both_named_or_none(toy: Assignment, tmp_path: P
         tmp_path / "class" / "sums", RIGHT | {"mean.py": "def mean(x):\n    return x.sum(1)\n"}
     )
     entry = (
-        "from grader.audit import mistake\n\n\n"
-        "@mistake('mean.mean', fails=['test_mean_has_the_right_value'], hint='another story')\n"
-        "def {name}(x):\n    return x.sum(1)\n"
+        "value = Mistakes('mean.mean', 'test_mean_has_the_right_value')\n\n"
+        "@value\n"
+        "def {name}(x):\n    'another story'\n    return x.sum(1)\n"
     )
     (toy.folder / "mistakes" / "q1_more.py").write_text(entry.format(name="twin"))
     toy = Assignment(toy.folder, toy.reference)

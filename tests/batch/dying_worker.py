@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.batch.cluster_worker import SlotLost, Workshop
-from grader.batch.shipment import Delivery
+from grader.batch.task import Delivery
 
 
 def dask_setup(worker: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from grader.assignment import Assignment
 from grader.batch import cluster as on_cluster
-from grader.batch.engine import BatchError
+from grader.batch.ledger import BatchError
 from grader.batch.shipment import UnfitError, files_of, shipped
 from grader.store import StoreError
 from grader.store.store import read_results

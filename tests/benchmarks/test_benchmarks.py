@@ -86,7 +86,7 @@ def test_a_generated_class_holds_variants_and_mistakes(tmp_path: Path) -> None:
     ]
     assert len(texts) == size
     for kind in ("mistake", "variant"):
-        marks = [f" = {e.name}\n" for e in entries if e.kind == kind]
+        marks = [f" = {e.name}\n" for e in entries if e.kind == kind and not e.edit]
         assert sum(any(mark in text for mark in marks) for text in texts) > size / 2
     thousand.write_class(assignment, tmp_path / "b", size)
     again = [path.read_bytes() for path in sorted((tmp_path / "b").rglob("*.py"))]

@@ -18,7 +18,7 @@ from grader.publish import publish
 from grader.results import Result
 from grader.suite.plugin import serve_suite
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 WRITING = read(DOCS / "writing-an-assignment.md")
 REAL = "ift6135_a3"

@@ -12,8 +12,8 @@ from test_gradescope import SCHEMA
 from grader.assignment import Assignment
 from grader.export import export, gradescope_results
 from grader.marks.judging import decide, judge
+from grader.marks.thresholds import Thresholds
 from grader.results import Figure, QuestionMark, Result, RunResult
-from grader.runs.thresholds import Thresholds
 
 TOML = """
 name = "toy"

@@ -14,8 +14,8 @@ from pathlib import Path
 from grader.assignment import AssignmentError, read_description
 from grader.intake.limits import IntakeError, Notes, UnreadableEntryError
 from grader.intake.names import Person, UnsafeNameError, clean_path, identifiers
-from grader.intake.notebook import definitions
-from grader.intake.source import encoding_problem, outline
+from grader.intake.notebooks.notebook import definitions
+from grader.intake.notebooks.source import encoding_problem, outline
 from grader.intake.unpack import archive_entries
 from grader.wall.behind import wire
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.intake.cells import exported_cells
 from grader.intake.limits import Notes, UnreadableEntryError
-from grader.intake.notebook import definitions
+from grader.intake.notebooks.cells import exported_cells
+from grader.intake.notebooks.notebook import definitions
 
 
 def notebook(*cells: str) -> bytes:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from grader.assignment import Assignment
-from grader.intake.cells import exported_cells, read_cells
 from grader.intake.limits import Notes
 from grader.intake.locate import locate
-from grader.intake.notebook import definitions
-from grader.intake.places import left_out, original
+from grader.intake.notebooks.cells import exported_cells, read_cells
+from grader.intake.notebooks.notebook import definitions
+from grader.intake.notebooks.places import left_out, original
 
 
 def code(source: Any, **more: Any) -> dict[str, Any]:

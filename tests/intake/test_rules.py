@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grader.assignment import NotebookRules
-from grader.intake.cells import Cell
+from grader.intake.notebooks.cells import Cell
 from grader.intake.rules import Notebook, rule_findings
 
 SEED = NotebookRules(seed=1234)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.intake.source import encoding_problem, outline
+from grader.intake.notebooks.source import encoding_problem, outline
 
 
 def written(text: str) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from grader.assignment import Measure
 from grader.marks.bounds import Z, flaw, threshold_of
-from grader.runs.thresholds import Calibrated, Trivial
+from grader.marks.thresholds import Calibrated, Trivial
 
 
 def measure(better: Literal["higher", "lower", "near"] = "higher", **more: Any) -> Measure:

@@ -14,8 +14,8 @@ from grader.assignment import Assignment, Measure, Run
 from grader.marks.bounds import threshold_of
 from grader.marks.judging import decide, judge
 from grader.marks.scoring import nothing
+from grader.marks.thresholds import Calibrated, Thresholds
 from grader.results import Figure, QuestionMark, RunResult
-from grader.runs.thresholds import Calibrated, Thresholds
 
 Z = 2.5758293035489  # the normal distribution has 99 % within +- Z
 

@@ -10,9 +10,9 @@ from grader.export.gradebooks import feedback
 from grader.export.gradescope import gradescope_results
 from grader.marks.judging import decide, judge
 from grader.marks.scoring import nothing
+from grader.marks.thresholds import Thresholds
 from grader.report import write_class_report, write_student_report
 from grader.results import Result, RunResult
-from grader.runs.thresholds import Thresholds
 from tests.marks.test_judging import calibrated, figure
 
 SENTENCE = "rehearsal in size smoke: not marks (q1.4)"

@@ -9,10 +9,10 @@ import pytest
 
 from grader.assignment import Assignment, Measure
 from grader.marks.judging import judge
+from grader.marks.thresholds import Calibrated, Thresholds
 from grader.marks.words import told
 from grader.report.runs import FigureView, run_views
 from grader.results import Figure, QuestionMark, Result, RunResult
-from grader.runs.thresholds import Calibrated, Thresholds
 
 
 def read(text: str) -> float:

@@ -13,7 +13,7 @@ import pytest
 
 from grader.assignment import Assignment
 from grader.intake import Candidate, read_submission
-from grader.intake.cells import read_cells
+from grader.intake.notebooks.cells import read_cells
 from grader.publish import publish
 from tests.publish.conftest import TOML
 from tests.publish.test_publish import run_pytest

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torchvision
-from scipy import integrate, linalg, stats
+from scipy import integrate, stats
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -466,115 +465,6 @@ class TestTrainStep:
             gan.make_train_step("JSD", reg_cf=-1.0)
 
 
-class TestFiguresOfMerit:
-    def test_inception_score_of_sure_and_balanced_predictions_is_the_number_of_classes(
-        self, gan
-    ) -> None:
-        assert gan.inception_score(torch.eye(5).repeat(20, 1)) == pytest.approx(5)
-
-    def test_inception_score_of_equal_predictions_is_one(self, gan) -> None:
-        equal = torch.tensor([0.2, 0.5, 0.3]).expand(40, 3)
-        assert gan.inception_score(equal) == pytest.approx(1)
-
-    def test_inception_score_equals_its_definition(self, gan) -> None:
-        probabilities = torch.softmax(draws(30, 4), dim=1)
-        scores = [
-            math.exp(np.mean([stats.entropy(row, part.mean(axis=0)) for row in part]))
-            for part in np.split(probabilities.numpy(), 3)
-        ]
-        assert gan.inception_score(probabilities, splits=3) == pytest.approx(np.mean(scores))
-
-    def test_frechet_distance_equals_scipy(self, gan) -> None:
-        a, b = draws(50, 4), 2 * draws(50, 4, seed=1) + 1
-        moments = [(x.mean(dim=0), torch.cov(x.T)) for x in (a, b)]
-        (mean1, cov1), (mean2, cov2) = moments
-        root = linalg.sqrtm((cov1 @ cov2).numpy()).real
-        expected = ((mean1 - mean2) ** 2).sum() + (cov1 + cov2).trace() - 2 * np.trace(root)
-        result = gan.frechet_distance(*moments[0], *moments[1])
-        assert result == pytest.approx(expected.item())
-
-    def test_frechet_distance_of_singular_covariances(self, gan) -> None:
-        mean, cov = torch.zeros(3), torch.diag(torch.tensor([4.0, 0.0, 0.0]))
-        other = torch.diag(torch.tensor([1.0, 0.0, 9.0]))
-        assert gan.frechet_distance(mean, cov, mean + 1, other) == pytest.approx(3 + 1 + 9)
-        assert gan.frechet_distance(mean, cov, mean, cov) == pytest.approx(0, abs=1e-9)
-
-
-class Pictures(nn.Module):
-    """A small generator of 3x4x4 pictures with batch normalisation, which counts its calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(2, 48), nn.BatchNorm1d(48), nn.Tanh())
-        self.calls = 0
-
-    def forward(self, z: Tensor | None = None) -> Tensor:
-        self.calls += 1
-        z = torch.randn(8, 2) if z is None else z
-        return self.layers(z).reshape(-1, 3, 4, 4)
-
-
-class FakeInception(nn.Module):
-    """What torchvision's network looks like to `make_eval_step`, without its weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc: nn.Module = nn.Linear(3, 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        assert images.shape[1:] == (3, 299, 299)
-        assert not self.training
-        return self.fc(images.mean(dim=(2, 3)))
-
-
-class TestEvalStep:
-    def test_without_inception(self, gan) -> None:
-        torch.manual_seed(0)
-        generator = Pictures()
-        critic = nn.Sequential(nn.Flatten(), nn.Linear(48, 1, bias=False))
-        data = torch.ones(10, 3, 4, 4).split(4)
-        eval_step = gan.make_eval_step("", data, dimz=2, persisting_Z=5)
-        norm = generator.layers[1]
-        nn.init.constant_(norm.running_mean, 1e6)  # statistics of another time
-
-        figures, samples = eval_step(critic, generator)
-        assert figures.keys() == {"critic_real", "critic_fake"}
-        assert figures["critic_real"] == pytest.approx(critic[1].weight.sum().item(), abs=1e-5)
-        assert samples.shape == (5, 3, 4, 4)
-        assert not samples.requires_grad
-        assert generator.calls == 1000 + len(data) + 1
-        # With noise of mean 0, the mean before the normalisation is the bias.
-        torch.testing.assert_close(norm.running_mean, generator.layers[0].bias, atol=0.5, rtol=0)
-        assert generator.training
-        assert critic.training
-
-    def test_with_inception(self, gan, tmp_path, monkeypatch) -> None:
-        torch.manual_seed(0)
-        made = []
-
-        def inception_v3(**options: Any) -> FakeInception:
-            made.append(options)
-            return FakeInception()
-
-        monkeypatch.setattr(torchvision.models, "inception_v3", inception_v3)
-        path = tmp_path / "stats.npz"
-        data = draws(20, 3, 4, 4).float().split(10)
-        eval_step = gan.make_eval_step(str(path), data, dimz=2)
-        assert made == []  # nothing is fetched before it is needed
-        critic = nn.Sequential(nn.Flatten(), nn.Linear(48, 1))
-        generator = Pictures()
-        figures, samples = eval_step(critic, generator)
-        assert figures.keys() == {"critic_real", "critic_fake", "is", "fid"}
-        assert 1 <= figures["is"] <= 10
-        assert figures["fid"] >= 0
-        assert samples.shape == (100, 3, 4, 4)
-        assert len(made) == 1
-
-        features = torch.cat(data).double()
-        large = nn.functional.interpolate(
-            features, size=(299, 299), mode="bilinear", align_corners=True
-        )
-        features = large.mean(dim=(2, 3))
-        with np.load(path) as stats:
-            np.testing.assert_allclose(stats["mean"], features.mean(dim=0), atol=1e-5)
-            np.testing.assert_allclose(stats["cov"], torch.cov(features.T), atol=1e-5)
+def test_the_courses_name_gives_the_step_of_evaluation(load_with_siblings) -> None:
+    eval_step = load_with_siblings("ift6135_a3", "gan").make_eval_step("", [], dimz=2)
+    assert eval_step.__module__ == "evaluation"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from grader.assignment import Assignment
 from grader.marks.judging import decide, judge
+from grader.marks.thresholds import Calibrated, Thresholds
 from grader.results import (
     Environment,
     Figure,
@@ -20,7 +21,6 @@ from grader.results import (
     RunResult,
     TakenFile,
 )
-from grader.runs.thresholds import Calibrated, Thresholds
 
 SENTINEL_DETAIL = "SENTINEL-RUN-DETAIL"
 SENTINEL_KEY = "SENTINELKEY"

@@ -11,7 +11,7 @@ import pytest
 from grader.assignment import Limits
 from grader.data import cached_export, load
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 ZERO = "ZERO = 0.0\n"
 

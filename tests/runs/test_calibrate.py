@@ -11,9 +11,9 @@ import pytest
 from grader.assignment import Assignment
 from grader.batch import engine
 from grader.batch.task import RunJob, Task
+from grader.calibrate.reference import CalibrationError, calibrate, summed_up
 from grader.intake import read_submission
 from grader.results import Environment, Figure, RunResult
-from grader.runs.calibrate import CalibrationError, calibrate, summed_up
 from grader.runs.train import seed_of
 
 

@@ -21,7 +21,7 @@ from grader.runs.execute import Executor
 from grader.runs.train import Trained
 from grader.suite.local import ReferenceFailed
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT, write_tree
 
 SECRET = "a secret of the test"

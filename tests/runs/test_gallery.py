@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from grader.assignment import Assignment, find_assignment
+from grader.calibrate.gallery import write_gallery
+from grader.marks.thresholds import Calibrated, Thresholds, write_thresholds
 from grader.results import Figure, RunResult
-from grader.runs.gallery import write_gallery
-from grader.runs.thresholds import Calibrated, Thresholds, write_thresholds
 
 
 def result(run: str, **values: float) -> RunResult:

@@ -12,7 +12,7 @@ from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import MAX_HUNG_CHECKS, Remote
 from grader.wall.cell import CellHandle
 from grader.wall.errors import CallTimeout, WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT
 
 LIMIT = 0.5

@@ -10,7 +10,7 @@ from grader.assignment import Assignment
 from grader.runs.loading import load_functions, load_parts, sources_of
 from grader.runs.train import train
 from grader.suite.local import ReferenceFailed
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 HELPER = "SCALE = 2.0\n"
 RUN = "from .sizes import SCALE\n\ndef fit(impl, case, steps, settings, data):\n    yield 1\n"

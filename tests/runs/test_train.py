@@ -12,7 +12,7 @@ from grader.assignment import Assignment, Profile, Run
 from grader.runs import train as training
 from grader.runs.train import Trained, seed_of, train
 from grader.wall import isolation
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT
 
 MEAN = RIGHT["mean.py"]

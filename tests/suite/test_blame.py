@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from grader.assignment import Assignment
+from grader.marks.observed import Observed
 from grader.suite.local import Local, load_probes, load_text
-from grader.suite.observed import Observed
 from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.suite.remote import Remote
 

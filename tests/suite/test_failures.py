@@ -18,7 +18,7 @@ from grader.suite.remote import Remote
 from grader.suite.syntax import grading_python, newer_python
 from grader.wall import isolation
 from grader.wall.errors import WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.conftest import TOY, write_tree
 
 PROBES = '''

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from grader.assignment import find_assignment
+from grader.marks.observed import Expected, Observed
 from grader.suite.calls import Call
 from grader.suite.draw import Draw
 from grader.suite.hints import Misconceptions
 from grader.suite.local import Local, load_probes, load_text
-from grader.suite.observed import Expected, Observed
 
 ASSIGNMENT = find_assignment("ift6135_a3")
 CONTRACT = "q1_solution.kl_gaussian_gaussian_analytic"

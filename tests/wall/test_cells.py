@@ -17,7 +17,7 @@ from grader.assignment import Limits
 from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
 from grader.wall.isolation import WallKind
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 LIMITS = Limits(memory_mib=512, scratch_mib=16, processes=20, reply_mib=1, output_kib=4)
 CODE = Path(__file__).with_name("student.py").read_bytes()
@@ -158,12 +158,12 @@ def test_processes_are_limited(cell: CellHandle) -> None:
 
 def test_nothing_survives_its_cell(warm: Warm) -> None:
     warm.start()
-    before = len(warm.family())
+    before = len(warm.family.all())
     handle = fresh(warm)
     assert value(handle, "leave_orphan") > 0
-    assert len(warm.family()) > before + 2
+    assert len(warm.family.all()) > before + 2
     handle.close()
-    assert len(warm.family()) == before
+    assert len(warm.family.all()) == before
 
 
 def test_nothing_is_left_for_the_next_submission(warm: Warm) -> None:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from grader.wall import watch
-from grader.wall.warm import Warm
+from grader.wall.family import Family
 from grader.wall.watch import MOST_PATIENCE, PATIENCE, Deadline, OwnTime
 
 SECONDS = 5.0
@@ -50,7 +50,7 @@ def deadline_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], Deadline
 
     def start(machine: Machine) -> Deadline:
         monkeypatch.setattr(watch, "time", machine)
-        return Deadline(cast(Warm, machine), SECONDS)
+        return Deadline(cast(Family, machine), SECONDS)
 
     return start
 

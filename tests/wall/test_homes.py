@@ -13,7 +13,7 @@ from grader.intake import Candidate, read_submission
 from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Remote
 from grader.wall.isolation import WallKind
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT
 
 Asked = Callable[[Mapping[str, str | bytes]], Remote]

@@ -16,7 +16,7 @@ from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Remote
 from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT
 
 SLOW = "import time\n\ndef total(x):\n    time.sleep(1.0)\n    return x.sum()\n"
@@ -55,7 +55,7 @@ def total(remote: Remote) -> object:
 
 
 def keeper(warm: Warm) -> psutil.Process:
-    return warm._innermost.children()[0]
+    return warm.family.innermost.children()[0]
 
 
 def soon(kill: Callable[[], None]) -> threading.Timer:
@@ -69,7 +69,7 @@ def test_a_call_whose_cell_is_killed_is_made_again(
 ) -> None:
     remote = asked(SLOW)
     remote.require("total")
-    timer = soon(warm.kill_cell)
+    timer = soon(warm.family.kill_cell)
     assert total(remote) == 3
     timer.join()
 
@@ -78,10 +78,10 @@ def test_a_file_whose_cell_is_killed_is_imported_again(
     asked: Callable[[str], Remote], warm: Warm
 ) -> None:
     def kill() -> None:
-        while not warm._first_processes():
+        while not warm.family._first_processes():
             time.sleep(0.01)
         time.sleep(0.5)
-        warm.kill_cell()
+        warm.family.kill_cell()
 
     timer = soon(kill)
     assert total(asked(SLOW_TO_IMPORT)) == 3
@@ -103,7 +103,7 @@ def test_what_stands_behind_a_cell_is_no_fault_of_the_submission(
 ) -> None:
     remote = asked(SLOW)
     remote.require("total")
-    victim = warm._innermost if who == "warm" else keeper(warm)
+    victim = warm.family.innermost if who == "warm" else keeper(warm)
     timer = soon(victim.kill)
     with pytest.raises(WallError, match="a cell was lost"):
         total(remote)

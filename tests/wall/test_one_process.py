@@ -13,7 +13,7 @@ from grader.assignment import Limits
 from grader.wall import isolation
 from grader.wall.cell import CellHandle
 from grader.wall.errors import WallError
-from grader.wall.warm import Warm
+from grader.wall.warm_handle import Warm
 
 LIMITS = Limits(memory_mib=512, scratch_mib=16, processes=20, reply_mib=1, output_kib=64)
 SECONDS = 20.0

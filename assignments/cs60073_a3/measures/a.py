@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from grader import pictures
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, finite
 from grader.measures.plane import NormalMixture
-from grader.runs import pictures
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Drawing, Measured, measurement
 from grader.runs.left import Left

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from grader import pictures
 from grader.measures.estimate import Estimate, MeasureError
 from grader.measures.games import DiracGame, expected_verdict, verdict
 from grader.measures.scores import fid
-from grader.runs import pictures
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Drawing, Measured, measurement
 from grader.runs.left import Left

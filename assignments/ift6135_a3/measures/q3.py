@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grader import pictures
 from grader.measures.artefacts import ArtefactError
 from grader.measures.density import energy_loss
 from grader.measures.estimate import Estimate, finite
-from grader.runs import pictures
 from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Context, Drawing, Measured, measurement
 from grader.runs.left import Left

@@ -1,58 +1,67 @@
-"""Right moving averages in other styles, `apply_exponential_moving_average`."""
+"""Right implementations of `apply_exponential_moving_average`."""
 
 import copy
 
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from grader.catalogue import variant
+from grader.catalogue import Variants
+
+apply_exponential_moving_average = Variants("gan.apply_exponential_moving_average")
 
 
-@variant("gan.apply_exponential_moving_average", because="parameters() of equal models go together")
+@apply_exponential_moving_average
 def average_with_mul_and_add(source, target, alpha=0.998):
+    """parameters() of equal models go together"""
     with torch.no_grad():
         for s, t in zip(source.parameters(), target.parameters(), strict=True):
             t.mul_(alpha).add_(s, alpha=1 - alpha)
 
 
-@variant("gan.apply_exponential_moving_average", because="lerp_ goes a share of the way")
+@apply_exponential_moving_average
 def average_with_lerp(source, target, alpha=0.998):
+    """lerp_ goes a share of the way"""
     with torch.no_grad():
         for t, s in zip(target.parameters(), source.parameters(), strict=True):
             t.lerp_(s, 1 - alpha)
 
 
-@variant("gan.apply_exponential_moving_average", because=".data is not watched by autograd")
+@apply_exponential_moving_average
 def average_by_data_copy(source, target, alpha=0.998):
+    """.data is not watched by autograd"""
     sources = dict(source.named_parameters())
     for name, t in target.named_parameters():
         t.data.copy_(alpha * t.data + (1 - alpha) * sources[name].data)
 
 
-@variant("gan.apply_exponential_moving_average", because="a new .data keeps the parameter object")
+@apply_exponential_moving_average
 def average_by_assigned_data(source, target, alpha=0.998):
+    """a new .data keeps the parameter object"""
     targets = dict(target.named_parameters())
     for name, s in source.named_parameters():
         targets[name].data = targets[name].data * alpha + s.data * (1 - alpha)
 
 
-@variant("gan.apply_exponential_moving_average", because="the way to the source, in place")
+@apply_exponential_moving_average
 def average_steps_towards_the_source(source, target, alpha=0.998):
+    """the way to the source, in place"""
     with torch.no_grad():
         for name, t in target.named_parameters():
             t -= (1 - alpha) * (t - source.get_parameter(name))
 
 
-@variant("gan.apply_exponential_moving_average", because="one call for all parameters")
+@apply_exponential_moving_average
 def average_with_foreach(source, target, alpha=0.998):
+    """one call for all parameters"""
     with torch.no_grad():
         targets, sources = list(target.parameters()), list(source.parameters())
         torch._foreach_mul_(targets, alpha)
         torch._foreach_add_(targets, sources, alpha=1 - alpha)
 
 
-@variant("gan.apply_exponential_moving_average", because="buffers may be averaged as well")
+@apply_exponential_moving_average
 def average_of_the_whole_state(source, target, alpha=0.998):
+    """buffers may be averaged as well"""
     sources = source.state_dict()
     for name, t in target.state_dict().items():
         if t.is_floating_point():
@@ -61,14 +70,16 @@ def average_of_the_whole_state(source, target, alpha=0.998):
             t.copy_(sources[name])
 
 
-@variant("gan.apply_exponential_moving_average", because="load_state_dict copies in place")
+@apply_exponential_moving_average
 def average_loaded_as_a_state(source, target, alpha=0.998):
+    """load_state_dict copies in place"""
     before, now = target.state_dict(), source.state_dict()
     target.load_state_dict({k: alpha * before[k] + (1 - alpha) * now[k] for k in before})
 
 
-@variant("gan.apply_exponential_moving_average", because="buffers may be copied from the source")
+@apply_exponential_moving_average
 def average_with_copied_buffers(source, target, alpha=0.998):
+    """buffers may be copied from the source"""
     with torch.no_grad():
         for t, s in zip(target.parameters(), source.parameters(), strict=True):
             t.copy_(t * alpha + s.detach() * (1 - alpha))
@@ -76,15 +87,17 @@ def average_with_copied_buffers(source, target, alpha=0.998):
             t.copy_(s)
 
 
-@variant("gan.apply_exponential_moving_average", because="all parameters in one vector and back")
+@apply_exponential_moving_average
 def average_of_one_vector(source, target, alpha=0.998):
+    """all parameters in one vector and back"""
     before = parameters_to_vector(target.parameters()).detach()
     now = parameters_to_vector(source.parameters()).detach()
     vector_to_parameters(alpha * before + (1 - alpha) * now, target.parameters())
 
 
-@variant("gan.apply_exponential_moving_average", because="a copy of the source may be scaled")
+@apply_exponential_moving_average
 def average_with_a_scaled_copy(source, target, alpha=0.998):
+    """a copy of the source may be scaled"""
     scaled = copy.deepcopy(source)
     with torch.no_grad():
         for s, t in zip(scaled.parameters(), target.parameters(), strict=True):
@@ -92,21 +105,24 @@ def average_with_a_scaled_copy(source, target, alpha=0.998):
             t += s.mul_(1.0 - alpha)
 
 
-@variant("gan.apply_exponential_moving_average", because="torch has this average")
+@apply_exponential_moving_average
 def average_of_the_library(source, target, alpha=0.998):
+    """torch has this average"""
     update = torch.optim.swa_utils.get_ema_multi_avg_fn(alpha)
     update(list(target.parameters()), list(source.parameters()), None)
 
 
-@variant("gan.apply_exponential_moving_average", because="in float64, and copied back in float32")
+@apply_exponential_moving_average
 def average_in_double(source, target, alpha=0.998):
+    """in float64, and copied back in float32"""
     with torch.no_grad():
         for t, s in zip(target.parameters(), source.parameters(), strict=True):
             t.copy_(alpha * t.double() + (1 - alpha) * s.double())
 
 
-@variant("gan.apply_exponential_moving_average", because="inference mode records no graph either")
+@apply_exponential_moving_average
 def average_in_inference_mode(source, target, alpha=0.998):
+    """inference mode records no graph either"""
     with torch.inference_mode():
         for t, s in zip(target.parameters(), source.parameters(), strict=True):
             t.mul_(alpha).add_((1 - alpha) * s)

@@ -1,15 +1,14 @@
-"""Right losses of the two players in other styles, `make_losses`."""
-
-# ruff: noqa: F821
-# jsd, w1, r1gp and ogp are those of the file that an entry is grafted onto.
+"""Right implementations of `make_losses`: the losses of the two players."""
 
 import functools
 
 import torch
 
-from grader.catalogue import variant
+from grader.catalogue import Variants
 
 LOSSES = {"JSD": jsd, "W1": w1}
+
+
 REGULARISERS = {"GP": ogp, "R1": r1gp}
 
 
@@ -28,8 +27,24 @@ def chosen_parts(loss_type, reg_type, reg_cf):
     return loss_fn, reg_fn
 
 
-@variant("gan.make_losses", because="two lambdas, each of which applies the critic for itself")
+def r1gp_of_given_values(p, cp, q, cq, critic):
+    (gradient,) = torch.autograd.grad(cp, p, torch.ones_like(cp), create_graph=True)
+    return gradient.reshape(p.size(0), -1).norm(2, dim=1).pow(2).mean()
+
+
+def ogp_of_p_with_gradient(p, cp, q, cq, critic):
+    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
+    x = eps * p + (1 - eps) * q
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return (gradient.reshape(x.size(0), -1).norm(dim=1) - 1).square().mean()
+
+
+make_losses = Variants("gan.make_losses")
+
+
+@make_losses
 def losses_as_lambdas(loss_type, reg_type=None, reg_cf=1.0):
+    """two lambdas, each of which applies the critic for itself"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
     metric = lambda p, q, critic: loss_fn(critic(p), critic(q))  # noqa: E731
     critic_loss = lambda p, q, critic: (  # noqa: E731
@@ -38,8 +53,9 @@ def losses_as_lambdas(loss_type, reg_type=None, reg_cf=1.0):
     return metric, critic_loss
 
 
-@variant("gan.make_losses", because="functools.partial over two functions of more arguments")
+@make_losses
 def losses_as_partials(loss_type, reg_type=None, reg_cf=1.0):
+    """functools.partial over two functions of more arguments"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def distance(p, q, critic, sign):
@@ -52,8 +68,9 @@ def losses_as_partials(loss_type, reg_type=None, reg_cf=1.0):
     return functools.partial(distance, sign=1), regularised
 
 
-@variant("gan.make_losses", because="tables at the module's level, filled when it is imported")
+@make_losses
 def losses_from_tables_of_the_module(loss_type, reg_type=None, reg_cf=1.0):
+    """tables at the module's level, filled when it is imported"""
     check(loss_type, reg_type, reg_cf)
     distance = LOSSES[loss_type]
 
@@ -70,8 +87,9 @@ def losses_from_tables_of_the_module(loss_type, reg_type=None, reg_cf=1.0):
     return metric, critic_loss
 
 
-@variant("gan.make_losses", because="objects that can be called, which look the parts up by name")
+@make_losses
 def losses_as_objects(loss_type, reg_type=None, reg_cf=1.0):
+    """objects that can be called, which look the parts up by name"""
     check(loss_type, reg_type, reg_cf)
 
     class Metric:
@@ -89,8 +107,9 @@ def losses_as_objects(loss_type, reg_type=None, reg_cf=1.0):
     return Metric(), CriticLoss()
 
 
-@variant("gan.make_losses", because="the gradient may be switched on in the caller's samples")
+@make_losses
 def losses_switch_the_gradient_on_in_place(loss_type, reg_type=None, reg_cf=1.0):
+    """the gradient may be switched on in the caller's samples"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def metric(p, q, critic):
@@ -104,8 +123,9 @@ def losses_switch_the_gradient_on_in_place(loss_type, reg_type=None, reg_cf=1.0)
     return metric, critic_loss
 
 
-@variant("gan.make_losses", because="or in copies, for the real and the generated samples alike")
+@make_losses
 def losses_work_on_detached_copies(loss_type, reg_type=None, reg_cf=1.0):
+    """or in copies, for the real and the generated samples alike"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def metric(p, q, critic):
@@ -120,8 +140,9 @@ def losses_work_on_detached_copies(loss_type, reg_type=None, reg_cf=1.0):
     return metric, critic_loss
 
 
-@variant("gan.make_losses", because="the generator learns nothing from the real samples' values")
+@make_losses
 def losses_without_a_graph_for_the_real_values(loss_type, reg_type=None, reg_cf=1.0):
+    """the generator learns nothing from the real samples' values"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def metric(p, q, critic):
@@ -136,8 +157,9 @@ def losses_without_a_graph_for_the_real_values(loss_type, reg_type=None, reg_cf=
     return metric, critic_loss
 
 
-@variant("gan.make_losses", because="arguments by keyword, in another order")
+@make_losses
 def losses_call_their_parts_by_keyword(loss_type, reg_type=None, reg_cf=1.0):
+    """arguments by keyword, in another order"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def metric(p, q, critic):
@@ -153,8 +175,9 @@ def losses_call_their_parts_by_keyword(loss_type, reg_type=None, reg_cf=1.0):
     return metric, critic_loss
 
 
-@variant("gan.make_losses", because="the critic's values may be given to the parts as rows (N,)")
+@make_losses
 def losses_flatten_the_values(loss_type, reg_type=None, reg_cf=1.0):
+    """the critic's values may be given to the parts as rows (N,)"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def metric(p, q, critic):
@@ -167,8 +190,9 @@ def losses_flatten_the_values(loss_type, reg_type=None, reg_cf=1.0):
     return metric, critic_loss
 
 
-@variant("gan.make_losses", because="one pass for both: the critic scores each sample by itself")
+@make_losses
 def losses_apply_the_critic_once(loss_type, reg_type=None, reg_cf=1.0):
+    """one pass for both: the critic scores each sample by itself"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
 
     def values(p, q, critic):
@@ -181,5 +205,42 @@ def losses_apply_the_critic_once(loss_type, reg_type=None, reg_cf=1.0):
     def critic_loss(p, q, critic):
         cp, cq = values(p, q, critic)
         return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
+
+    return metric, critic_loss
+
+
+make_losses_beside_penalties = Variants(
+    "gan.make_losses", beside={"gan.r1gp": r1gp_of_given_values, "gan.ogp": ogp_of_p_with_gradient}
+)
+
+
+@make_losses_beside_penalties
+def losses_switch_the_gradient_on_for_cp(loss_type, reg_type=None, reg_cf=1.0):
+    """the gradient is switched on in the samples themselves"""
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def metric(p, q, critic):
+        return loss_fn(critic(p), critic(q))
+
+    def critic_loss(p, q, critic):
+        p.requires_grad = True
+        cp, cq = critic(p), critic(q)
+        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
+
+    return metric, critic_loss
+
+
+@make_losses_beside_penalties
+def losses_give_copies_to_the_penalty(loss_type, reg_type=None, reg_cf=1.0):
+    """or in copies of them, which are what the penalty gets"""
+    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
+
+    def metric(p, q, critic):
+        return loss_fn(critic(p), critic(q))
+
+    def critic_loss(p, q, critic):
+        x = p.detach().clone().requires_grad_(True)
+        cp, cq = critic(x), critic(q)
+        return -loss_fn(cp, cq) + reg_cf * reg_fn(x, cp, q, cq, critic)
 
     return metric, critic_loss

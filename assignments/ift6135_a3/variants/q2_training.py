@@ -1,13 +1,16 @@
-"""Right training steps in other styles, `make_train_step`: samples, parts and result."""
-
-# ruff: noqa: F821
-# make_losses, w1 and the others are those of the file that an entry is grafted onto.
+"""Right implementations of `make_train_step`: the turns of the two players."""
 
 import itertools
 
 import torch
 
-from grader.catalogue import variant
+from grader.catalogue import Variants
+
+
+def average_with_decay(model, average, decay=0.998):
+    with torch.no_grad():
+        for new, kept in zip(model.parameters(), average.parameters(), strict=True):
+            kept.mul_(decay).add_(new, alpha=1 - decay)
 
 
 def checked_losses(loss_type, inner, reg_type, reg_cf, alpha):
@@ -22,11 +25,40 @@ def average(generator, test_generator, alpha):
         apply_exponential_moving_average(generator, test_generator, alpha)
 
 
-# --- samples ----------------------------------------------------------------------------------
+make_train_step_by_name = Variants(
+    "gan.make_train_step", beside={"gan.apply_exponential_moving_average": average_with_decay}
+)
 
 
-@variant("gan.make_train_step", because="the generator's step may reuse the critic's last batch")
+@make_train_step_by_name
+def training_averages_by_its_own_names(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """names of arguments are the submission's own business"""
+    assert inner >= 1
+    assert alpha is None or 0 < alpha < 1
+    metric, critic_loss = make_losses(loss_type, reg_type, reg_cf)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+        generator_optim.zero_grad()
+        value = metric(next(data), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        if alpha is not None:
+            apply_exponential_moving_average(model=generator, average=test_generator, decay=alpha)
+        return value.detach()
+
+    return train_step
+
+
+make_train_step = Variants("gan.make_train_step")
+
+
+@make_train_step
 def training_reuses_the_last_real_batch(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """the generator's step may reuse the critic's last batch"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -46,8 +78,9 @@ def training_reuses_the_last_real_batch(loss_type, inner=1, reg_type=None, reg_c
     return train_step
 
 
-@variant("gan.make_train_step", because="and its last generated samples: the generator is the same")
+@make_train_step
 def training_reuses_the_last_batches(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """and its last generated samples: the generator is the same"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -66,8 +99,9 @@ def training_reuses_the_last_batches(loss_type, inner=1, reg_type=None, reg_cf=1
     return train_step
 
 
-@variant("gan.make_train_step", because="all batches may be drawn before the critic's steps")
+@make_train_step
 def training_draws_all_batches_first(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """all batches may be drawn before the critic's steps"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -88,8 +122,9 @@ def training_draws_all_batches_first(loss_type, inner=1, reg_type=None, reg_cf=1
     return train_step
 
 
-@variant("gan.make_train_step", because="islice draws the batches of the inner loop")
+@make_train_step
 def training_slices_the_data(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """islice draws the batches of the inner loop"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -109,8 +144,9 @@ def training_slices_the_data(loss_type, inner=1, reg_type=None, reg_cf=1.0, alph
     return train_step
 
 
-@variant("gan.make_train_step", because="a loop over the data itself, left after enough batches")
+@make_train_step
 def training_loops_over_the_data(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """a loop over the data itself, left after enough batches"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -130,13 +166,11 @@ def training_loops_over_the_data(loss_type, inner=1, reg_type=None, reg_cf=1.0, 
     return train_step
 
 
-# --- parts and result -------------------------------------------------------------------------
-
-
-@variant("gan.make_train_step", because="the losses may be made at each call, with keywords")
+@make_train_step
 def training_makes_the_losses_at_each_call(
     loss_type, critic_inner_iters=1, reg_type=None, reg_cf=1.0, alpha_ema=None
 ):
+    """the losses may be made at each call, with keywords"""
     checked_losses(loss_type, critic_inner_iters, reg_type, reg_cf, alpha_ema)
 
     def train_step(
@@ -162,8 +196,9 @@ def training_makes_the_losses_at_each_call(
     return train_step
 
 
-@variant("gan.make_train_step", because="the average may be written out where it is used")
+@make_train_step
 def training_averages_by_hand(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """the average may be written out where it is used"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -185,8 +220,9 @@ def training_averages_by_hand(loss_type, inner=1, reg_type=None, reg_cf=1.0, alp
     return train_step
 
 
-@variant("gan.make_train_step", because="the two losses may be written out where they are used")
+@make_train_step
 def training_writes_the_losses_out(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """the two losses may be written out where they are used"""
     checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
     distance = jsd if loss_type == "JSD" else w1
     penalty = {"GP": ogp, "R1": r1gp, None: None}[reg_type]
@@ -211,10 +247,11 @@ def training_writes_the_losses_out(loss_type, inner=1, reg_type=None, reg_cf=1.0
     return train_step
 
 
-@variant("gan.make_train_step", because="the same value computed once more before the step")
+@make_train_step
 def training_recomputes_the_metric_before_the_step(
     loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
 ):
+    """the same value computed once more before the step"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -236,10 +273,11 @@ def training_recomputes_the_metric_before_the_step(
     return train_step
 
 
-@variant("gan.make_train_step", because="the last generated samples and fresh real ones")
+@make_train_step
 def training_reuses_the_last_generated_batch(
     loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
 ):
+    """the last generated samples and fresh real ones"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -258,8 +296,9 @@ def training_reuses_the_last_generated_batch(
     return train_step
 
 
-@variant("gan.make_train_step", because="the metric needs no regulariser, so it may be made apart")
+@make_train_step
 def training_makes_the_two_losses_apart(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """the metric needs no regulariser, so it may be made apart"""
     checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
     metric, _ = make_losses(loss_type)
     _, critic_loss = make_losses(loss_type, reg_type=reg_type, reg_cf=reg_cf)
@@ -279,13 +318,11 @@ def training_makes_the_two_losses_apart(loss_type, inner=1, reg_type=None, reg_c
     return train_step
 
 
-# --- the metric, computed anew ----------------------------------------------------------------
-
-
-@variant("gan.make_train_step", because="the metric after the step, on a fresh batch, is as good")
+@make_train_step
 def training_returns_the_metric_after_the_step(
     loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
 ):
+    """the metric after the step, on a fresh batch, is as good"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -303,10 +340,11 @@ def training_returns_the_metric_after_the_step(
     return train_step
 
 
-@variant("gan.make_train_step", because="or on the batch of real samples that the step had")
+@make_train_step
 def training_returns_the_metric_of_new_samples_after_the_step(
     loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
 ):
+    """or on the batch of real samples that the step had"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
 
     def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
@@ -320,5 +358,216 @@ def training_returns_the_metric_of_new_samples_after_the_step(
         generator_optim.step()
         average(generator, test_generator, alpha)
         return metric(p, generator(), critic)
+
+    return train_step
+
+
+@make_train_step
+def training_without_detaching(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """samples need not be detached if gradients are cleared"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator(), critic).backward()
+            critic_optim.step()
+        generator_optim.zero_grad()
+        loss = metric(next(data), generator(), critic)
+        loss.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss
+
+    return train_step
+
+
+@make_train_step
+def training_retains_the_graph(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """one graph for both: the samples are kept with their graph"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            p, q = next(data), generator()
+            critic_optim.zero_grad()
+            critic_loss(p, q, critic).backward(retain_graph=True)
+            critic_optim.step()
+        generator_optim.zero_grad()
+        loss = metric(p, q, critic)
+        loss.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss.detach()
+
+    return train_step
+
+
+@make_train_step
+def training_generates_without_a_graph(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """no graph is made for the critic's generated samples"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            with torch.no_grad():
+                q = generator()
+            loss = critic_loss(next(data), q, critic)
+            critic_optim.zero_grad(set_to_none=False)
+            loss.backward()
+            critic_optim.step()
+        loss = metric(next(data), generator(), critic)
+        generator_optim.zero_grad(set_to_none=False)
+        loss.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss.clone().detach()
+
+    return train_step
+
+
+@make_train_step
+def training_clears_after_each_step(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """both models are cleared after every step of either"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        def descend(loss, optim):
+            loss.backward()
+            optim.step()
+            critic.zero_grad()
+            generator.zero_grad()
+            return loss.detach()
+
+        for _ in range(inner):
+            descend(critic_loss(next(data), generator(), critic), critic_optim)
+        value = descend(metric(next(data), generator(), critic), generator_optim)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@make_train_step
+def training_freezes_the_critic_meanwhile(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """the critic is frozen for the generator's step alone"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        critic.requires_grad_(True)
+        generator.requires_grad_(False)
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator(), critic).backward()
+            critic_optim.step()
+        critic.requires_grad_(False)
+        generator.requires_grad_(True)
+        generator_optim.zero_grad()
+        loss = metric(next(data), generator(), critic)
+        loss.backward()
+        generator_optim.step()
+        critic.requires_grad_(True)
+        average(generator, test_generator, alpha)
+        return loss.detach()
+
+    return train_step
+
+
+@make_train_step
+def training_goes_back_into_one_model(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """backward() into the parameters of one model only"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            loss = critic_loss(next(data), generator(), critic)
+            loss.backward(inputs=list(critic.parameters()))
+            critic_optim.step()
+        generator_optim.zero_grad()
+        loss = metric(next(data), generator(), critic)
+        loss.backward(inputs=list(generator.parameters()))
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss.detach()
+
+    return train_step
+
+
+@make_train_step
+def training_sets_the_gradients_by_hand(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """gradients from autograd.grad, put into the parameters"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def descend(loss, model, optim):
+        parameters = list(model.parameters())
+        for parameter, gradient in zip(
+            parameters, torch.autograd.grad(loss, parameters), strict=True
+        ):
+            parameter.grad = gradient
+        optim.step()
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            descend(critic_loss(next(data), generator(), critic), critic, critic_optim)
+        loss = metric(next(data), generator(), critic)
+        descend(loss, generator, generator_optim)
+        average(generator, test_generator, alpha)
+        return loss.detach()
+
+    return train_step
+
+
+@make_train_step
+def training_with_closures(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """step() may be given a closure that computes the gradient"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        def of_the_critic():
+            critic_optim.zero_grad()
+            loss = critic_loss(next(data), generator().detach(), critic)
+            loss.backward()
+            return loss
+
+        def of_the_generator():
+            generator_optim.zero_grad()
+            loss = metric(next(data), generator(), critic)
+            loss.backward()
+            return loss
+
+        for _ in range(inner):
+            critic_optim.step(of_the_critic)
+        value = generator_optim.step(of_the_generator)
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+@make_train_step
+def training_thaws_the_critic_for_its_turn(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """the critic may stay frozen until its next turn"""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        critic.requires_grad_(True)
+        for _ in range(inner):
+            critic.zero_grad()
+            with torch.no_grad():
+                q = generator()
+            critic_loss(next(data), q, critic).backward()
+            critic_optim.step()
+        critic.requires_grad_(False)
+        generator.zero_grad()
+        loss = metric(next(data), generator(), critic)
+        loss.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return loss
 
     return train_step

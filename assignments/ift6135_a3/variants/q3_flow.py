@@ -1,4 +1,4 @@
-"""Right ways to write 3.6 and 3.8: the flow and its two losses."""
+"""Right implementations of 3.5 to 3.8: the flow and its two losses."""
 
 import math
 from functools import reduce
@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal
 
-from grader.audit import variant
+from grader.catalogue import Variants
 
-# --- 3.6 Flow.forward -------------------------------------------------------------------------
+flow_forward = Variants("solution.Flow.forward")
 
 
-@variant("solution.Flow.forward", because="The sum starts as a plain zero and broadcasts.")
+@flow_forward
 def flow_from_a_plain_zero(self, x):
+    """The sum starts as a plain zero and broadcasts."""
     logdet = 0.0
     for layer in self.layers:
         logdet += layer.get_logdet(x)
@@ -21,8 +22,9 @@ def flow_from_a_plain_zero(self, x):
     return x, logdet
 
 
-@variant("solution.Flow.forward", because="Zeros of shape (B, 1), added to in place.")
+@flow_forward
 def flow_from_a_column_of_zeros(self, x):
+    """Zeros of shape (B, 1), added to in place."""
     logdet = torch.zeros((x.shape[0], 1), dtype=x.dtype, device=x.device)
     for i in range(len(self.layers)):
         logdet += self.layers[i].get_logdet(x)
@@ -30,8 +32,9 @@ def flow_from_a_column_of_zeros(self, x):
     return x, logdet
 
 
-@variant("solution.Flow.forward", because="The log-determinants are collected and added up last.")
+@flow_forward
 def flow_with_a_list(self, x):
+    """The log-determinants are collected and added up last."""
     z, logdets = x, []
     for layer in self.layers:
         logdets.append(layer.get_logdet(z))
@@ -39,11 +42,9 @@ def flow_with_a_list(self, x):
     return z, torch.stack(logdets).sum(dim=0)
 
 
-@variant(
-    "solution.Flow.forward",
-    because="As columns of one matrix; the input of each layer is kept while it is applied.",
-)
+@flow_forward
 def flow_with_columns(self, x):
+    """As columns of one matrix; the input of each layer is kept while it is applied."""
     columns = []
     for layer in self.layers:
         before, x = x, layer(x)
@@ -51,8 +52,10 @@ def flow_with_columns(self, x):
     return x, torch.cat(columns, dim=1).sum(dim=1, keepdim=True)
 
 
-@variant("solution.Flow.forward", because="Recursion, as the composition of functions is defined.")
+@flow_forward
 def flow_by_reduction(self, x):
+    """Recursion, as the composition of functions is defined."""
+
     def step(state, layer):
         point, logdet = state
         return layer(point), logdet + layer.get_logdet(point)
@@ -60,11 +63,9 @@ def flow_by_reduction(self, x):
     return reduce(step, self.layers, (x, torch.zeros_like(x[:, :1])))
 
 
-@variant(
-    "solution.Flow.forward",
-    because="The results as a list, and the log-determinant left in float64: neither is excluded.",
-)
+@flow_forward
 def flow_adding_up_in_double(self, x):
+    """The results as a list, and the log-determinant left in float64: neither is excluded."""
     logdet = torch.zeros(x.size(0), 1, dtype=torch.float64)
     for layer in self.layers:
         logdet = logdet + layer.get_logdet(x).double()
@@ -72,11 +73,9 @@ def flow_adding_up_in_double(self, x):
     return [x, logdet]
 
 
-@variant(
-    "solution.Flow.forward",
-    because="All points are computed first, then the log-determinants at each layer's input.",
-)
+@flow_forward
 def flow_in_two_passes(self, x):
+    """All points are computed first, then the log-determinants at each layer's input."""
     points = [x]
     for layer in self.layers:
         points.append(layer(points[-1]))
@@ -84,11 +83,9 @@ def flow_in_two_passes(self, x):
     return points[-1], logdet
 
 
-@variant(
-    "solution.Flow.forward",
-    because="The layers' formulas written out in place: the parameters are the layers' own.",
-)
+@flow_forward
 def flow_with_the_formulas_inside(self, x):
+    """The layers' formulas written out in place: the parameters are the layers' own."""
     logdet = torch.zeros(x.size(0), 1)
     for layer in self.layers:
         if layer.w @ layer.u.T < -1:
@@ -99,11 +96,9 @@ def flow_with_the_formulas_inside(self, x):
     return x, logdet
 
 
-@variant(
-    "solution.Flow.forward",
-    because="The log-determinants fill the columns of a matrix that was there before.",
-)
+@flow_forward
 def flow_with_a_matrix(self, x):
+    """The log-determinants fill the columns of a matrix that was there before."""
     points, logdets = [x], torch.zeros(x.size(0), len(self.layers))
     for k, layer in enumerate(self.layers):
         logdets[:, k] = layer.get_logdet(points[k])[:, 0]
@@ -111,62 +106,54 @@ def flow_with_a_matrix(self, x):
     return points[-1], logdets.sum(dim=1, keepdim=True)
 
 
-# --- 3.6 loss1 --------------------------------------------------------------------------------
+loss1 = Variants("solution.loss1")
 
 
-@variant(
-    "solution.loss1",
-    because="torch's multivariate normal of z0's dimension, as a column.",
-)
+@loss1
 def loss1_by_a_multivariate_normal(z0, logdet):
+    """torch's multivariate normal of z0's dimension, as a column."""
     dim = z0.shape[1]
     base = MultivariateNormal(torch.zeros(dim), torch.eye(dim))
     return -(base.log_prob(z0).unsqueeze(1) + logdet)
 
 
-@variant(
-    "solution.loss1",
-    because="A base density for the plane alone: all data of the assignment lie there.",
-)
+@loss1
 def loss1_for_the_plane_only(z0, logdet):
+    """A base density for the plane alone: all data of the assignment lie there."""
     base = MultivariateNormal(torch.zeros(2), torch.eye(2))
     return -(base.log_prob(z0)[:, None] + logdet)
 
 
-@variant("solution.loss1", because="torch's normal, summed with its axis kept.")
+@loss1
 def loss1_by_a_normal(z0, logdet):
+    """torch's normal, summed with its axis kept."""
     return -Normal(0, 1).log_prob(z0).sum(-1, keepdim=True) - logdet
 
 
-@variant("solution.loss1", because="The formula, with numpy's constant and D times it.")
+@loss1
 def loss1_by_the_formula(z0, logdet):
+    """The formula, with numpy's constant and D times it."""
     square = torch.einsum("bd,bd->b", z0, z0).view(-1, 1)
     return 0.5 * square + z0.shape[-1] * np.log(2 * np.pi) / 2 - logdet
 
 
-@variant(
-    "solution.loss1",
-    because="logdet flattened, the sum as (B,) and the column made last.",
-)
+@loss1
 def loss1_with_a_column_at_the_end(z0, logdet):
+    """logdet flattened, the sum as (B,) and the column made last."""
     base = Independent(Normal(torch.zeros_like(z0), torch.ones_like(z0)), 1)
     return -(base.log_prob(z0) + logdet.view(-1))[:, None]
 
 
-@variant(
-    "solution.loss1",
-    because="In float64, not cast back: the dtype is not part of the contract.",
-)
+@loss1
 def loss1_left_in_double(z0, logdet):
+    """In float64, not cast back: the dtype is not part of the contract."""
     norm = torch.linalg.vector_norm(z0.double(), dim=1, keepdim=True)
     return norm**2 / 2 + z0.size(1) / 2 * math.log(2 * math.pi) - logdet.double()
 
 
-@variant(
-    "solution.loss1",
-    because="One point after the other.",
-)
+@loss1
 def loss1_in_a_loop(z0, logdet):
+    """One point after the other."""
     found = []
     for point, change in zip(z0, logdet, strict=True):
         log_p = sum(-0.5 * coordinate**2 - 0.5 * math.log(2 * math.pi) for coordinate in point)
@@ -174,57 +161,51 @@ def loss1_in_a_loop(z0, logdet):
     return torch.stack(found)
 
 
-# --- 3.8 loss2 --------------------------------------------------------------------------------
+loss2 = Variants("solution.loss2")
 
 
-@variant(
-    "solution.loss2",
-    because="torch's multivariate normal; both flat summands become columns.",
-)
+@loss2
 def loss2_by_a_multivariate_normal(target_density, z0, logdet):
+    """torch's multivariate normal; both flat summands become columns."""
     dim = z0.size(1)
     base = MultivariateNormal(torch.zeros(dim), covariance_matrix=torch.eye(dim))
     return base.log_prob(z0).reshape(-1, 1) - logdet + target_density.reshape(-1, 1)
 
 
-@variant(
-    "solution.loss2",
-    because="A base density for the plane alone: both densities of the assignment lie there.",
-)
+@loss2
 def loss2_for_the_plane_only(target_density, z0, logdet):
+    """A base density for the plane alone: both densities of the assignment lie there."""
     x, y = z0[:, 0], z0[:, 1]
     log_base = -math.log(2 * math.pi) - (x**2 + y**2) / 2
     return log_base.unsqueeze(1) - logdet + target_density.unsqueeze(1)
 
 
-@variant("solution.loss2", because="torch's normal, summed with its axis kept.")
+@loss2
 def loss2_by_a_normal(target_density, z0, logdet):
+    """torch's normal, summed with its axis kept."""
     log_q = Normal(0.0, 1.0).log_prob(z0).sum(dim=1, keepdim=True) - logdet
     return log_q + target_density[:, None]
 
 
-@variant(
-    "solution.loss2",
-    because="z0 is a sample that depends on no parameter, so it may be detached.",
-)
+@loss2
 def loss2_with_z0_detached(target_density, z0, logdet):
+    """z0 is a sample that depends on no parameter, so it may be detached."""
     z0 = z0.detach()
     log_base = -0.5 * (z0.pow(2).sum(1) + z0.size(1) * math.log(2 * math.pi))
     return (log_base - logdet.squeeze(1) + target_density).unsqueeze(-1)
 
 
-@variant(
-    "solution.loss2",
-    because="The log-density of the target is -energy: log q(x) - log p(x), in float64.",
-)
+@loss2
 def loss2_as_a_difference_of_logarithms(target_density, z0, logdet):
+    """The log-density of the target is -energy: log q(x) - log p(x), in float64."""
     log_p = -target_density.double().unsqueeze(1)
     log_base = torch.log(torch.exp(-(z0.double() ** 2) / 2) / math.sqrt(2 * math.pi))
     return (log_base.sum(dim=1, keepdim=True) - logdet) - log_p
 
 
-@variant("solution.loss2", because="One sample after the other.")
+@loss2
 def loss2_in_a_loop(target_density, z0, logdet):
+    """One sample after the other."""
     found = []
     for energy, point, change in zip(target_density, z0, logdet, strict=True):
         log_base = -torch.dot(point, point) / 2 - point.numel() / 2 * np.log(2 * np.pi)

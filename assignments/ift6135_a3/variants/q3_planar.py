@@ -1,60 +1,60 @@
-"""Right ways to write 3.1 and 3.4: the planar transformation and its log-determinant."""
+"""Right implementations of 3.1 and 3.4: the planar transformation and its log-determinant."""
 
 import torch
 import torch.nn.functional as F
 
-from grader.audit import variant
+from grader.catalogue import Variants
 
-# --- 3.1 PlanarTransformation.forward ---------------------------------------------------------
+planar_transformation_forward = Variants("solution.PlanarTransformation.forward")
 
 
-@variant("solution.PlanarTransformation.forward", because="w.x + b as a linear layer.")
+@planar_transformation_forward
 def planar_as_a_linear_layer(self, x):
+    """w.x + b as a linear layer."""
     if torch.mm(self.u, self.w.t()) < -1:
         self.adjust_u()
     return x + self.u * torch.tanh(F.linear(x, self.w, self.b))
 
 
-@variant("solution.PlanarTransformation.forward", because="addmm, and an outer product with u.")
+@planar_transformation_forward
 def planar_by_matrix_products(self, x):
+    """addmm, and an outer product with u."""
     if (self.u @ self.w.T).item() < -1.0:
         self.adjust_u()
     h = torch.tanh(torch.addmm(self.b, x, self.w.t()))
     return torch.addmm(x, h, self.u)
 
 
-@variant("solution.PlanarTransformation.forward", because="einsum and outer on flat parameters.")
+@planar_transformation_forward
 def planar_by_einsum(self, x):
+    """einsum and outer on flat parameters."""
     if torch.dot(self.u.flatten(), self.w.flatten()) < -1:
         self.adjust_u()
     a = torch.einsum("bd,d->b", x, self.w[0]) + self.b
     return x + torch.outer(torch.tanh(a), self.u[0])
 
 
-@variant("solution.PlanarTransformation.forward", because="One point after the other.")
+@planar_transformation_forward
 def planar_in_a_loop(self, x):
+    """One point after the other."""
     if torch.sum(self.u * self.w) < -1:
         self.adjust_u()
     u, w = self.u.squeeze(0), self.w.squeeze(0)
     return torch.stack([row + u * torch.tanh(torch.dot(w, row) + self.b) for row in x])
 
 
-@variant(
-    "solution.PlanarTransformation.forward",
-    because="Products summed over the coordinates, in float64, and cast back.",
-)
+@planar_transformation_forward
 def planar_in_double(self, x):
+    """Products summed over the coordinates, in float64, and cast back."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     a = (x.double() * self.w.double()).sum(dim=1, keepdim=True) + self.b.double()
     return (x.double() + self.u.double() * torch.tanh(a)).to(x.dtype)
 
 
-@variant(
-    "solution.PlanarTransformation.forward",
-    because="tanh by exponentials, u expanded to the batch.",
-)
+@planar_transformation_forward
 def planar_with_tanh_by_exponentials(self, x):
+    """tanh by exponentials, u expanded to the batch."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     a = torch.matmul(x, self.w.transpose(0, 1)) + self.b
@@ -62,14 +62,12 @@ def planar_with_tanh_by_exponentials(self, x):
     return x + self.u.expand(x.size(0), -1) * h.expand_as(x)
 
 
-# --- 3.4 PlanarTransformation.get_logdet ------------------------------------------------------
+planar_transformation_get_logdet = Variants("solution.PlanarTransformation.get_logdet")
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="psi = h'(w.x + b) w, as in the paper, and eps added to the absolute value.",
-)
+@planar_transformation_get_logdet
 def logdet_with_psi(self, x, eps=1e-8):
+    """psi = h'(w.x + b) w, as in the paper, and eps added to the absolute value."""
     if torch.mm(self.u, self.w.T) < -1:
         self.adjust_u()
     a = torch.mm(x, self.w.T) + self.b
@@ -77,11 +75,9 @@ def logdet_with_psi(self, x, eps=1e-8):
     return torch.log((1 + torch.mm(psi, self.u.T)).abs() + eps)
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="eps is added to the determinant, inside the absolute value.",
-)
+@planar_transformation_get_logdet
 def logdet_with_eps_inside(self, x, eps=1e-8):
+    """eps is added to the determinant, inside the absolute value."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     a = F.linear(x, self.w, self.b)
@@ -89,33 +85,27 @@ def logdet_with_eps_inside(self, x, eps=1e-8):
     return torch.log(torch.abs(eps + det))
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="No absolute value: after adjust_u the determinant is positive.",
-)
+@planar_transformation_get_logdet
 def logdet_without_absolute_value(self, x, eps=1e-8):
+    """No absolute value: after adjust_u the determinant is positive."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     h = 1 - torch.tanh(x @ self.w.T + self.b) ** 2
     return torch.log(1 + h @ (self.u @ self.w.T) + eps)
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="No eps: where it is added, or whether, is left open. log1p of the product.",
-)
+@planar_transformation_get_logdet
 def logdet_by_log1p(self, x, eps=1e-8):
+    """No eps: where it is added, or whether, is left open. log1p of the product."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     h = 1 / torch.cosh(x @ self.w.T + self.b) ** 2
     return torch.log1p(h * (self.w @ self.u.T))
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="eps as the lowest value that the absolute determinant may take.",
-)
+@planar_transformation_get_logdet
 def logdet_clamped(self, x, eps=1e-8):
+    """eps as the lowest value that the absolute determinant may take."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     a = torch.einsum("bd,kd->bk", x, self.w) + self.b
@@ -124,11 +114,9 @@ def logdet_clamped(self, x, eps=1e-8):
     return det.abs().clamp(min=eps).log()
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="The Jacobian as a matrix per point, and torch's log-determinant of it.",
-)
+@planar_transformation_get_logdet
 def logdet_by_slogdet(self, x, eps=1e-8):
+    """The Jacobian as a matrix per point, and torch's log-determinant of it."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     h = 1 - torch.tanh(x @ self.w.T + self.b) ** 2
@@ -136,11 +124,9 @@ def logdet_by_slogdet(self, x, eps=1e-8):
     return torch.slogdet(jacobian).logabsdet.unsqueeze(1)
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="The Jacobian of forward by autograd, one point after the other, with its graph.",
-)
+@planar_transformation_get_logdet
 def logdet_by_autograd(self, x, eps=1e-8):
+    """The Jacobian of forward by autograd, one point after the other, with its graph."""
     jacobian = torch.autograd.functional.jacobian
     found = []
     for point in x:
@@ -149,11 +135,9 @@ def logdet_by_autograd(self, x, eps=1e-8):
     return torch.stack(found).view(-1, 1)
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="One number per point, with the column restored by indexing at the end.",
-)
+@planar_transformation_get_logdet
 def logdet_with_a_column_at_the_end(self, x, eps=1e-8):
+    """One number per point, with the column restored by indexing at the end."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     w, u = self.w.view(-1), self.u.view(-1)
@@ -161,11 +145,9 @@ def logdet_with_a_column_at_the_end(self, x, eps=1e-8):
     return torch.log(eps + torch.abs(1 + (1 - h * h) * w.dot(u)))[:, None]
 
 
-@variant(
-    "solution.PlanarTransformation.get_logdet",
-    because="In float64, not cast back: the dtype is not part of the contract.",
-)
+@planar_transformation_get_logdet
 def logdet_left_in_double(self, x, eps=1e-8):
+    """In float64, not cast back: the dtype is not part of the contract."""
     if self.w @ self.u.T < -1:
         self.adjust_u()
     x, w, u, b = x.double(), self.w.double(), self.u.double(), self.b.double()

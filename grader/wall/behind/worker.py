@@ -55,7 +55,8 @@ class Worker:
         submission: the folder of the student's files.
         scratch: the folder that can be written.
         given: a folder of files that every student has; the submission's own come first.
-        sources: text of the assignment's `probes` and `adapters`.
+        sources: text of the harness's probes and of the assignment's `probes` and `adapters`, in
+            the order in which they may import each other.
         own: names of the assignment's files, which no stand-in may replace.
         libraries: as they were before any student code.
     """
@@ -200,7 +201,8 @@ class Worker:
         return target(*request["args"], **request["kwargs"])
 
     def _probe(self, request: dict[str, Any]) -> Any:
-        probe = getattr(self._extra["probes"], request["target"])
+        room, _, name = request["target"].rpartition(".")
+        probe = getattr(self._extra[room or "probes"], name)
         return probe(self._implementation, **request["kwargs"])
 
     def _start_run(self, request: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
+import driving  # type: ignore[import-not-found]
 import numpy as np
 import pytest
 import torch
@@ -199,8 +200,14 @@ def submission(_modules: Modules, request: pytest.FixtureRequest) -> Submission:
 
 @pytest.fixture(scope="session")
 def probes() -> ModuleType:
-    """The assignment's probes: small programs that drive an implementation."""
-    return _our_module("probes") or ModuleType("probes")
+    """Small programs that drive an implementation: the assignment's, and some for any function."""
+    found = _our_module("probes") or ModuleType("probes")
+    for path in sorted((TESTS / "probes").glob("*.py")):
+        setattr(found, path.stem, _our_module(f"probes/{path.stem}"))
+    for name in driving.PROBES:
+        if not hasattr(found, name):
+            setattr(found, name, getattr(driving, name))
+    return found
 
 
 @pytest.fixture

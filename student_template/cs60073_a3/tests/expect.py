@@ -188,7 +188,7 @@ class Expect:
         """A statistical test found nothing against the answers.
 
         Args:
-            finding: what a function of `grader.stats` returned.
+            finding: what a function of `grader.suite.stats` returned.
             rationale: what is wrong if it did.
             help: what the student should look at.
         """

@@ -1,0 +1,271 @@
+"""Mistakes in c.2: the perplexities of the model and of n-grams."""
+
+import math
+from collections import Counter
+
+import torch
+import torch.nn.functional as F
+
+from grader.catalogue import Mistakes
+
+
+def block_nats(model, tokens, context):
+    """-log p of the tokens of each block, in the order of the text."""
+    found = []
+    for x, y in zip(tokens[:-1].split(context), tokens[1:].split(context), strict=True):
+        found.append(F.cross_entropy(model(x[None])[0], y, reduction="none"))
+    return found
+
+
+def _right_perplexity(train, held_out, n, vocab_size, alpha):
+    counts = Counter(map(tuple, train.unfold(0, n, 1).tolist()))
+    before = Counter(gram[:-1] for gram in counts.elements())
+    logs = [
+        math.log((counts[tuple(gram)] + alpha) / (before[tuple(gram[:-1])] + alpha * vocab_size))
+        for gram in held_out.unfold(0, n, 1).tolist()
+    ]
+    return math.exp(-sum(logs) / len(logs))
+
+
+perplexity = Mistakes("language_model.perplexity", "test_perplexity_has_the_right_value")
+
+
+@perplexity
+def perplexity_as_a_mean_of_exps(model, tokens, context=128):
+    """This is the mean of the blocks' perplexities. exp is taken once, of the mean over all tokens;
+    the mean of exps is larger."""
+    return torch.stack([nats.mean().exp() for nats in block_nats(model, tokens, context)]).mean()
+
+
+@perplexity
+def perplexity_without_the_shift(model, tokens, context=128):
+    """The targets are the inputs themselves: the probability of a token that the model was just
+    shown. The targets are the next tokens."""
+    nats = [F.cross_entropy(model(x[None])[0], x, reduction="none") for x in tokens.split(context)]
+    return float(torch.cat(nats).mean().exp())
+
+
+@perplexity
+def perplexity_of_float_targets(model, tokens, context=128):
+    """The targets are turned into floats, and the loss takes whole numbers: it raises."""
+    inputs, targets = make_blocks(tokens, context)
+    return float(torch.exp(next_token_loss(model(inputs), targets.float())))
+
+
+perplexity_short_block = Mistakes(
+    "language_model.perplexity", "test_perplexity_has_the_right_value[a_short_block]"
+)
+
+
+@perplexity_short_block
+def perplexity_of_a_mean_over_blocks(model, tokens, context=128):
+    """The mean is over blocks, so that the tokens of the short one at the end count for more. Every
+    token counts the same."""
+    means = [nats.mean() for nats in block_nats(model, tokens, context)]
+    return float(torch.stack(means).mean().exp())
+
+
+perplexity_even_odds = Mistakes(
+    "language_model.perplexity", "test_perplexity_of_even_odds_is_the_size_of_the_vocabulary"
+)
+
+
+@perplexity_even_odds
+def perplexity_with_base_two(model, tokens, context=128):
+    """This is 2 to the power of nats. With natural logarithms it has to be exp."""
+    return 2 ** float(torch.cat(block_nats(model, tokens, context)).mean())
+
+
+@perplexity_even_odds
+def perplexity_without_exp(model, tokens, context=128):
+    """This is the loss in nats; its exp is the perplexity."""
+    return float(torch.cat(block_nats(model, tokens, context)).mean())
+
+
+perplexity_context = Mistakes("language_model.perplexity", "test_perplexity_keeps_to_the_context")
+
+
+@perplexity_context
+def perplexity_of_the_text_at_once(model, tokens, context=128):
+    """The whole text goes in at once. The model has a context of 128 tokens."""
+    return float(F.cross_entropy(model(tokens[None, :-1])[0], tokens[1:]).exp())
+
+
+perplexity_batches = Mistakes(
+    "language_model.perplexity", "test_perplexity_of_a_text_of_many_batches"
+)
+
+
+@perplexity_batches
+def perplexity_of_a_mean_over_batches(model, tokens, context=128):
+    """The mean is over batches of 64 blocks, and the last batch is smaller. Weight each by its
+    tokens."""
+    nats = block_nats(model, tokens, context)
+    batches = [torch.cat(nats[n : n + 64]).mean() for n in range(0, len(nats), 64)]
+    return float(torch.stack(batches).mean().exp())
+
+
+perplexity_short_text = Mistakes("language_model.perplexity", "test_perplexity_of_a_short_text")
+
+
+@perplexity_short_text
+def perplexity_that_misses_the_last_block(model, tokens, context=128):
+    """The range of starting places ends too early: the last full block is missed."""
+    total, count = 0.0, 0
+    for start in range(0, len(tokens) - context - 1, context):
+        y = tokens[start + 1 : start + 1 + context]
+        logits = model(tokens[start : start + context][None])[0]
+        total += float(F.cross_entropy(logits, y, reduction="sum"))
+        count += len(y)
+    return math.exp(total / max(count, 1))
+
+
+perplexity_number = Mistakes("language_model.perplexity", "test_perplexity_is_one_number")
+
+
+@perplexity_number
+def perplexity_with_an_axis(model, tokens, context=128):
+    """A perplexity is one number, not a list of one."""
+    inputs, targets = make_blocks(tokens, context)
+    return torch.exp(next_token_loss(model(inputs), targets)).reshape(1)
+
+
+ngram_perplexity = Mistakes(
+    "language_model.ngram_perplexity", "test_ngram_perplexity_follows_from_the_probabilities"
+)
+
+
+@ngram_perplexity
+def ngram_perplexity_of_the_tokens_seen(train, held_out, n, vocab_size, alpha=0.1):
+    """The V below the line is the number of tokens in the training text, not `vocab_size`."""
+    text, other, seen = train.tolist(), held_out.tolist(), len(train.unique())
+    grams = Counter(tuple(text[i : i + n]) for i in range(len(text) - n + 1))
+    histories = Counter(tuple(text[i : i + n - 1]) for i in range(len(text) - n + 1))
+    logs = []
+    for i in range(n - 1, len(other)):
+        gram = tuple(other[i - n + 1 : i + 1])
+        logs.append(math.log((grams[gram] + alpha) / (histories[gram[:-1]] + alpha * seen)))
+    return math.exp(-sum(logs) / len(logs))
+
+
+@ngram_perplexity
+def ngram_perplexity_on_its_own_counts(train, held_out, n, vocab_size, alpha=0.1):
+    """The n-grams are counted in the held-out text itself, which the model must not have seen."""
+    return _right_perplexity(held_out, held_out, n, vocab_size, alpha)
+
+
+@ngram_perplexity
+def ngram_perplexity_over_too_many(train, held_out, n, vocab_size, alpha=0.1):
+    """The mean is over all tokens, though the first n - 1 have no whole history and are not
+    predicted."""
+    right = math.log(_right_perplexity(train, held_out, n, vocab_size, alpha))
+    return math.exp(right * (len(held_out) - n + 1) / len(held_out))
+
+
+@ngram_perplexity
+def ngram_perplexity_as_a_mean_of_inverses(train, held_out, n, vocab_size, alpha=0.1):
+    """This is the mean of 1 / p. Perplexity is exp of the mean of -log p."""
+    counts = Counter(map(tuple, train.unfold(0, n, 1).tolist()))
+    before = Counter(gram[:-1] for gram in counts.elements())
+    inverses = [
+        (before[tuple(gram[:-1])] + alpha * vocab_size) / (counts[tuple(gram)] + alpha)
+        for gram in held_out.unfold(0, n, 1).tolist()
+    ]
+    return sum(inverses) / len(inverses)
+
+
+@ngram_perplexity
+def ngram_perplexity_with_mixed_bases(train, held_out, n, vocab_size, alpha=0.1):
+    """The logarithms have base 2, and exp undoes natural ones."""
+    right = _right_perplexity(train, held_out, n, vocab_size, alpha)
+    return math.exp(math.log2(right))
+
+
+ngram_counts = Mistakes(
+    "language_model.ngram_probabilities", "test_ngram_probabilities_are_smoothed_counts"
+)
+
+
+@ngram_counts
+def ngram_that_does_not_add_up(train, history, n, vocab_size, alpha=0.1):
+    """alpha is added to each count, but only once to the total. V tokens got it: alpha V."""
+    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
+    counts = torch.zeros(vocab_size)
+    for i in range(len(text) - n + 1):
+        if tuple(text[i : i + n - 1]) == last:
+            counts[text[i + n - 1]] += 1
+    return (counts + alpha) / (counts.sum() + alpha)
+
+
+@ngram_counts
+def ngram_with_add_one(train, history, n, vocab_size, alpha=0.1):
+    """alpha is 1 here whatever is passed."""
+    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
+    counts = torch.ones(vocab_size)
+    for i in range(len(text) - n + 1):
+        if tuple(text[i : i + n - 1]) == last:
+            counts[text[i + n - 1]] += 1
+    return counts / counts.sum()
+
+
+@ngram_counts
+def ngram_with_a_history_too_long(train, history, n, vocab_size, alpha=0.1):
+    """A history of n tokens is looked at. An n-gram has n - 1 of them before the token that it
+    predicts."""
+    text, last = train.tolist(), tuple(history.tolist()[-n:])
+    counts = torch.full((vocab_size,), float(alpha))
+    for i in range(len(text) - n):
+        if tuple(text[i : i + n]) == last:
+            counts[text[i + n]] += 1
+    return counts / counts.sum()
+
+
+ngram_unknown = Mistakes(
+    "language_model.ngram_probabilities", "test_ngram_of_an_unknown_history_knows_nothing"
+)
+
+
+@ngram_unknown
+def ngram_without_smoothing(train, history, n, vocab_size, alpha=0.1):
+    """Nothing is smoothed: an unknown history divides zero by zero, and an unseen n-gram has
+    probability 0 and an infinite perplexity."""
+    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
+    counts = torch.zeros(vocab_size)
+    for i in range(len(text) - n + 1):
+        if tuple(text[i : i + n - 1]) == last:
+            counts[text[i + n - 1]] += 1
+    return counts / counts.sum()
+
+
+ngram_end = Mistakes(
+    "language_model.ngram_probabilities", "test_ngram_at_the_end_of_the_text_counts_what_follows"
+)
+
+
+@ngram_end
+def ngram_that_counts_the_end(train, history, n, vocab_size, alpha=0.1):
+    """The total counts the history at the very end of the text, which nothing follows. The
+    probabilities then add up to less than 1."""
+    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
+    total = sum(tuple(text[i : i + n - 1]) == last for i in range(len(text) - n + 2))
+    counts = torch.zeros(vocab_size)
+    for i in range(len(text) - n + 1):
+        if tuple(text[i : i + n - 1]) == last:
+            counts[text[i + n - 1]] += 1
+    if n == 1:
+        total = len(text)
+    return (counts + alpha) / (total + alpha * vocab_size)
+
+
+ngram_row = Mistakes("language_model.ngram_probabilities", "test_ngram_probabilities_are_one_row")
+
+
+@ngram_row
+def ngram_with_an_axis_too_many(train, history, n, vocab_size, alpha=0.1):
+    """(V,) is asked for, without an axis of size one in front."""
+    text, last = train.tolist(), history.tolist()[len(history) - n + 1 :]
+    counts = torch.full((1, vocab_size), float(alpha))
+    for i in range(len(text) - n + 1):
+        if text[i : i + n - 1] == last:
+            counts[0, text[i + n - 1]] += 1
+    return counts / counts.sum()

@@ -1,0 +1,193 @@
+"""Right implementations of b.3 and b.4: the GAN's networks, its losses, its step and its images."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from grader.catalogue import Variants
+
+to_signed = Variants("image_models.to_signed")
+
+
+@to_signed
+def signed_by_normalising(x):
+    """as torchvision's Normalize((0.5,), (0.5,)) has it"""
+    return (x - 0.5) / 0.5
+
+
+to_unit = Variants("image_models.to_unit")
+
+
+@to_unit
+def unit_by_halves(x):
+    """half and a half"""
+    return (0.5 * x + 0.5).clamp(0, 1)
+
+
+generator = Variants("image_models.Generator")
+
+
+@generator
+class GeneratorOfNamedLayers(nn.Module):
+    """layers by name, functional activations"""
+
+    def __init__(self, d_z=64):
+        super().__init__()
+        self.out = nn.Linear(512, 784)
+        self.fc1, self.fc2 = nn.Linear(d_z, 256), nn.Linear(256, 512)
+
+    def forward(self, z):
+        h = F.leaky_relu(self.fc1(z), negative_slope=0.2)
+        return torch.tanh(self.out(F.leaky_relu(self.fc2(h), 0.2)))
+
+
+discriminator = Variants("image_models.Discriminator")
+
+
+@discriminator
+class DiscriminatorThatDropsFirst(nn.Module):
+    """dropout before LeakyReLU; logits of shape (B,)"""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc2, self.fc3 = nn.Linear(784, 512), nn.Linear(512, 256), nn.Linear(256, 1)
+
+    def forward(self, x):
+        x = x.view(x.size(0), -1)
+        for layer in (self.fc1, self.fc2):
+            x = F.leaky_relu(F.dropout(layer(x), 0.3, training=self.training), 0.2)
+        return self.fc3(x).squeeze(1)
+
+
+discriminator_loss = Variants("image_models.discriminator_loss")
+
+
+@discriminator_loss
+def discriminator_by_halves(real_logits, fake_logits):
+    """the mean of the two halves, by the class"""
+    criterion = nn.BCEWithLogitsLoss()
+    real = criterion(real_logits, 0.9 * torch.ones_like(real_logits))
+    fake = criterion(fake_logits, torch.zeros_like(fake_logits))
+    return (real + fake) / 2
+
+
+@discriminator_loss
+def discriminator_by_softplus(real_logits, fake_logits):
+    """softplus: the cross-entropy written out"""
+    real = 0.9 * F.softplus(-real_logits) + 0.1 * F.softplus(real_logits)
+    return real.mean() + F.softplus(fake_logits).mean()
+
+
+generator_loss = Variants("image_models.generator_loss")
+
+
+@generator_loss
+def generator_with_a_smoothed_label(fake_logits):
+    """the discriminator's smoothed label for `real`"""
+    return nn.BCEWithLogitsLoss()(fake_logits, torch.full(fake_logits.shape, 0.9))
+
+
+@generator_loss
+def generator_by_logsigmoid(fake_logits):
+    """-log sigmoid"""
+    return -F.logsigmoid(fake_logits).mean()
+
+
+gan_step = Variants("image_models.gan_step")
+
+
+@gan_step
+def gan_step_with_fresh_noise(generator, discriminator, opt_g, opt_d, x):
+    """new noise for the generator's step, tensors as results"""
+    b = x.size(0)
+    opt_d.zero_grad()
+    with torch.no_grad():
+        fake = generator(torch.randn(b, 64))
+    d_loss = discriminator_loss(discriminator(2 * x - 1), discriminator(fake))
+    d_loss.backward()
+    opt_d.step()
+    opt_g.zero_grad()
+    g_loss = generator_loss(discriminator(generator(torch.randn(b, 64))))
+    g_loss.backward()
+    opt_g.step()
+    return d_loss.detach(), g_loss.detach()
+
+
+@gan_step
+def gan_step_generator_first(generator, discriminator, opt_g, opt_d, x):
+    """the generator moves first, and its images serve both"""
+    real = to_signed(x)
+    opt_g.zero_grad()
+    fake = generator(torch.randn(real.shape[0], 64))
+    g_loss = generator_loss(discriminator(fake))
+    g_loss.backward()
+    opt_g.step()
+    opt_d.zero_grad()
+    d_loss = discriminator_loss(discriminator(real), discriminator(fake.detach()))
+    d_loss.backward()
+    opt_d.step()
+    return d_loss.item(), g_loss.item()
+
+
+@gan_step
+def gan_step_of_both_at_once(generator, discriminator, opt_g, opt_d, x):
+    """both gradients by autograd, before either step"""
+    fake = generator(torch.randn(len(x), 64))
+    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
+    g_loss = generator_loss(discriminator(fake))
+    for loss, module in ((d_loss, discriminator), (g_loss, generator)):
+        parameters = list(module.parameters())
+        for p, grad in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            p.grad = grad
+    opt_d.step()
+    opt_g.step()
+    return d_loss.item(), g_loss.item()
+
+
+@gan_step
+def gan_step_written_out(generator, discriminator, opt_g, opt_d, x):
+    """nothing detached, all gradients cleared before each loss"""
+    real, z = x.view(-1, 784) * 2 - 1, torch.randn(len(x), 64)
+    bce = nn.BCEWithLogitsLoss()
+    opt_d.zero_grad()
+    real_logits, fake_logits = discriminator(real), discriminator(generator(z))
+    loss_d = bce(real_logits, torch.full_like(real_logits, 0.9)) + bce(
+        fake_logits, torch.zeros_like(fake_logits)
+    )
+    loss_d.backward()
+    opt_d.step()
+    opt_g.zero_grad()
+    fake_logits = discriminator(generator(z))
+    loss_g = bce(fake_logits, torch.ones_like(fake_logits))
+    loss_g.backward()
+    opt_g.step()
+    return loss_d.item(), loss_g.item()
+
+
+@gan_step
+def step_with_a_frozen_discriminator(
+    generator, discriminator, generator_optimizer, discriminator_optimizer, x
+):
+    """the discriminator is frozen for the generator's step"""
+    fake = generator(torch.randn(len(x), 64))
+    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
+    discriminator_optimizer.zero_grad()
+    d_loss.backward()
+    discriminator_optimizer.step()
+    discriminator.requires_grad_(False)
+    g_loss = generator_loss(discriminator(fake))
+    generator_optimizer.zero_grad()
+    g_loss.backward()
+    generator_optimizer.step()
+    discriminator.requires_grad_(True)
+    return d_loss.item(), g_loss.item()
+
+
+generator_images = Variants("image_models.generator_images")
+
+
+@generator_images
+def images_detached(generator, z):
+    """evaluation mode, detached, written out"""
+    generator.eval()
+    return ((generator(z) + 1) * 0.5).detach()

@@ -1,0 +1,881 @@
+"""Mistakes in `make_train_step`: the turns of the two players."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from grader.catalogue import Mistakes
+
+
+def jsd_of_real_and_fake(real, fake):
+    return 0.5 * (F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean() + math.log(4))
+
+
+def w1_of_real_and_fake(real, fake):
+    return real.mean() - fake.mean()
+
+
+def average_with_decay(model, average, decay=0.998):
+    with torch.no_grad():
+        for new, kept in zip(model.parameters(), average.parameters(), strict=True):
+            kept.mul_(decay).add_(new, alpha=1 - decay)
+
+
+def checked_losses(loss_type, inner, reg_type, reg_cf, alpha):
+    """The head of make_train_step, which is given."""
+    assert inner >= 1
+    assert alpha is None or 0 < alpha < 1
+    return make_losses(loss_type, reg_type, reg_cf)
+
+
+def critic_step(data, critic, optim, generator, critic_loss):
+    p, q = next(data), generator().detach()
+    optim.zero_grad()
+    critic_loss(p, q, critic).backward()
+    optim.step()
+
+
+def generator_step(data, critic, generator, optim, metric):
+    p, q = next(data), generator()
+    optim.zero_grad()
+    value = metric(p, q, critic)
+    value.backward()
+    optim.step()
+    return value.detach()
+
+
+def average(generator, test_generator, alpha):
+    if alpha is not None:
+        apply_exponential_moving_average(generator, test_generator, alpha)
+
+
+averaging_by_name = Mistakes(
+    "gan.make_train_step",
+    "test_average_follows_the_generators_step",
+    beside={
+        "gan.jsd": jsd_of_real_and_fake,
+        "gan.w1": w1_of_real_and_fake,
+        "gan.apply_exponential_moving_average": average_with_decay,
+    },
+)
+
+
+@averaging_by_name
+def training_averages_by_names_of_others(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The moving average is called with a name for its factor that it does not have, so the step
+    ends with a TypeError whenever alpha_ema is given."""
+    assert inner >= 1
+    assert alpha is None or 0 < alpha < 1
+    metric, critic_loss = make_losses(loss_type, reg_type, reg_cf)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+        generator_optim.zero_grad()
+        value = metric(next(data), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        if alpha is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha=alpha)
+        return value.detach()
+
+    return train_step
+
+
+generator_descends = Mistakes("gan.make_train_step", "test_generator_descends_the_metric")
+
+
+@generator_descends
+def training_the_generator_on_the_critics_loss(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The generator descends the critic's loss, so it helps the critic. The two play against each
+    other: the generator minimises the metric."""
+    _, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, critic_loss)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@generator_descends
+def training_the_generator_uphill(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The sign of the metric is turned round for the generator, so it moves away from the data. It
+    minimises the distance as it is."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        generator_optim.zero_grad()
+        value = metric(next(data), generator(), critic)
+        (-value).backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+@generator_descends
+def training_a_detached_generator(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The generated samples are detached in the generator's step too, so no gradient reaches the
+    generator. That is for the critic's steps alone."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        q = generator().detach()
+        generator_optim.zero_grad()
+        value = metric(next(data), q, critic)
+        value.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+@generator_descends
+def training_both_at_once(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """Both losses are computed before either model moves, so the generator follows a critic that
+    has not adapted yet. The generator's turn comes after the critic's steps."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        generator_optim.zero_grad()
+        value = metric(next(data), generator(), critic)
+        value.backward()
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+critic_descends = Mistakes("gan.make_train_step", "test_critic_descends_its_own_loss")
+
+
+@critic_descends
+def training_the_critic_uphill(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The critic goes uphill: critic_loss has its minus already and is to be minimised as it is."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            p, q = next(data), generator().detach()
+            critic_optim.zero_grad()
+            (-critic_loss(p, q, critic)).backward()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@critic_descends
+def training_the_critic_without_its_regulariser(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic is trained on minus the metric, which leaves out the regulariser. It has a loss of
+    its own, critic_loss."""
+    metric, _ = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            p, q = next(data), generator().detach()
+            critic_optim.zero_grad()
+            (-metric(p, q, critic)).backward()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@critic_descends
+def training_the_critic_on_exchanged_samples(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic gets the generated samples in the place of the real ones. Real samples come first
+    in every function of this file."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            p, q = next(data), generator().detach()
+            critic_optim.zero_grad()
+            critic_loss(q, p, critic).backward()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@critic_descends
+def training_clears_between_backward_and_step(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic's gradients are cleared between backward() and the step, so the step has nothing
+    to go by. Clear them before backward()."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.zero_grad()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@critic_descends
+def training_the_critic_on_the_test_generator(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic is trained on samples of the test generator. Its opponent is the generator in
+    training; the averaged one is for evaluation."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, test_generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+left_over = Mistakes("gan.make_train_step", "test_no_gradient_is_left_over")
+
+
+@left_over
+def training_clears_the_critic_before_the_loop(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic's gradients are cleared once before the inner loop, so each inner step adds to the
+    gradient of the one before. Clear them for every step."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        critic_optim.zero_grad()
+        for _ in range(inner):
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@left_over
+def training_never_clears_the_critic(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The critic's gradients are never cleared, so every step uses the sum of all gradients so far,
+    those of the generator's turns included."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@left_over
+def training_keeps_the_metrics_gradient_in_the_critic(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic's gradients are cleared after its steps, but the generator's backward() leaves new
+    ones in the critic, which its next step uses. Clear them right before backward()."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_loss(next(data), generator().detach(), critic).backward()
+            critic_optim.step()
+            critic_optim.zero_grad()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@left_over
+def training_keeps_the_critics_gradient_in_the_generator(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic's loss leaves gradients in the generator too, because its samples are not
+    detached, and they are still there when the generator takes its step."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        generator_optim.zero_grad()
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(next(data), generator(), critic).backward()
+            critic_optim.step()
+        value = metric(next(data), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+@left_over
+def training_never_clears_the_generator(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The generator's gradients are never cleared, so every step uses the sum of the gradients of
+    all steps so far."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = metric(next(data), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+@left_over
+def training_divides_the_metric(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The metric is divided by critic_inner_iters before backward(). The generator takes one step,
+    with the whole gradient."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        generator_optim.zero_grad()
+        value = metric(next(data), generator(), critic)
+        (value / inner).backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+inner_steps = Mistakes("gan.make_train_step", "test_critic_takes_its_inner_steps")
+
+
+@inner_steps
+def training_freezes_the_critic_for_good(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The critic's parameters are frozen for the generator's step and never thawed, so from the
+    second call on the critic cannot learn."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        critic.requires_grad_(False)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@inner_steps
+def training_with_one_inner_step_less(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The critic takes one step too few: range(1, n) has n - 1 turns."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(1, inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@inner_steps
+def training_with_one_inner_step_more(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The critic takes one step too many for each step of the generator. Count the turns of the
+    loop for critic_inner_iters = 1."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner + 1):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@inner_steps
+def training_with_one_step_each(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """critic_inner_iters is not used: the critic takes one step for each step of the generator,
+    whatever was asked for."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@inner_steps
+def training_steps_the_critic_after_the_loop(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The inner loop only adds up gradients, and the critic's optimiser takes a single step after
+    it. Each turn of the loop is a whole step of the critic."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        critic_optim.zero_grad()
+        for _ in range(inner):
+            critic_loss(next(data), generator().detach(), critic).backward()
+        critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@inner_steps
+def training_steps_the_critic_in_the_generators_turn(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The critic's optimiser takes a step in the generator's turn too, on the gradient of the
+    metric, and so undoes some of what the critic has learned. The generator's step is the
+    generator's alone."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        critic_optim.zero_grad()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        critic_optim.step()
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+averaging = Mistakes("gan.make_train_step", "test_average_follows_the_generators_step")
+
+
+@averaging
+def training_averages_before_the_step(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The average is updated before the generator's step, so it lags one step behind."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        average(generator, test_generator, alpha)
+        return generator_step(data, critic, generator, generator_optim, metric)
+
+    return train_step
+
+
+@averaging
+def training_averages_into_the_generator(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """Source and target of the average are exchanged, which drags the generator in training towards
+    its own past."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(test_generator, generator, alpha)
+        return value
+
+    return train_step
+
+
+@averaging
+def training_averages_in_the_loop(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The average is updated in every inner step of the critic, when the generator has not moved.
+    It follows the generator's step, once per call."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+            average(generator, test_generator, alpha)
+        return generator_step(data, critic, generator, generator_optim, metric)
+
+    return train_step
+
+
+@averaging
+def training_averages_with_the_default_alpha(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """alpha_ema is not handed on, so the average always uses its default of 0.998."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        if alpha is not None:
+            apply_exponential_moving_average(generator, test_generator)
+        return value
+
+    return train_step
+
+
+@averaging
+def training_never_averages(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """alpha_ema is never looked at, so the test generator stays what it was at the start."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        return generator_step(data, critic, generator, generator_optim, metric)
+
+    return train_step
+
+
+no_average = Mistakes("gan.make_train_step", "test_no_average_without_alpha")
+
+
+@no_average
+def training_averages_without_alpha(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The average is updated even when alpha_ema is None, which means no averaging."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha or 0.998)
+        return value
+
+    return train_step
+
+
+returned = Mistakes("gan.make_train_step", "test_metric_of_the_generators_step_is_returned")
+
+
+@returned
+def training_returns_the_critics_loss(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The critic's loss is returned. What is logged is the metric that the generator's step
+    minimised."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            value = critic_loss(next(data), generator().detach(), critic)
+            value.backward()
+            critic_optim.step()
+        generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+@returned
+def training_returns_the_metric_of_the_critics_turn(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The metric is that of the critic's batch before the critic's step. The generator minimises it
+    after the critic's steps, and that value is the one to return."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            p, q = next(data), generator().detach()
+            value = metric(p, q, critic).detach()
+            critic_optim.zero_grad()
+            critic_loss(p, q, critic).backward()
+            critic_optim.step()
+        generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@returned
+def training_returns_nothing(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """Nothing is returned: the caller logs the metric that train_step gives back."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+
+    return train_step
+
+
+scalar = Mistakes("gan.make_train_step", "test_result_is_a_scalar_tensor")
+
+
+@scalar
+def training_returns_a_plain_number(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The metric is returned as a plain number. The caller clones and detaches it, which needs a
+    tensor."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value.item()
+
+    return train_step
+
+
+settings = Mistakes("gan.make_train_step", "test_impossible_settings_are_refused")
+
+
+@settings
+def training_with_any_settings(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The checks at the head are gone: no inner steps at all, or an alpha_ema outside of (0, 1),
+    are now accepted without a word."""
+    metric, critic_loss = make_losses(loss_type, reg_type, reg_cf)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+losses = Mistakes("gan.make_train_step", "test_losses_are_those_that_were_asked_for")
+
+
+@losses
+def training_without_any_regulariser(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """Only the name of the loss reaches make_losses, so nothing is ever regularised, whatever was
+    asked for."""
+    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+    metric, critic_loss = make_losses(loss_type)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@losses
+def training_with_the_default_coefficient(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """reg_cf does not reach make_losses: the regulariser always counts fully, and the runs with
+    several coefficients are all the same."""
+    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+    metric, critic_loss = make_losses(loss_type, reg_type)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@losses
+def training_always_on_w1(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The name of the loss is written into the call of make_losses, and loss_type is not used."""
+    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+    metric, critic_loss = make_losses("W1", reg_type, reg_cf)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+new_samples = Mistakes("gan.make_train_step", "test_each_critic_step_has_new_samples")
+
+
+@new_samples
+def training_on_one_real_batch(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """All inner steps of the critic use one batch of real samples: next() stands before the loop.
+    More steps are taken to see more data."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        p = next(data)
+        for _ in range(inner):
+            q = generator().detach()
+            critic_optim.zero_grad()
+            critic_loss(p, q, critic).backward()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@new_samples
+def training_on_one_generated_batch(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """All inner steps of the critic use one batch of generated samples: generator() stands before
+    the loop. Each step needs samples of its own."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        q = generator().detach()
+        for _ in range(inner):
+            p = next(data)
+            critic_optim.zero_grad()
+            critic_loss(p, q, critic).backward()
+            critic_optim.step()
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@new_samples
+def training_on_one_batch_of_each(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """One batch is drawn per call, and the critic takes all of its steps on it. More steps are
+    taken to see more data: draw real and generated samples for each."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        p, q = next(data), generator()
+        for _ in range(inner):
+            critic_optim.zero_grad()
+            critic_loss(p, q.detach(), critic).backward()
+            critic_optim.step()
+        generator_optim.zero_grad()
+        value = metric(p, q, critic)
+        value.backward()
+        generator_optim.step()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+optimisers_alone = Mistakes("gan.make_train_step", "test_models_move_by_their_optimisers_alone")
+
+
+@optimisers_alone
+def training_clips_the_critics_weights(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The critic's weights are clipped after each step, as in the first WGAN. Here its slope is the
+    regulariser's business."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+            with torch.no_grad():
+                for parameter in critic.parameters():
+                    parameter.clamp_(-0.01, 0.01)
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+generator_steps = Mistakes("gan.make_train_step", "test_generator_takes_one_step")
+
+
+@generator_steps
+def training_steps_the_generator_in_the_loop(
+    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
+):
+    """The generator's step is inside the critic's loop, so both take the same number of steps. The
+    critic gets its inner steps first, then the generator one."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+            value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        return value
+
+    return train_step
+
+
+@generator_steps
+def training_never_steps_the_generator(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The gradient of the metric is computed, but the generator's optimiser never takes a step."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        generator_optim.zero_grad()
+        value = metric(next(data), generator(), critic)
+        value.backward()
+        average(generator, test_generator, alpha)
+        return value.detach()
+
+    return train_step
+
+
+@generator_steps
+def training_steps_the_generator_first(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    """The generator takes its step before the critic does. It should learn from a critic that has
+    just adapted to it, so the inner steps come first."""
+    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
+
+    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
+        value = generator_step(data, critic, generator, generator_optim, metric)
+        average(generator, test_generator, alpha)
+        for _ in range(inner):
+            critic_step(data, critic, critic_optim, generator, critic_loss)
+        return value
+
+    return train_step

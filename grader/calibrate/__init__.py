@@ -1,0 +1,1 @@
+"""What the reference and trivial solutions reach in runs, for thresholds and for the docs."""

@@ -1,0 +1,10 @@
+"""Laws that contracts owe: a test class of a hidden suite inherits them and names those it wants.
+
+`base.py` has what all kinds of contract share, `function.py` the laws of a function of tensors.
+Each law has a mistake that breaks it in `grader/catalogue/law_mistakes.py`.
+"""
+
+from grader.suite.laws.base import Contract, law, weight
+from grader.suite.laws.function import Function
+
+__all__ = ["Contract", "Function", "law", "weight"]

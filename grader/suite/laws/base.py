@@ -1,0 +1,238 @@
+"""What the kinds of contract share: a test class whose header names the laws that one owes.
+
+    class TestLogMeanExp(
+        Function, question="q1.3", of="q1_solution.log_mean_exp",
+        values=4, shape=0.75, batch_of_one=0.25, arguments=0.25,
+    ):
+        '''The logarithm of the mean of the exponentials, for each example.'''
+
+        def inputs(self, draw, batch=4):
+            return [draw.normal(batch, draw.integer(2, 9), std=2.0)]
+
+Each keyword names a law and the weight of its check; a law that is not named is not checked. The
+tests of the class itself belong to the same question; `@weight` sets what they count. They use
+`self.submission`, `self.reference`, `self.probes`, `self.draw`, `self.expect` and `self.stats`,
+which are the fixtures of these names.
+
+A class without `question` and `of` adds something for other classes to inherit. A class with them
+is read from its text as well, for the mistakes that break its laws: `of` and `question` are plain
+texts there, and weights plain numbers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def law(name: str) -> Callable[[F], F]:
+    """Make a method of a kind of contract a law, which headers name by `name`.
+
+    The check is called `test_` and the method's name; its docstring is the check's reason. A
+    class that overrides the method changes the law for itself.
+    """
+
+    def mark(method: F) -> F:
+        method.law = name  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def weight(value: float) -> Callable[[F], F]:
+    """Set the weight of a test of a contract's class; without it a test counts 1."""
+
+    def mark(test: F) -> F:
+        test.weight = value  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+class Contract:
+    """What a class says of its contract, and the checks that follow from it.
+
+    Attributes:
+        contract: dotted name of the contract, from the header's `of`.
+        parameters: names of its parameters, for messages.
+        readings: names of variants of the catalogue whose values differ from the reference's and
+            are as right: what agrees with one of them passes `same` and `same_change`.
+        look_at: by a law's name, what students should look at where the usual help does not
+            point at the place.
+    """
+
+    contract: ClassVar[str]
+    parameters: ClassVar[tuple[str, ...]] = ()
+    readings: ClassVar[tuple[str, ...]] = ()
+    look_at: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, *, question: str = "", of: str = "", **weights: float) -> None:
+        super().__init_subclass__()
+        methods = cls.laws()
+        for name in weights:
+            if name not in methods:
+                near = difflib.get_close_matches(name, methods, 1)
+                meant = f"; is {near[0]!r} meant?" if near else "."
+                raise TypeError(
+                    f"{cls.__name__}: there is no law {name!r}{meant} There are: "
+                    f"{', '.join(methods)}"
+                )
+        if bool(question) != bool(of) or (weights and not of):
+            raise TypeError(f"{cls.__name__}: a header with laws needs both question= and of=")
+        if not of:
+            return
+        cls.contract = of
+        for name, value in weights.items():
+            check = _check(cls, methods[name])
+            setattr(cls, check.__name__, weight(value)(check))
+        for name, test in list(vars(cls).items()):
+            if name.startswith("test_") and callable(test):
+                pytest.mark.question(question, weight=getattr(test, "weight", 1.0))(test)
+
+    @classmethod
+    def laws(cls) -> dict[str, str]:
+        """The laws that a header may name, and the methods that check them."""
+        return {
+            method.law: name
+            for kind in reversed(cls.__mro__)
+            for name, method in vars(kind).items()
+            if hasattr(method, "law")
+        }
+
+    # --- what tests use -----------------------------------------------------------------------
+
+    @pytest.fixture(autouse=True)
+    def _fixtures(self, request: pytest.FixtureRequest) -> None:
+        self.enter(request.getfixturevalue)
+
+    def enter(self, fixture: Callable[[str], Any]) -> None:
+        """Take fixtures from here, by name, each when it is used: a public suite has no
+        `reference` and no `stats`.
+
+        Nothing of them is kept: pytest uses one instance for one submission after another.
+        """
+        self._fixture = fixture
+
+    @property
+    def submission(self) -> Any:
+        """The student's implementation, behind the wall."""
+        return self._fixture("submission")
+
+    @property
+    def reference(self) -> Any:
+        """Our implementation, asked in the same way."""
+        return self._fixture("reference")
+
+    @property
+    def probes(self) -> Any:
+        """The probes of the assignment and of `grader.suite.driving`."""
+        return self._fixture("probes")
+
+    @property
+    def draw(self) -> Any:
+        """Random inputs, other ones for each test."""
+        return self._fixture("draw")
+
+    @property
+    def expect(self) -> Any:
+        """Comparisons that explain themselves."""
+        return self._fixture("expect")
+
+    @property
+    def stats(self) -> Any:
+        """Statistical tests with stated error rates."""
+        return self._fixture("stats")
+
+    @property
+    def name(self) -> str:
+        """The contract's name without its module."""
+        return self.contract.rpartition(".")[2]
+
+    @property
+    def usage(self) -> str:
+        """How it is called, as `log_mean_exp(y)`; its name where `parameters` are not given."""
+        return f"{self.name}({', '.join(self.parameters)})" if self.parameters else self.name
+
+    def parameter(self, place: int) -> str:
+        """The name of a parameter, or its number from 1 where names are not given."""
+        return self.parameters[place] if self.parameters else f"argument {place + 1}"
+
+    def either(
+        self,
+        ask: Callable[[str], Any],
+        accept: Callable[[Any], Any],
+        worlds: Sequence[str],
+        alone: Callable[[], bool] = lambda: False,
+    ) -> Any:
+        """Follow-through: what is built on another question's work is not marked down for it.
+
+        Args:
+            ask: asks the submission, in the world of this name. The first world has the
+                submission's own parts; the others have stand-ins in the place of some.
+            accept: the check; it raises on a wrong answer.
+            worlds: the names, in the order in which they are tried.
+            alone: whether the submission's own parts are right, asked after it failed with them:
+                then it has only itself to blame, and the other worlds are not tried.
+
+        Returns:
+            What `accept` returned in the first world that it accepted.
+
+        Raises:
+            CheckFailed: that of the submission's own world if its parts are right, else that of
+                the last world.
+        """
+        own, *others = worlds
+        try:
+            return accept(ask(own))
+        except AssertionError:
+            if not others or alone():
+                raise
+        for world in others[:-1]:
+            try:
+                return accept(ask(world))
+            except AssertionError:
+                continue
+        return accept(ask(others[-1]))
+
+    def right(self) -> Iterator[Any]:
+        """The implementations that are right: the reference, and the variants of `readings`."""
+        yield self.reference
+        for name in self.readings:
+            yield self._fixture("readings")(name)
+
+    def in_any_reading(self, compare: Callable[[Any], None]) -> None:
+        """Compare with the reference, and with each of the readings until one agrees.
+
+        Args:
+            compare: compares with the implementation that it gets; it raises where they differ.
+
+        Raises:
+            CheckFailed: that of the comparison with the reference.
+        """
+        first: AssertionError | None = None
+        for implementation in self.right():
+            try:
+                return compare(implementation)
+            except AssertionError as failure:
+                first = first or failure
+        assert first is not None
+        raise first
+
+
+def _check(cls: type[Contract], method: str) -> Callable[[Any], None]:
+    """The test of a law: one of the class's own, so that its marks are."""
+
+    def check(self: Any) -> None:
+        getattr(self, method)()
+
+    check.__name__ = f"test_{method}"
+    check.__qualname__ = f"{cls.__qualname__}.{check.__name__}"
+    check.__doc__ = inspect.getdoc(getattr(cls, method))
+    check.__module__ = cls.__module__
+    return check

@@ -1,0 +1,305 @@
+"""Probes that know no assignment, and the parts that probes are made of.
+
+`call`, `slopes`, `repeated` and `raised` are probes: a test hands them to `submission` or to
+`reference` as `probes.call` and so on, with the name of a function such as `gan.jsd`. The rest is
+for the probes of an assignment, which import it:
+
+    from driving import in_place_of, plain
+
+This file runs behind the wall and is published with the template as it stands: it imports numpy
+and torch and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+PROBES = ("call", "repeated", "raised", "slopes")
+
+# --- probes -----------------------------------------------------------------------------------
+
+
+def call(impl: Any, *, function: str, args: list[Any], views: bool = False) -> dict[str, Any]:
+    """Call a function once, on copies of the arguments.
+
+    Args:
+        function: its dotted name, e.g. `gan.jsd`.
+        args: of the call.
+        views: hand over tensors that are parts of larger ones, as the halves of a layer's result
+            are: their rows do not follow each other in memory.
+
+    Returns:
+        `result`, and `args` as they are after the call.
+    """
+    args = [_copy(a, views) for a in args]
+    result = find(impl, function)(*args)
+    return {"result": plain(result), "args": [plain(a) for a in args]}
+
+
+def repeated(impl: Any, *, function: str, args: list[Any], seed: int, repeats: int) -> Tensor:
+    """Results of several calls with the same arguments, one after the other: (repeats, ...).
+
+    Args:
+        function: its dotted name; it returns a tensor, of one shape each time.
+        args: of every call.
+        seed: of all sources of random numbers, set once before the first call.
+        repeats: how many calls.
+
+    Raises:
+        TypeError: a result is not a tensor.
+    """
+    seed_all(seed)
+    target = find(impl, function)
+    return torch.stack([tensor(target(*args), function).detach() for _ in range(repeats)])
+
+
+def raised(impl: Any, *, function: str, args: list[Any]) -> list[str]:
+    """Names of the classes of what a call raises, the most special first; [] if it returns."""
+    try:
+        find(impl, function)(*args)
+    except Exception as error:
+        return [c.__name__ for c in type(error).__mro__]
+    return []
+
+
+def slopes(
+    impl: Any,
+    *,
+    function: str,
+    args: list[Any],
+    directions: list[list[Any]],
+    step: float,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """Slopes of a function along directions, by autograd and by central differences.
+
+    What is differentiated is the sum of the result's elements with weights from 1 to 2, so that
+    the shares of the elements cannot cancel; of several results, the first counts.
+
+    Args:
+        function: its dotted name; it returns a tensor, or several of which the first is one.
+        args: where the slopes are asked for.
+        directions: each one a list parallel to `args`, with None for what stays as it is.
+        step: of the central differences.
+        seed: of all sources of random numbers, set before each call; None: not set.
+
+    Returns:
+        `autograd` and `differences`, one number per direction each. Where a result does not
+        depend on an argument as far as autograd can see, that argument's share is zero.
+
+    Raises:
+        TypeError: the result is not a tensor.
+    """
+    target = find(impl, function)
+    varied = [i for i, d in enumerate(directions[0]) if d is not None]
+
+    def total(values: list[Any]) -> Tensor:
+        if seed is not None:
+            seed_all(seed)
+        result = target(*values)
+        result = result[0] if isinstance(result, tuple | list) else result
+        flattened = tensor(result, function).reshape(-1)
+        weights = torch.linspace(1, 2, len(flattened), dtype=flattened.dtype)
+        return (flattened * weights).sum()
+
+    leaves = {i: args[i].clone().requires_grad_() for i in varied}
+    # Not the leaves themselves: what happens to an argument in place is another question.
+    result = total([leaves[i] * 1.0 if i in leaves else _copy(a) for i, a in enumerate(args)])
+    gradients = gradients_of(result, [leaves[i] for i in varied])
+    along, differences = [], []
+    for direction in directions:
+        pairs = zip(varied, gradients, strict=True)
+        along.append(sum(float((g * direction[i]).sum()) for i, g in pairs))
+        ends = [
+            float(total([_moved(a, d, h) for a, d in zip(args, direction, strict=True)]))
+            for h in (step, -step)
+        ]
+        differences.append((ends[0] - ends[1]) / (2 * step))
+    return {"autograd": along, "differences": differences}
+
+
+# --- parts of probes --------------------------------------------------------------------------
+
+
+def find(impl: Any, function: str) -> Any:
+    """What an implementation has under a dotted name, e.g. `gan.jsd`."""
+    found = impl
+    for name in function.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """The value as it may leave a probe: a tensor without its graph, a number, or a type's name.
+
+    The name of a type is nothing that a test accepts; it makes the message say what came back.
+    """
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray | np.generic):
+        return torch.as_tensor(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return f"a value of type {type(value).__name__}"
+
+
+def tensor(value: Any, what: str) -> Tensor:
+    """The value itself.
+
+    Raises:
+        TypeError: it is not a tensor; the message says what `what` returned instead.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{what} returned {type(value).__name__}, not a tensor")
+    return value
+
+
+def flat(tensors: Any) -> Tensor:
+    """All elements of some tensors in one vector, without their graphs."""
+    return torch.cat([t.detach().reshape(-1) for t in tensors]).clone()
+
+
+def seed_all(seed: int) -> None:
+    """Seed torch, NumPy's global source and Python's own."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def gradients_of(result: Tensor, wanted: list[Tensor]) -> list[Tensor]:
+    """Gradients of a number; zeros where it does not depend on a tensor."""
+    if not result.requires_grad:
+        return [torch.zeros_like(t) for t in wanted]
+    found = torch.autograd.grad(result, wanted, allow_unused=True)
+    return [torch.zeros_like(t) if g is None else g for t, g in zip(wanted, found, strict=True)]
+
+
+def parameter_slopes(
+    value_at: Callable[[nn.Module], Tensor],
+    build: Callable[[], nn.Module],
+    directions: list[dict[str, Tensor]],
+    step: float,
+) -> dict[str, Any]:
+    """Slopes of `value_at(build())` in the module's parameters, as `slopes` finds them.
+
+    Args:
+        value_at: a number, from a module.
+        build: makes the module, the same one each time.
+        directions: each one by the names of the parameters, of any shape with as many elements.
+        step: of the central differences.
+    """
+    module = build()
+    parameters = dict(module.named_parameters())
+    names = list(directions[0])
+    value = value_at(module)
+    # As training does it: what is left in .grad on the way is added to.
+    if value.requires_grad:
+        value.backward()
+    gradients = {n: _gradient(parameters[n]) for n in names}
+    along, differences = [], []
+    for direction in directions:
+        shaped = {n: d.reshape(parameters[n].shape) for n, d in direction.items()}
+        along.append(sum(float((gradients[n] * d).sum()) for n, d in shaped.items()))
+        ends = []
+        for h in (step, -step):
+            moved = copy.deepcopy(build())
+            with torch.no_grad():
+                for n, d in shaped.items():
+                    dict(moved.named_parameters())[n].add_(h * d)
+            ends.append(float(value_at(moved).detach()))
+        differences.append((ends[0] - ends[1]) / (2 * step))
+    return {"autograd": along, "differences": differences}
+
+
+class WatchedSGD(torch.optim.SGD):
+    """Plain gradient descent that tells of each step before it takes it.
+
+    Args:
+        module: whose parameters it moves.
+        lr: the learning rate.
+        tell: called before each step with the gradient of all parameters in one vector, zeros
+            where a parameter has none.
+    """
+
+    def __init__(self, module: nn.Module, lr: float, tell: Callable[[Tensor], None]) -> None:
+        super().__init__(module.parameters(), lr=lr)
+        self._module, self._tell = module, tell
+
+    def step(self, closure: Any = None) -> Any:
+        """Evaluate the closure if there is one, tell, and move; returns the closure's loss."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._tell(flat(map(_gradient, self._module.parameters())))
+        super().step()
+        return loss
+
+
+@contextlib.contextmanager
+def in_place_of(module: Any, stand_ins: dict[str, Callable[..., Any]]) -> Iterator[None]:
+    """Put functions in the place of a module's or a class's own as long as the block runs.
+
+    They are called as the own ones are, so each takes its arguments by position and the names of
+    the own function's parameters still work. A name that was missing is missing again afterwards.
+    """
+    missing = object()
+    before = {name: getattr(module, name, missing) for name in stand_ins}
+    try:
+        for name, function in stand_ins.items():
+            setattr(module, name, _called_as(before[name], function))
+        yield
+    finally:
+        for name, value in before.items():
+            if value is missing:
+                delattr(module, name)
+            else:
+                setattr(module, name, value)
+
+
+def signature_of(function: Any) -> inspect.Signature | None:
+    """How a function is called; None where Python cannot tell."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def _called_as(own: Any, stand_in: Callable[..., Any]) -> Callable[..., Any]:
+    """The stand-in, with the names that the function which it replaces has for its arguments."""
+    signature = signature_of(own)
+    if signature is None:
+        return stand_in
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        return stand_in(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+
+
+def _copy(value: Any, view: bool = False) -> Any:
+    if view and isinstance(value, Tensor) and value.dim():
+        return torch.cat([value, value], dim=-1)[..., : value.shape[-1]]
+    if isinstance(value, Tensor):
+        return value.clone()
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _moved(value: Any, direction: Any, step: float) -> Any:
+    return _copy(value) if direction is None else value + step * direction
