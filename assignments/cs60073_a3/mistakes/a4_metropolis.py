@@ -4,18 +4,6 @@ import numpy as np
 
 from grader.catalogue import Mistakes
 
-
-def walk(x0, n, propose, accept):
-    """A walk from its two parts: propose(x), and accept(x, candidate)."""
-    x, rows, count = np.array(x0, dtype=float), [], 0
-    for _ in range(n):
-        candidate = propose(x)
-        if accept(x, candidate):
-            x, count = candidate, count + 1
-        rows.append(x)
-    return np.array(rows), count / n
-
-
 moves = Mistakes("sampling.metropolis_hastings", "test_walk_moves_as_often_as_it_should")
 
 moves.edit(
@@ -62,6 +50,12 @@ def walk_that_keeps_only_moves(log_p, x0, step, n, rng):
 target = Mistakes("sampling.metropolis_hastings", "test_walk_leaves_the_target_as_it_is")
 
 target.edit(
+    "walk_that_accepts_everything",
+    "np.log(rng.random()) < there - here",
+    "True",
+    "Every proposal is accepted: this is a random walk that knows nothing of p.",
+)
+target.edit(
     "walk_that_only_climbs",
     "np.log(rng.random()) < there - here",
     "there > here",
@@ -74,24 +68,19 @@ target.edit(
     x = np""",
     "A seed is set inside the function, so that every chain has the same noise.",
 )
-
-
-@target
-def walk_that_accepts_everything(log_p, x0, step, n, rng):
-    """Every proposal is accepted: this is a random walk that knows nothing of p."""
-    return walk(x0, n, lambda x: x + step * rng.standard_normal(2), lambda x, y: True)
-
-
-@target
-def walk_with_one_uniform_number(log_p, x0, step, n, rng):
-    """One uniform number is drawn before the loop and decides for all proposals."""
-    u = rng.random()
-    return walk(
-        x0,
-        n,
-        lambda x: x + step * rng.standard_normal(len(x)),
-        lambda new, old: u < np.exp(min(0.0, log_p(new) - log_p(old))),
-    )
+target.edit(
+    "walk_with_one_uniform_number",
+    """    for i in range(n):
+        candidate = x + step * rng.standard_normal(len(x))
+        there = log_p(candidate)
+        if np.log(rng.random()) <""",
+    """    u = rng.random()
+    for i in range(n):
+        candidate = x + step * rng.standard_normal(len(x))
+        there = log_p(candidate)
+        if np.log(u) <""",
+    "One uniform number is drawn before the loop and decides for all proposals.",
+)
 
 
 whereto = Mistakes("sampling.metropolis_hastings", "test_walk_moves_to_where_it_should")

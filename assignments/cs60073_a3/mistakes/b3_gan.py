@@ -11,22 +11,6 @@ def entropy(logits, target):
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
-def discriminate(discriminator, optimizer, real, fake):
-    loss = discriminator_loss(discriminator(real), discriminator(fake.detach()))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-def deceive(discriminator, optimizer, fake):
-    loss = generator_loss(discriminator(fake))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
 signed_range = Mistakes("image_models.to_signed", "test_ranges_are_mapped")
 
 
@@ -370,14 +354,19 @@ tells_apart.edit(
 
 one_step_each = Mistakes("image_models.gan_step", "test_each_player_takes_one_step")
 
-
-@one_step_each
-def gan_step_with_two_of_the_discriminator(generator, discriminator, g_optimizer, d_optimizer, x):
-    """The discriminator takes two steps for each of the generator. The text asks for one."""
-    for _ in range(2):
-        fake = generator(torch.randn(len(x), 64))
-        d_loss = discriminate(discriminator, d_optimizer, to_signed(x), fake)
-    return d_loss, deceive(discriminator, g_optimizer, fake)
+one_step_each.edit(
+    "gan_step_with_two_of_the_discriminator",
+    """discriminator_optimizer.step()
+""",
+    """discriminator_optimizer.step()
+    fake = generator(torch.randn(len(x), NOISE))
+    d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
+    discriminator_optimizer.zero_grad()
+    d_loss.backward()
+    discriminator_optimizer.step()
+""",
+    "The discriminator takes two steps for each of the generator. The text asks for one.",
+)
 
 
 called_real = Mistakes("image_models.gan_step", "test_generator_learns_to_be_called_real")

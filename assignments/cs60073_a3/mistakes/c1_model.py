@@ -2,64 +2,57 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from grader.catalogue import Mistakes
-
-
-def make_parts(block, width=768, between=nn.GELU, bias=True):
-    nn.Module.__init__(block)
-    block.norm1 = nn.LayerNorm(D_MODEL)
-    block.attention = SelfAttention()
-    block.norm2 = nn.LayerNorm(D_MODEL)
-    block.feed_forward = nn.Sequential(
-        nn.Linear(D_MODEL, width, bias=bias), between(), nn.Linear(width, D_MODEL)
-    )
-
 
 block_size = Mistakes(
     "language_model.Block.__init__", "test_model_has_the_parameters_that_are_asked_for"
 )
 
-
-@block_size
-def block_with_a_narrow_network(self):
-    """The feed-forward network is half as wide as the assignment says: 192 to 768 and back."""
-    make_parts(self, width=384)
+block_size.edit(
+    "block_with_a_narrow_network",
+    "nn.Linear(D_MODEL, D_FF), nn.GELU(), nn.Linear(D_FF, D_MODEL)",
+    "nn.Linear(D_MODEL, 384), nn.GELU(), nn.Linear(384, D_MODEL)",
+    "The feed-forward network is half as wide as the assignment says: 192 to 768 and back.",
+)
 
 
 feed_forward = Mistakes(
     "language_model.Block.__init__", "test_feed_forward_is_gelu_between_two_layers"
 )
 
-
-@feed_forward
-def block_with_relu(self):
-    """There is a ReLU between the two layers; the assignment has a GELU."""
-    make_parts(self, between=nn.ReLU)
-
-
-@feed_forward
-def block_without_a_nonlinearity(self):
-    """There is no nonlinearity between the two layers, which then make a single one."""
-    make_parts(self, between=nn.Identity)
+feed_forward.edit(
+    "block_with_relu",
+    "nn.GELU()",
+    "nn.ReLU()",
+    "There is a ReLU between the two layers; the assignment has a GELU.",
+)
+feed_forward.edit(
+    "block_without_a_nonlinearity",
+    "nn.GELU()",
+    "nn.Identity()",
+    "There is no nonlinearity between the two layers, which then make a single one.",
+)
 
 
 block_shapes = Mistakes("language_model.Block.__init__", "test_parameters_have_the_right_shapes")
 
-
-@block_shapes
-def block_without_a_bias(self):
-    """One linear layer of the feed-forward network has no bias."""
-    make_parts(self, bias=False)
-
-
-@block_shapes
-def block_with_norms_that_learn_nothing(self):
-    """The norms have no weight and no bias: `elementwise_affine` has to stay on."""
-    make_parts(self)
-    self.norm1 = nn.LayerNorm(D_MODEL, elementwise_affine=False)
-    self.norm2 = nn.LayerNorm(D_MODEL, elementwise_affine=False)
+block_shapes.edit(
+    "block_without_a_bias",
+    "nn.Linear(D_MODEL, D_FF)",
+    "nn.Linear(D_MODEL, D_FF, bias=False)",
+    "One linear layer of the feed-forward network has no bias.",
+)
+block_shapes.edit(
+    "block_with_norms_that_learn_nothing",
+    """self.norm1 = nn.LayerNorm(D_MODEL)
+        self.attention = SelfAttention()
+        self.norm2 = nn.LayerNorm(D_MODEL)""",
+    """self.norm1 = nn.LayerNorm(D_MODEL, elementwise_affine=False)
+        self.attention = SelfAttention()
+        self.norm2 = nn.LayerNorm(D_MODEL, elementwise_affine=False)""",
+    "The norms have no weight and no bias: `elementwise_affine` has to stay on.",
+)
 
 
 block_order = Mistakes(

@@ -1,7 +1,6 @@
 """Mistakes in c.2: perplexity and the n-gram baselines."""
 
 import math
-from collections import Counter
 
 import torch
 import torch.nn.functional as F
@@ -15,16 +14,6 @@ def block_nats(model, tokens, context):
     for x, y in zip(tokens[:-1].split(context), tokens[1:].split(context), strict=True):
         found.append(F.cross_entropy(model(x[None])[0], y, reduction="none"))
     return found
-
-
-def _right_perplexity(train, held_out, n, vocab_size, alpha):
-    counts = Counter(map(tuple, train.unfold(0, n, 1).tolist()))
-    before = Counter(gram[:-1] for gram in counts.elements())
-    logs = [
-        math.log((counts[tuple(gram)] + alpha) / (before[tuple(gram[:-1])] + alpha * vocab_size))
-        for gram in held_out.unfold(0, n, 1).tolist()
-    ]
-    return math.exp(-sum(logs) / len(logs))
 
 
 perplexity = Mistakes("language_model.perplexity", "test_perplexity_has_the_right_value")
@@ -143,32 +132,30 @@ ngram_perplexity.edit(
     "The V below the line is the number of tokens in the training text, not `vocab_size`.",
 )
 ngram_perplexity.edit(
+    "ngram_perplexity_on_its_own_counts",
+    "ours = (train.",
+    "ours = (held_out.",
+    "The n-grams are counted in the held-out text itself, which the model must not have seen.",
+)
+ngram_perplexity.edit(
+    "ngram_perplexity_over_too_many",
+    "probability.log().mean().item()",
+    "probability.log().sum().item() / len(held_out)",
+    """The mean is over all tokens, though the first n - 1 have no whole history and are not
+    predicted.""",
+)
+ngram_perplexity.edit(
     "ngram_perplexity_as_a_mean_of_inverses",
     "math.exp(-probability.log().mean().item())",
     "(1 / probability).mean().item()",
     "This is the mean of 1 / p. Perplexity is exp of the mean of -log p.",
 )
-
-
-@ngram_perplexity
-def ngram_perplexity_on_its_own_counts(train, held_out, n, vocab_size, alpha=0.1):
-    """The n-grams are counted in the held-out text itself, which the model must not have seen."""
-    return _right_perplexity(held_out, held_out, n, vocab_size, alpha)
-
-
-@ngram_perplexity
-def ngram_perplexity_over_too_many(train, held_out, n, vocab_size, alpha=0.1):
-    """The mean is over all tokens, though the first n - 1 have no whole history and are not
-    predicted."""
-    right = math.log(_right_perplexity(train, held_out, n, vocab_size, alpha))
-    return math.exp(right * (len(held_out) - n + 1) / len(held_out))
-
-
-@ngram_perplexity
-def ngram_perplexity_with_mixed_bases(train, held_out, n, vocab_size, alpha=0.1):
-    """The logarithms have base 2, and exp undoes natural ones."""
-    right = _right_perplexity(train, held_out, n, vocab_size, alpha)
-    return math.exp(math.log2(right))
+ngram_perplexity.edit(
+    "ngram_perplexity_with_mixed_bases",
+    "probability.log()",
+    "probability.log2()",
+    "The logarithms have base 2, and exp undoes natural ones.",
+)
 
 
 ngram_counts = Mistakes(

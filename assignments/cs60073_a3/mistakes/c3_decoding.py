@@ -7,24 +7,6 @@ import torch
 from grader.catalogue import Mistakes
 
 
-def generate_with(model, prompt, new_tokens, next_token, context, crop=True):
-    """The loop of a generation; `next_token` makes a token (1,) of logits (V,)."""
-    tokens = prompt
-    with torch.no_grad():
-        for _ in range(new_tokens):
-            seen = tokens[-context:] if crop else tokens
-            tokens = torch.cat([tokens, next_token(model(seen[None])[0, -1])])
-    return tokens
-
-
-def chosen(logits, strategy, k, p, temperature):
-    if strategy == "greedy":
-        return logits.argmax()[None]
-    if strategy == "top_k":
-        return torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
-    return torch.multinomial(top_p_probabilities(logits, p, temperature), 1)
-
-
 def nucleus(logits, p, temperature, descending=True, scale=True, before=True):
     probabilities = (logits / temperature).softmax(dim=-1)
     ordered, order = probabilities.sort(dim=-1, descending=descending)
@@ -334,22 +316,13 @@ crops_greedy.edit(
     "[:context]",
     "The text is cropped to its first tokens: what was generated last is never seen again.",
 )
-
-
-@crops_greedy
-def generate_that_starts_anew(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
+crops_greedy.edit(
+    "generate_that_starts_anew",
+    "tokens[-context:]",
+    "tokens[-1 - (len(tokens) - max(0, len(prompt) - context) - 1) % context :]",
     """Where the context is full, the text is cut back to one token and starts anew. Keep the last
-    tokens, as many as the context holds."""
-    tokens, begin = prompt, max(0, len(prompt) - context)
-    with torch.no_grad():
-        for _ in range(new_tokens):
-            if len(tokens) - begin > context:
-                begin = len(tokens) - 1
-            logits = model(tokens[begin:][None])[0, -1]
-            tokens = torch.cat([tokens, chosen(logits, strategy, k, p, temperature)])
-    return tokens
+    tokens, as many as the context holds.""",
+)
 
 
 crops_by_default = Mistakes("language_model.generate", "test_generation_crops_at_128_by_default")
@@ -393,6 +366,20 @@ draws.edit(
     "Every strategy takes the likeliest token. Top-k and top-p draw.",
 )
 draws.edit(
+    "generate_evenly",
+    """            elif strategy == "top_k":
+                token = torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
+            else:
+                token = torch.multinomial(top_p_probabilities(logits, p, temperature), 1)
+""",
+    """            else:
+                among = {"top_k": top_k_probabilities, "top_p": top_p_probabilities}[strategy]
+                kept = among(logits, k if strategy == "top_k" else p, temperature) > 0
+                token = torch.multinomial(kept.float(), 1)
+""",
+    "The tokens of the allowed set are all equally likely here. They keep their proportions.",
+)
+draws.edit(
     "generate_from_everything",
     """            elif strategy == "top_k":
                 token = torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
@@ -404,55 +391,36 @@ draws.edit(
 """,
     "The draw is from the whole softmax: the strategy has no effect.",
 )
-
-
-@draws
-def generate_evenly(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The tokens of the allowed set are all equally likely here. They keep their proportions."""
-
-    def next_token(logits):
-        if strategy == "greedy":
-            return logits.argmax()[None]
-        if strategy == "top_k":
-            return torch.multinomial((top_k_probabilities(logits, k, temperature) > 0).float(), 1)
-        return torch.multinomial((top_p_probabilities(logits, p, temperature) > 0).float(), 1)
-
-    return generate_with(model, prompt, new_tokens, next_token, context)
-
-
-@draws
-def generate_with_two_softmaxes(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
+draws.edit(
+    "generate_with_two_softmaxes",
+    """            elif strategy == "top_k":
+                token = torch.multinomial(top_k_probabilities(logits, k, temperature), 1)
+            else:
+                token = torch.multinomial(top_p_probabilities(logits, p, temperature), 1)
+""",
+    """            else:
+                among = {"top_k": top_k_probabilities, "top_p": top_p_probabilities}[strategy]
+                kept = among(logits, k if strategy == "top_k" else p, temperature)
+                token = torch.multinomial(kept.softmax(0), 1)
+""",
     """The distribution is put through a softmax once more, which makes it nearly even. It is a
-    distribution already."""
-
-    def next_token(logits):
-        if strategy == "greedy":
-            return logits.argmax()[None]
-        function, size = (
-            (top_k_probabilities, k) if strategy == "top_k" else (top_p_probabilities, p)
-        )
-        return torch.multinomial(function(logits, size, temperature).softmax(0), 1)
-
-    return generate_with(model, prompt, new_tokens, next_token, context)
+    distribution already.""",
+)
 
 
 draws_hot = Mistakes(
     "language_model.generate", "test_draws_have_the_frequencies_of_the_strategy[top_k_hot]"
 )
 
-
-@draws_hot
-def generate_at_temperature_one(
-    model, prompt, new_tokens=200, strategy="greedy", k=20, p=0.9, temperature=1.0, context=128
-):
-    """The temperature does not reach the distribution."""
-    return generate_with(
-        model, prompt, new_tokens, lambda logits: chosen(logits, strategy, k, p, 1.0), context
-    )
+draws_hot.edit(
+    "generate_at_temperature_one",
+    """            logits = model(tokens[-context:][None])[0, -1]  # (V,)
+""",
+    """            logits = model(tokens[-context:][None])[0, -1]
+            temperature = 1.0
+""",
+    "The temperature does not reach the distribution.",
+)
 
 
 prompt = Mistakes("language_model.generate", "test_generation_begins_with_the_prompt")
