@@ -146,26 +146,11 @@ def bernoulli_summed_over_the_batch(mu, target):
 
 
 @bernoulli_shape
-def bernoulli_summed_over_everything(mu, target):
-    """One number for the whole batch: a sum without an axis adds up the examples as well. Every
-    example keeps a log-likelihood of its own."""
-    return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum()
-
-
-@bernoulli_shape
 def bernoulli_of_all_pairs(mu, target):
     """A product of two matrices compares every image with the probabilities of every other example,
     (B, B). Each image belongs to its own row of mu only."""
     mu, target = rows(mu, target)
     return target @ torch.log(mu).t() + (1 - target) @ torch.log(1 - mu).t()
-
-
-@bernoulli_shape
-def bernoulli_as_a_column(mu, target):
-    """The values are right, but they stand in a column, (B, 1). Added to a result of shape (B,), a
-    column becomes a (B, B) matrix without any warning."""
-    mu, target = rows(mu, target)
-    return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=1, keepdim=True)
 
 
 @bernoulli_shape
@@ -183,32 +168,11 @@ bernoulli_batch_of_one = Mistakes(
 
 
 @bernoulli_batch_of_one
-def bernoulli_squeezed(mu, target):
-    """A squeeze() without an axis removes the batch axis too when the batch holds one example."""
-    mu, target = rows(mu, target)
-    return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(1, True).squeeze()
-
-
-@bernoulli_batch_of_one
 def bernoulli_squeezes_the_axis_of_one_pixel(mu, target):
     """squeeze() takes away every axis of size one, that of a single pixel too, and then the
     examples are added up."""
     mu, target = (t.squeeze() for t in rows(mu, target))
     return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=-1)
-
-
-bernoulli_gradient = Mistakes(
-    "q1_solution.log_likelihood_bernoulli",
-    "TestBernoulli::test_has_the_gradient_of_its_values",
-)
-
-
-@bernoulli_gradient
-def bernoulli_detached(mu, target):
-    """The values are right, but mu is detached on the way, so no gradient reaches the decoder and
-    it cannot learn."""
-    mu, target = rows(mu.data, target)
-    return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=1)
 
 
 bernoulli_arguments = Mistakes(
@@ -384,14 +348,6 @@ def log_mean_exp_of_all_pairs(y):
 
 
 @log_mean_shape
-def log_mean_exp_as_a_column(y):
-    """The values are right, but they stand in a column, (B, 1). Added to a result of shape (B,), a
-    column becomes a (B, B) matrix without any warning."""
-    a = y.max(dim=1, keepdim=True).values
-    return torch.log(torch.exp(y - a).mean(dim=1, keepdim=True)) + a
-
-
-@log_mean_shape
 def log_mean_exp_repeated_for_every_sample(y):
     """The result is repeated for every sample, (B, K). It is one number per example, (B,)."""
     return torch.zeros_like(y) + torch.logsumexp(y, dim=1, keepdim=True) - math.log(y.size(1))
@@ -400,13 +356,6 @@ def log_mean_exp_repeated_for_every_sample(y):
 log_mean_batch_of_one = Mistakes(
     "q1_solution.log_mean_exp", "TestLogMeanExp::test_keeps_a_batch_of_one"
 )
-
-
-@log_mean_batch_of_one
-def log_mean_exp_squeezed(y):
-    """A squeeze() without an axis removes the batch axis too when the batch holds one example."""
-    a = y.max(dim=1, keepdim=True).values
-    return (torch.log(torch.exp(y - a).mean(dim=1, keepdim=True)) + a).squeeze()
 
 
 @log_mean_batch_of_one
@@ -615,15 +564,6 @@ def normal_summed_over_the_batch(mu, logvar, z):
 
 
 @normal_shape
-def normal_as_a_column(mu, logvar, z):
-    """The values are right, but they stand in a column, (B, 1). Added to a result of shape (B,), a
-    column becomes a (B, B) matrix without any warning."""
-    mu, logvar, z = rows(mu, logvar, z)
-    log_p = -0.5 * (math.log(2 * math.pi) + logvar + (z - mu) ** 2 / torch.exp(logvar))
-    return log_p.sum(dim=1, keepdim=True)
-
-
-@normal_shape
 def normal_of_all_pairs_of_sums(mu, logvar, z):
     """The squared distances are added up to (B,) and the log-variances to (B, 1): their sum is (B,
     B), every example with every other."""
@@ -636,14 +576,6 @@ def normal_of_all_pairs_of_sums(mu, logvar, z):
 normal_batch_of_one = Mistakes(
     "q1_solution.log_likelihood_normal", "TestNormal::test_keeps_a_batch_of_one"
 )
-
-
-@normal_batch_of_one
-def normal_squeezed(mu, logvar, z):
-    """A squeeze() without an axis removes the batch axis too when the batch holds one example."""
-    mu, logvar, z = rows(mu, logvar, z)
-    log_p = -0.5 * (math.log(2 * math.pi) + logvar + (z - mu) ** 2 / torch.exp(logvar))
-    return log_p.sum(dim=1).squeeze()
 
 
 @normal_batch_of_one
