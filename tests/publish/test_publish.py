@@ -65,6 +65,7 @@ class TestContents:
             "tests/assignment.json",
             "tests/conftest.py",
             "tests/draw.py",
+            "tests/driving.py",
             "tests/expect.py",
             "tests/probes.py",
             "tests/test_toy.py",
