@@ -23,6 +23,7 @@ from grader.suite.driving import (
     in_place_of,
     parameter_slopes,
     plain,
+    repeated,
     seed_all,
     signature_of,
     slopes,
@@ -35,24 +36,18 @@ from grader.suite.driving import (
 def kl_estimates(
     impl: Any, *, seed: int, args: list[Any], repeats: int, density: str = "own"
 ) -> Tensor:
-    """Repeated calls of `kl_gaussian_gaussian_mc`: (repeats, B).
+    """What `repeated` gives for `kl_gaussian_gaussian_mc`: (repeats, B).
 
     Args:
-        args: the arguments, with or without `num_samples`.
         density: a key of `DENSITIES`.
     """
-    seed_all(seed)
-    module = impl.q1_solution
-    rows = []
-    with in_place_of(module, DENSITIES[density]):
-        for _ in range(repeats):
-            result = tensor(module.kl_gaussian_gaussian_mc(*args), "kl_gaussian_gaussian_mc")
-            rows.append(result.detach().reshape(-1))
-    return torch.stack(rows)
+    with in_place_of(impl.q1_solution, DENSITIES[density]):
+        function = "q1_solution.kl_gaussian_gaussian_mc"
+        return repeated(impl, function=function, args=args, seed=seed, repeats=repeats)
 
 
 def kl_call(impl: Any, *, args: list[Any], density: str = "own") -> dict[str, Any]:
-    """One call of `kl_gaussian_gaussian_mc`: what `call` reports of it."""
+    """What `call` gives for `kl_gaussian_gaussian_mc`; `density` as in `kl_estimates`."""
     with in_place_of(impl.q1_solution, DENSITIES[density]):
         return call(impl, function="q1_solution.kl_gaussian_gaussian_mc", args=args)
 

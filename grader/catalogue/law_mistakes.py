@@ -75,17 +75,6 @@ def detached(function: Function, *args: Any, **kwargs: Any) -> Any:
     return function(*args, **kwargs).detach()
 
 
-@breaks("far_out", "is_right_far_out")
-def through_an_exponential(function: Function, *args: Any, **kwargs: Any) -> Any:
-    """An exponential or a product over all dimensions leaves the range of float32 on the way: it is
-    infinite or zero, and what is divided by it NaN. Stay with logarithms and add them; take the
-    largest out before an exponential."""
-    sizes = [a.reshape(len(a), -1).abs().sum(1) for a in tensors(args) if a.dim()]
-    scale = torch.exp(sum(sizes[1:], sizes[0]))
-    result = function(*args, **kwargs)
-    return result * (scale / scale if len(result.shape) == 1 else scale.sum() / scale.sum())
-
-
 @breaks("images", "takes_images_as_rows")
 def summed_over_the_last_axis(function: Function, *args: Any, **kwargs: Any) -> Any:
     """Only the last axis is summed over, so an image gives one number per row of pixels. All axes

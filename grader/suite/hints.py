@@ -78,8 +78,11 @@ class Misconceptions:
             shown = self._shown(entry, mistaken, checks)
             if shown:
                 matches.append((entry, shown))
-        # One that explains less than another explains nothing that the other does not.
-        kept = [(e, s) for e, s in matches if not any(s < other for _, other in matches)]
+        kept = [
+            (entry, shown)
+            for entry, shown in matches
+            if not any(_gives_way(entry, shown, *other) for other in matches)
+        ]
         for check, seen in checks.items():
             if seen.outcome != "failed":
                 continue
@@ -128,6 +131,22 @@ class Misconceptions:
                 mistaken = graft(self._assignment, self._reference, entry, answers)
                 loaded.setdefault(entry.question(self._assignment), []).append((entry, mistaken))
         return loaded
+
+
+def _gives_way(
+    entry: Entry,
+    shown: frozenset[tuple[str, int]],
+    other: Entry,
+    shown_by_other: frozenset[tuple[str, int]],
+) -> bool:
+    """Whether a mistake explains nothing that another does not explain better.
+
+    Of two that explain the same, one that has another contract beside it gives way: it is there
+    for what becomes of that contract.
+    """
+    if shown == shown_by_other:
+        return bool(entry.group.beside) and not other.group.beside
+    return shown < shown_by_other
 
 
 def _answers(seen: Observed) -> bool:

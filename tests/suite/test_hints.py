@@ -14,7 +14,6 @@ from grader.suite.local import Local, load_probes, load_text
 
 ASSIGNMENT = find_assignment("ift6135_a3")
 CONTRACT = "q1_solution.kl_gaussian_gaussian_analytic"
-EXPECTED = [Expected("a check", "q1.4", 1.0, "A check", "Why it is there.")]
 FORMS = {
     "exp(a - b)": "exp(logvar_p - logvar_q) + distance / exp(logvar_q)",
     "exp(a) / exp(b)": "exp(logvar_p) / exp(logvar_q) + distance / exp(logvar_q)",
@@ -36,8 +35,6 @@ def named(misconceptions: Misconceptions, body: str, secret: str) -> set[str]:
         "    distance = (mu_q - mu_p) ** 2\n"
         f"    return 0.5 * (logvar_q - logvar_p + {body} - 1).sum(1)\n"
     )
-    module = load_text(text, "hints_submission")
-    submission = Local(lambda: {"q1_solution": module}, load_probes(ASSIGNMENT))
     draw = Draw(secret, "hints")
 
     def normals() -> list[torch.Tensor]:
@@ -49,10 +46,18 @@ def named(misconceptions: Misconceptions, body: str, secret: str) -> set[str]:
     asked["directions"] = [[draw.normal(3, 4), None, None, None] for _ in range(3)]
     calls = [Call("call", CONTRACT, {"args": normals(), "kwargs": {}}, draw.seed())]
     calls.append(Call("probe", "slopes", {"kwargs": asked}, draw.seed()))
+    return told(misconceptions, text, calls, "q1.4")
+
+
+def told(misconceptions: Misconceptions, text: str, calls: list[Call], question: str) -> set[str]:
+    """The mistakes that a submission of this text is told of in a check with these calls."""
+    module = load_text(text, "hints_submission")
+    submission = Local(lambda: {"q1_solution": module}, load_probes(ASSIGNMENT))
     for call in calls:
         call.value = submission.answer(call)
     seen = {"a check": Observed(outcome="failed", calls=calls)}
-    misconceptions.explain(EXPECTED, seen)
+    expected = Expected("a check", question, 1.0, "A check", "Why it is there.")
+    misconceptions.explain([expected], seen)
     return {hint.mistake for hint in seen["a check"].hints}
 
 
@@ -66,3 +71,18 @@ def test_what_is_near_a_mistake_has_none(misconceptions: Misconceptions) -> None
     body = FORMS["exp(a - b)"]
     for other in (f"1.0002 * ({body})", f"{body} + 1e-3", body.replace("logvar_q)", "logvar_p)")):
         assert named(misconceptions, other, "near") == set()
+
+
+def test_one_slip_has_one_hint_where_another_mistake_has_it_beside_another_contract(
+    misconceptions: Misconceptions,
+) -> None:
+    text = (
+        "import math\n\n"
+        "def log_likelihood_normal(mu, logvar, z):\n"
+        "    square = (z - mu) ** 2 / logvar.exp()\n"
+        "    return 0.5 * (math.log(2 * math.pi) + logvar + square).sum(1)\n"
+    )
+    draw = Draw("negated", "hints")
+    args = [draw.normal(3, 4) for _ in range(3)]
+    call = Call("call", "q1_solution.log_likelihood_normal", {"args": args, "kwargs": {}}, 1)
+    assert told(misconceptions, text, [call], "q1.2") == {"normal_with_the_sign_of_a_loss"}

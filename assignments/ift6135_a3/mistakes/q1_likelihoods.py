@@ -139,20 +139,6 @@ bernoulli_shape.edit(
     """The sum runs over the batch, axis 0, and leaves one number per pixel. It has to run over the
     pixels, axis 1, and leave one per example.""",
 )
-bernoulli_shape.edit(
-    "bernoulli_as_a_column",
-    "sum(dim=1)",
-    "sum(dim=1, keepdim=True)",
-    """The values are right, but they stand in a column, (B, 1). Added to a result of shape (B,), a
-    column becomes a (B, B) matrix without any warning.""",
-)
-
-
-@bernoulli_shape
-def bernoulli_summed_over_everything(mu, target):
-    """One number for the whole batch: a sum without an axis adds up the examples as well. Every
-    example keeps a log-likelihood of its own."""
-    return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum()
 
 
 @bernoulli_shape
@@ -176,13 +162,6 @@ bernoulli_batch_of_one = Mistakes(
     "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_keeps_a_batch_of_one"
 )
 
-bernoulli_batch_of_one.edit(
-    "bernoulli_squeezed",
-    "sum(dim=1)",
-    "sum(dim=1).squeeze()",
-    "A squeeze() without an axis removes the batch axis too when the batch holds one example.",
-)
-
 
 @bernoulli_batch_of_one
 def bernoulli_squeezes_the_axis_of_one_pixel(mu, target):
@@ -190,20 +169,6 @@ def bernoulli_squeezes_the_axis_of_one_pixel(mu, target):
     examples are added up."""
     mu, target = (t.squeeze() for t in rows(mu, target))
     return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=-1)
-
-
-bernoulli_gradient = Mistakes(
-    "q1_solution.log_likelihood_bernoulli",
-    "TestBernoulli::test_has_the_gradient_of_its_values",
-)
-
-bernoulli_gradient.edit(
-    "bernoulli_detached",
-    "log_p.sum(",
-    "log_p.detach().sum(",
-    """The values are right, but mu is detached on the way, so no gradient reaches the decoder and
-    it cannot learn.""",
-)
 
 
 bernoulli_arguments = Mistakes(
@@ -379,14 +344,6 @@ def log_mean_exp_over_everything(y):
 
 
 @log_mean_shape
-def log_mean_exp_as_a_column(y):
-    """The values are right, but they stand in a column, (B, 1). Added to a result of shape (B,), a
-    column becomes a (B, B) matrix without any warning."""
-    a = y.max(dim=1, keepdim=True).values
-    return torch.log(torch.exp(y - a).mean(dim=1, keepdim=True)) + a
-
-
-@log_mean_shape
 def log_mean_exp_repeated_for_every_sample(y):
     """The result is repeated for every sample, (B, K). It is one number per example, (B,)."""
     return torch.zeros_like(y) + torch.logsumexp(y, dim=1, keepdim=True) - math.log(y.size(1))
@@ -395,13 +352,6 @@ def log_mean_exp_repeated_for_every_sample(y):
 log_mean_batch_of_one = Mistakes(
     "q1_solution.log_mean_exp", "TestLogMeanExp::test_keeps_a_batch_of_one"
 )
-
-
-@log_mean_batch_of_one
-def log_mean_exp_squeezed(y):
-    """A squeeze() without an axis removes the batch axis too when the batch holds one example."""
-    a = y.max(dim=1, keepdim=True).values
-    return (torch.log(torch.exp(y - a).mean(dim=1, keepdim=True)) + a).squeeze()
 
 
 @log_mean_batch_of_one
@@ -594,13 +544,6 @@ normal_shape.edit(
     """The sum runs over the batch, axis 0, and leaves one number per dimension. It has to run over
     the dimensions, axis 1, and leave one per example.""",
 )
-normal_shape.edit(
-    "normal_as_a_column",
-    "sum(dim=1)",
-    "sum(dim=1, keepdim=True)",
-    """The values are right, but they stand in a column, (B, 1). Added to a result of shape (B,), a
-    column becomes a (B, B) matrix without any warning.""",
-)
 
 
 @normal_shape
@@ -615,13 +558,6 @@ def normal_of_all_pairs_of_sums(mu, logvar, z):
 
 normal_batch_of_one = Mistakes(
     "q1_solution.log_likelihood_normal", "TestNormal::test_keeps_a_batch_of_one"
-)
-
-normal_batch_of_one.edit(
-    "normal_squeezed",
-    "sum(dim=1)",
-    "sum(dim=1).squeeze()",
-    "A squeeze() without an axis removes the batch axis too when the batch holds one example.",
 )
 
 

@@ -1,7 +1,8 @@
 """Laws that contracts owe: a test class of a hidden suite inherits them and names those it wants.
 
 `base.py` has what all kinds of contract share, `function.py` the laws of a function of tensors.
-Each law has a mistake that breaks it in `grader/catalogue/law_mistakes.py`.
+Each law has a mistake that breaks it in `grader/catalogue/law_mistakes.py`, but for `far_out`: what
+is lost far out depends on the formula, so a catalogue has mistakes of its own for it.
 """
 
 from grader.suite.laws.base import Contract, law, weight

@@ -22,8 +22,9 @@ texts there, and weights plain numbers.
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -63,6 +64,10 @@ class Contract:
         parameters: names of its parameters, for messages.
         readings: names of variants of the catalogue whose values differ from the reference's and
             are as right: what agrees with one of them passes `same` and `same_change`.
+        worlds: names of what the contract is tried with, where it may be built on another
+            question's work: first the submission's own, then stand-ins. Each check of the class
+            has to pass in one of them.
+        world: the one in which a check asks now.
         look_at: by a law's name, what students should look at where the usual help does not
             point at the place.
     """
@@ -70,6 +75,8 @@ class Contract:
     contract: ClassVar[str]
     parameters: ClassVar[tuple[str, ...]] = ()
     readings: ClassVar[tuple[str, ...]] = ()
+    worlds: ClassVar[tuple[str, ...]] = ()
+    world = ""
     look_at: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, *, question: str = "", of: str = "", **weights: float) -> None:
@@ -93,6 +100,9 @@ class Contract:
             setattr(cls, check.__name__, weight(value)(check))
         for name, test in list(vars(cls).items()):
             if name.startswith("test_") and callable(test):
+                if cls.worlds:
+                    test = _in_either_world(test)
+                    setattr(cls, name, test)
                 pytest.mark.question(question, weight=getattr(test, "weight", 1.0))(test)
 
     @classmethod
@@ -163,42 +173,30 @@ class Contract:
         """The name of a parameter, or its number from 1 where names are not given."""
         return self.parameters[place] if self.parameters else f"argument {place + 1}"
 
-    def either(
-        self,
-        ask: Callable[[str], Any],
-        accept: Callable[[Any], Any],
-        worlds: Sequence[str],
-        alone: Callable[[], bool] = lambda: False,
-    ) -> Any:
+    def own_parts_are_right(self) -> bool:
+        """Whether what the first of `worlds` has of the submission's own is right: asked after a
+        check failed there. Then the contract has only itself to blame."""
+        return False
+
+    def either(self, check: Callable[[], None]) -> None:
         """Follow-through: what is built on another question's work is not marked down for it.
 
         Args:
-            ask: asks the submission, in the world of this name. The first world has the
-                submission's own parts; the others have stand-ins in the place of some.
-            accept: the check; it raises on a wrong answer.
-            worlds: the names, in the order in which they are tried.
-            alone: whether the submission's own parts are right, asked after it failed with them:
-                then it has only itself to blame, and the other worlds are not tried.
-
-        Returns:
-            What `accept` returned in the first world that it accepted.
+            check: it asks the submission in `self.world` and raises on a wrong answer.
 
         Raises:
-            CheckFailed: that of the submission's own world if its parts are right, else that of
-                the last world.
+            CheckFailed: that of the first world if the submission's own parts are right, else
+                that of the last; none if the check passes in any world.
         """
-        own, *others = worlds
-        try:
-            return accept(ask(own))
-        except AssertionError:
-            if not others or alone():
-                raise
-        for world in others[:-1]:
+        for place, world in enumerate(self.worlds, start=1):
+            self.world = world
             try:
-                return accept(ask(world))
+                check()
             except AssertionError:
-                continue
-        return accept(ask(others[-1]))
+                if place == len(self.worlds) or (place == 1 and self.own_parts_are_right()):
+                    raise
+            else:
+                return
 
     def right(self) -> Iterator[Any]:
         """The implementations that are right: the reference, and the variants of `readings`."""
@@ -235,4 +233,12 @@ def _check(cls: type[Contract], method: str) -> Callable[[Any], None]:
     check.__qualname__ = f"{cls.__qualname__}.{check.__name__}"
     check.__doc__ = inspect.getdoc(getattr(cls, method))
     check.__module__ = cls.__module__
+    return check
+
+
+def _in_either_world(test: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(test)
+    def check(self: Any) -> None:
+        self.either(functools.partial(test, self))
+
     return check

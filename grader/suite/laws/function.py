@@ -101,6 +101,12 @@ class Function(Contract):
         """What the submission gives."""
         return self.ask(self.submission, *args)
 
+    def called(self, args: Arguments) -> dict[str, Any]:
+        """What the submission gives for copies of the arguments, as `result`, and what these are
+        after the call, as `args`."""
+        after: dict[str, Any] = self.submission(self.probes.call, function=self.contract, args=args)
+        return after
+
     def read(self, value: Any, like: Any, what: str) -> Any:
         """The values of a result: one for each example, whatever its layout, where `like` has
         the shape (B,); else as it is. `shape` marks the layout."""
@@ -221,7 +227,8 @@ class Function(Contract):
     def has_the_right_shape(self) -> None:
         """The result has the shape that the contract says: a further axis of size one broadcasts
         silently later on."""
-        result, args = self.answers(batch=5)
+        # More examples than other axes have elements, or one axis could be taken for another.
+        result, args = self.answers(batch=13)
         self.expect.shape(
             result, self.result_shape(*args), what=self.usage, help=self.look_at.get("shape", "")
         )
@@ -247,10 +254,7 @@ class Function(Contract):
     def leaves_its_arguments_alone(self) -> None:
         """The caller still needs the arguments after the call."""
         given, other = self.kept_inputs(self.draw), self.inputs(self.draw, batch=3)
-        after, again = (
-            self.submission(self.probes.call, function=self.contract, args=args)
-            for args in (given, other)
-        )
+        after, again = self.called(given), self.called(other)
         self.responds(after["result"], again["result"])
         for place, (left, was) in enumerate(zip(after["args"], given, strict=True)):
             if isinstance(was, Tensor):
