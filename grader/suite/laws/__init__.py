@@ -1,10 +1,13 @@
 """Laws that contracts owe: a test class of a hidden suite inherits them and names those it wants.
 
-`base.py` has what all kinds of contract share, `function.py` the laws of a function of tensors.
+`base.py` has what all kinds of contract share, `function.py` the laws of a function of tensors,
+`network.py` those of a method of a model, `follow.py` what is built on other questions' work.
 Each law has a mistake that breaks it in `grader/catalogue/law_mistakes.py`.
 """
 
 from grader.suite.laws.base import Contract, law, weight
+from grader.suite.laws.follow import FollowThrough
 from grader.suite.laws.function import Function
+from grader.suite.laws.network import Network, model
 
-__all__ = ["Contract", "Function", "law", "weight"]
+__all__ = ["Contract", "FollowThrough", "Function", "Network", "law", "model", "weight"]
