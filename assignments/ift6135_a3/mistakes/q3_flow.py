@@ -41,7 +41,7 @@ def loss1_of_columns(z0, logdet):
     return 0.5 * (math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True) - logdet
 
 
-flow_order = Mistakes("solution.Flow.forward", "test_flow_applies_its_layers_in_order")
+flow_order = Mistakes("solution.Flow.forward", "TestFlow::test_applies_its_layers_in_order")
 
 
 @flow_order
@@ -77,7 +77,7 @@ def flow_returns_the_log_determinant_first(self, x):
 
 
 flow_logdets = Mistakes(
-    "solution.Flow.forward", "test_flow_adds_log_determinants_at_each_layers_input"
+    "solution.Flow.forward", "TestFlow::test_adds_log_determinants_at_each_layers_input"
 )
 
 
@@ -168,7 +168,7 @@ def flow_adds_up_the_points(self, x):
     return x, logdet
 
 
-flow_shapes = Mistakes("solution.Flow.forward", "test_flow_gives_points_and_one_column")
+flow_shapes = Mistakes("solution.Flow.forward", "TestFlow::test_gives_points_and_one_column")
 
 
 @flow_shapes
@@ -194,17 +194,6 @@ def flow_with_flat_log_determinants(self, x):
 
 
 @flow_shapes
-def flow_writes_into_its_argument(self, x):
-    """The layers' outputs are written into x itself, and the caller's points are overwritten;
-    autograd needs them too."""
-    logdet = 0
-    for layer in self.layers:
-        logdet = logdet + layer.get_logdet(x)
-        x[:] = layer(x).detach()
-    return x, logdet
-
-
-@flow_shapes
 def flow_for_the_plane_only(self, x):
     """Rows of two coordinates are made of whatever comes in. A flow takes points with any number of
     coordinates, and has no need to reshape them."""
@@ -216,7 +205,21 @@ def flow_for_the_plane_only(self, x):
     return x, logdet
 
 
-flow_training = Mistakes("solution.Flow.forward", "test_all_layers_can_be_trained")
+flow_arguments = Mistakes("solution.Flow.forward", "TestFlow::test_leaves_its_arguments_alone")
+
+
+@flow_arguments
+def flow_writes_into_its_argument(self, x):
+    """The layers' outputs are written into x itself, and the caller's points are overwritten;
+    autograd needs them too."""
+    logdet = 0
+    for layer in self.layers:
+        logdet = logdet + layer.get_logdet(x)
+        x[:] = layer(x).detach()
+    return x, logdet
+
+
+flow_training = Mistakes("solution.Flow.forward", "TestFlow::test_has_the_gradient_of_its_values")
 
 
 @flow_training
@@ -254,7 +257,7 @@ def flow_transforms_detached_points(self, x):
 
 flow_logdets_called_wrongly = Mistakes(
     "solution.Flow.forward",
-    "test_flow_adds_log_determinants_at_each_layers_input",
+    "TestFlow::test_adds_log_determinants_at_each_layers_input",
     beside={
         "solution.PlanarTransformation.forward": planar_of_batches,
         "solution.PlanarTransformation.get_logdet": logdet_without_eps,
@@ -274,7 +277,7 @@ def flow_hands_its_layers_too_much(self, x):
     return x, logdet
 
 
-loss1_origin = Mistakes("solution.loss1", "test_loss1_grows_away_from_the_origin")
+loss1_origin = Mistakes("solution.loss1", "TestLoss1::test_grows_away_from_the_origin")
 
 
 @loss1_origin
@@ -315,7 +318,7 @@ def loss1_without_the_logarithm(z0, logdet):
     return -torch.exp(log_base(z0) + logdet)
 
 
-loss1_logdet = Mistakes("solution.loss1", "test_loss1_falls_with_the_log_determinant")
+loss1_logdet = Mistakes("solution.loss1", "TestLoss1::test_falls_with_the_log_determinant")
 
 
 @loss1_logdet
@@ -332,7 +335,7 @@ def loss1_without_the_log_determinant(z0, logdet):
     return -log_base(z0) + 0 * logdet
 
 
-loss1_constant = Mistakes("solution.loss1", "test_loss1_includes_the_constant")
+loss1_constant = Mistakes("solution.loss1", "TestLoss1::test_includes_the_constant")
 
 
 @loss1_constant
@@ -348,7 +351,7 @@ def loss1_with_the_constant_once(z0, logdet):
     return 0.5 * ((z0**2).sum(dim=1, keepdim=True) + math.log(2 * math.pi)) - logdet
 
 
-loss1_shape = Mistakes("solution.loss1", "test_loss1_has_one_column")
+loss1_shape = Mistakes("solution.loss1", "TestLoss1::test_has_the_right_shape")
 
 
 @loss1_shape
@@ -385,7 +388,7 @@ def loss1_of_all_pairs_with_an_axis_more(z0, logdet):
     return -(log_base_flat(z0) + logdet).unsqueeze(1)
 
 
-loss1_training = Mistakes("solution.loss1", "test_loss1_can_be_trained")
+loss1_training = Mistakes("solution.loss1", "TestLoss1::test_has_the_gradient_of_its_values")
 
 
 @loss1_training
@@ -395,7 +398,7 @@ def loss1_with_a_detached_point(z0, logdet):
     return -(log_base(z0.detach()) + logdet)
 
 
-loss1_arguments = Mistakes("solution.loss1", "test_loss1_leaves_its_arguments_as_they_are")
+loss1_arguments = Mistakes("solution.loss1", "TestLoss1::test_leaves_its_arguments_alone")
 
 
 @loss1_arguments
@@ -407,7 +410,9 @@ def loss1_adds_in_place(z0, logdet):
 
 
 loss1_shape_below_loss2 = Mistakes(
-    "solution.loss1", "test_loss1_has_one_column", beside={"solution.loss2": loss2_by_loss1}
+    "solution.loss1",
+    "TestLoss1::test_has_the_right_shape",
+    beside={"solution.loss2": loss2_by_loss1},
 )
 
 
@@ -426,7 +431,7 @@ def loss1_mean_over_the_points_below_loss2(z0, logdet):
 
 loss1_logdet_below_loss2 = Mistakes(
     "solution.loss1",
-    "test_loss1_falls_with_the_log_determinant",
+    "TestLoss1::test_falls_with_the_log_determinant",
     beside={"solution.loss2": loss2_by_loss1},
 )
 
@@ -438,7 +443,9 @@ def loss1_adds_the_log_determinant_below_loss2(z0, logdet):
 
 
 loss1_constant_below_loss2 = Mistakes(
-    "solution.loss1", "test_loss1_includes_the_constant", beside={"solution.loss2": loss2_by_loss1}
+    "solution.loss1",
+    "TestLoss1::test_includes_the_constant",
+    beside={"solution.loss2": loss2_by_loss1},
 )
 
 
@@ -449,7 +456,9 @@ def loss1_without_the_constant_below_loss2(z0, logdet):
 
 
 loss1_training_below_loss2 = Mistakes(
-    "solution.loss1", "test_loss1_can_be_trained", beside={"solution.loss2": loss2_by_loss1}
+    "solution.loss1",
+    "TestLoss1::test_has_the_gradient_of_its_values",
+    beside={"solution.loss2": loss2_by_loss1},
 )
 
 
@@ -461,7 +470,7 @@ def loss1_with_a_detached_determinant_below_loss2(z0, logdet):
 
 loss1_origin_below_loss2 = Mistakes(
     "solution.loss1",
-    "test_loss1_grows_away_from_the_origin",
+    "TestLoss1::test_grows_away_from_the_origin",
     beside={"solution.loss2": loss2_by_loss1},
 )
 
@@ -472,9 +481,7 @@ def loss1_unwritten_below_loss2(z0, logdet):
     raise NotImplementedError("to be written")
 
 
-loss2_of_target = Mistakes(
-    "solution.loss2", "test_loss2_is_the_divergence_from_the_target[target_density]"
-)
+loss2_of_target = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_energy")
 
 
 @loss2_of_target
@@ -505,7 +512,7 @@ def loss2_with_the_mean_energy(target_density, z0, logdet):
     return log_base(z0) - logdet + target_density.mean()
 
 
-loss2_of_logdet = Mistakes("solution.loss2", "test_loss2_is_the_divergence_from_the_target[logdet]")
+loss2_of_logdet = Mistakes("solution.loss2", "TestLoss2::test_falls_with_the_log_determinant")
 
 
 @loss2_of_logdet
@@ -515,7 +522,7 @@ def loss2_adds_the_log_determinant(target_density, z0, logdet):
     return log_base(z0) + logdet + target_density.view(-1, 1)
 
 
-loss2_of_z0 = Mistakes("solution.loss2", "test_loss2_is_the_divergence_from_the_target[z0]")
+loss2_of_z0 = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_base_density")
 
 
 @loss2_of_z0
@@ -532,7 +539,7 @@ def loss2_without_the_base_density(target_density, z0, logdet):
     return target_density.view(-1, 1) - logdet + 0 * z0[:, :1]
 
 
-loss2_values = Mistakes("solution.loss2", "test_loss2_is_the_divergence_from_the_target")
+loss2_values = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_energy")
 
 
 @loss2_values
@@ -542,7 +549,7 @@ def loss2_negated(target_density, z0, logdet):
     return -(log_base(z0) - logdet + target_density.view(-1, 1))
 
 
-loss2_constant = Mistakes("solution.loss2", "test_loss2_includes_the_constant")
+loss2_constant = Mistakes("solution.loss2", "TestLoss2::test_includes_the_constant")
 
 
 @loss2_constant
@@ -551,7 +558,7 @@ def loss2_without_the_constant(target_density, z0, logdet):
     return -0.5 * (z0**2).sum(dim=1, keepdim=True) - logdet + target_density.view(-1, 1)
 
 
-loss2_shape = Mistakes("solution.loss2", "test_loss2_has_one_column")
+loss2_shape = Mistakes("solution.loss2", "TestLoss2::test_has_the_right_shape")
 
 
 @loss2_shape
@@ -594,7 +601,7 @@ def loss2_of_all_triples(target_density, z0, logdet):
     return log_base_flat(z0).reshape(-1, 1, 1) + target_density - logdet
 
 
-loss2_training = Mistakes("solution.loss2", "test_loss2_can_be_trained")
+loss2_training = Mistakes("solution.loss2", "TestLoss2::test_has_the_gradient_of_its_values")
 
 
 @loss2_training
@@ -604,7 +611,7 @@ def loss2_with_a_detached_energy(target_density, z0, logdet):
     return log_base(z0) - logdet + target_density.detach().view(-1, 1)
 
 
-loss2_arguments = Mistakes("solution.loss2", "test_loss2_leaves_its_arguments_as_they_are")
+loss2_arguments = Mistakes("solution.loss2", "TestLoss2::test_leaves_its_arguments_alone")
 
 
 @loss2_arguments
@@ -617,7 +624,7 @@ def loss2_subtracts_in_place(target_density, z0, logdet):
 
 loss2_values_called_wrongly = Mistakes(
     "solution.loss2",
-    "test_loss2_is_the_divergence_from_the_target",
+    "TestLoss2::test_grows_with_the_energy",
     beside={
         "solution.PlanarTransformation.forward": planar_of_batches,
         "solution.PlanarTransformation.get_logdet": logdet_without_eps,

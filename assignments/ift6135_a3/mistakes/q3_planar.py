@@ -53,7 +53,7 @@ def logdet_of_sigmoid(self, x, eps=1e-8):
 
 
 logdet_values = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "test_logdet_is_that_of_the_jacobian"
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_right_values"
 )
 
 
@@ -196,7 +196,7 @@ def logdet_of_the_inverse(self, x, eps=1e-8):
 
 
 logdet_of_adjusted_u = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "test_logdet_uses_the_adjusted_u"
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_adjusts_u_first"
 )
 
 
@@ -216,7 +216,9 @@ def logdet_of_a_negative_determinant(self, x, eps=1e-8):
     return torch.log(eps + 1 + h * (self.w @ self.u.T))
 
 
-logdet_shape = Mistakes("solution.PlanarTransformation.get_logdet", "test_logdet_has_one_column")
+logdet_shape = Mistakes(
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_right_shape"
+)
 
 
 @logdet_shape
@@ -249,18 +251,9 @@ def logdet_repeated_for_each_dimension(self, x, eps=1e-8):
     return torch.log((1 + slope * (self.w @ self.u.T)).abs() + eps).expand_as(x)
 
 
-logdet_training = Mistakes("solution.PlanarTransformation.get_logdet", "test_logdet_can_be_trained")
-
-
-@logdet_training
-def logdet_detached(self, x, eps=1e-8):
-    """The values are right, but they are detached: the log-determinant is part of both losses, and
-    nothing can be learned from it without its gradient."""
-    if self.w @ self.u.T < -1:
-        self.adjust_u()
-    with torch.no_grad():
-        h = 1 - torch.tanh(x @ self.w.T + self.b) ** 2
-        return torch.log(eps + (1 + h * (self.w @ self.u.T)).abs())
+logdet_training = Mistakes(
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_gradient_of_its_values"
+)
 
 
 @logdet_training
@@ -286,7 +279,7 @@ def logdet_of_detached_points(self, x, eps=1e-8):
 
 logdet_shape_below_flow = Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "test_logdet_has_one_column",
+    "TestLogdet::test_has_the_right_shape",
     beside={"solution.Flow.forward": flow_of_flat_vectors},
 )
 
@@ -302,7 +295,7 @@ def logdet_as_a_flat_vector_below_the_flow(self, x, eps=1e-8):
 
 logdet_values_below_flow = Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "test_logdet_is_that_of_the_jacobian",
+    "TestLogdet::test_has_the_right_values",
     beside={"solution.Flow.forward": flow_of_flat_vectors},
 )
 
@@ -318,7 +311,7 @@ def logdet_without_the_derivative_below_the_flow(self, x, eps=1e-8):
 
 logdet_values_called_wrongly = Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "test_logdet_is_that_of_the_jacobian",
+    "TestLogdet::test_has_the_right_values",
     beside={
         "solution.PlanarTransformation.forward": planar_of_batches,
         "solution.PlanarTransformation.get_logdet": logdet_without_eps,
@@ -337,7 +330,7 @@ def logdet_differentiates_forward_at_bare_points(self, x, eps=1e-8):
 
 
 planar_values = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_bends_along_u"
+    "solution.PlanarTransformation.forward", "TestForward::test_has_the_right_values"
 )
 
 
@@ -437,7 +430,7 @@ def planar_with_the_derivative(self, x):
 
 
 planar_invertible = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_stays_invertible"
+    "solution.PlanarTransformation.forward", "TestForward::test_adjusts_u_first"
 )
 
 
@@ -449,7 +442,7 @@ def planar_without_adjust_u(self, x):
 
 
 planar_training = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_can_be_trained"
+    "solution.PlanarTransformation.forward", "TestForward::test_has_the_gradient_of_its_values"
 )
 
 
@@ -472,7 +465,7 @@ def planar_of_points_detached_inside(self, x):
 
 
 planar_argument = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_keeps_shape_and_argument"
+    "solution.PlanarTransformation.forward", "TestForward::test_leaves_its_arguments_alone"
 )
 
 
@@ -487,17 +480,9 @@ def planar_moves_the_points_in_place(self, x):
     return x
 
 
-@planar_argument
-def planar_squeezed(self, x):
-    """A squeeze() without an axis removes the batch axis too when the batch holds one point."""
-    if self.w @ self.u.T < -1:
-        self.adjust_u()
-    return (x + self.u * torch.tanh(x @ self.w.T + self.b)).squeeze()
-
-
 planar_values_below_autograd = Mistakes(
     "solution.PlanarTransformation.forward",
-    "test_planar_transformation_bends_along_u",
+    "TestForward::test_has_the_right_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_by_autograd},
 )
 
@@ -559,7 +544,7 @@ def planar_unwritten_below_autograd(self, x):
 
 planar_training_below_autograd = Mistakes(
     "solution.PlanarTransformation.forward",
-    "test_planar_transformation_can_be_trained",
+    "TestForward::test_has_the_gradient_of_its_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_by_autograd},
 )
 
@@ -574,7 +559,7 @@ def planar_detached_below_autograd(self, x):
 
 planar_values_with_its_logdet = Mistakes(
     "solution.PlanarTransformation.forward",
-    "test_planar_transformation_bends_along_u",
+    "TestForward::test_has_the_right_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_of_sigmoid},
 )
 
