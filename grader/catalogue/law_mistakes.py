@@ -72,7 +72,9 @@ def changing_an_argument_in_place(function: Function, *args: Any, **kwargs: Any)
 def detached(function: Function, *args: Any, **kwargs: Any) -> Any:
     """The result has lost its graph, so nothing learns through it. .detach(), .data, .item(),
     numpy and torch.no_grad() cut it."""
-    return function(*args, **kwargs).detach()
+    result = function(*args, **kwargs)
+    several = isinstance(result, tuple)
+    return tuple(r.detach() for r in result) if several else result.detach()
 
 
 @breaks("images", "takes_images_as_rows")

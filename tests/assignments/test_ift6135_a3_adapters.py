@@ -41,7 +41,7 @@ def test_a_function_stands_for_an_unwritten_method(name: str, has_class: bool) -
     if not has_class:
         del module.PlanarTransformation
     module.planar_transformation = FUNCTIONS[name]
-    suite = ASSIGNMENT.hidden / "test_q3_planar.py"
+    suite = ASSIGNMENT.hidden / "test_q3_flow.py"
     checks = try_suite(ASSIGNMENT, {"solution": module}, "adapter", suite)
     passed = {c.question for c in checks if c.outcome == "passed"}
     assert passed == {"q3.1"}

@@ -15,7 +15,7 @@ LIKELIHOODS, DIVERGENCES = "test_q1_likelihoods.py", "test_q1_divergences.py"
 PENALTIES, AVERAGING, TRAINING = (
     f"test_q2_{name}.py" for name in ("penalties", "averaging", "training")
 )
-PLANAR, FLOW = "test_q3_planar.py", "test_q3_flow.py"
+FLOW = "test_q3_flow.py"
 
 ENTRIES = {entry.name: entry for entry in read_catalogue(ASSIGNMENT)}
 
@@ -32,10 +32,10 @@ def lost_by(name: str, file: str) -> list[Check]:
 @pytest.mark.parametrize(
     ("name", "file", "check"),
     [
-        ("loss1_of_all_pairs_with_an_axis_more", FLOW, "test_loss1_has_one_column"),
-        ("loss2_of_all_pairs_as_a_column", FLOW, "test_loss2_has_one_column"),
-        ("loss2_of_all_triples", FLOW, "test_loss2_has_one_column"),
-        ("logdet_repeated_for_each_dimension", PLANAR, "test_logdet_has_one_column"),
+        ("loss1_of_all_pairs_with_an_axis_more", FLOW, "TestLoss1::test_has_the_right_shape"),
+        ("loss2_of_all_pairs_as_a_column", FLOW, "TestLoss2::test_has_the_right_shape"),
+        ("loss2_of_all_triples", FLOW, "TestLoss2::test_has_the_right_shape"),
+        ("logdet_repeated_for_each_dimension", FLOW, "TestLogdet::test_has_the_right_shape"),
         *(
             (name, LIKELIHOODS, "TestLogMeanExp::test_has_the_right_shape")
             for name in ("log_mean_exp_of_all_pairs", "log_mean_exp_repeated_for_every_sample")
@@ -106,7 +106,7 @@ def test_a_slip_that_shows_at_some_sizes_loses_its_check(name: str, file: str, c
     ("name", "file", "question"),
     [
         ("mc_hands_expanded_tensors_to_view", DIVERGENCES, "q1.5"),
-        ("logdet_differentiates_forward_at_bare_points", PLANAR, "q3.4"),
+        ("logdet_differentiates_forward_at_bare_points", FLOW, "q3.4"),
         ("flow_hands_its_layers_too_much", FLOW, "q3.6"),
         ("loss2_hands_loss1_a_flat_vector", FLOW, "q3.8"),
         ("training_averages_by_names_of_others", TRAINING, "q2.5"),

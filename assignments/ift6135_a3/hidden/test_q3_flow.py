@@ -1,571 +1,384 @@
-"""Question 3.6: the flow and the negative log-likelihood; question 3.8: the loss for sampling.
+"""Questions 3.1, 3.4, 3.6 and 3.8: the planar transformation, the flow, and its two losses.
 
-The layers have been marked in 3.1 and 3.4. So the result of `Flow.forward` may be the reference's
-or, where its layers are wrong, follow from these as long as they do something, or from stand-ins.
-
-The training loops take the mean of `loss1` and `loss2`. A sum of (B,) and (B, 1) is (B, B) and has
-the same mean, with each example's value on the diagonal, so it loses the marks for the shape alone.
+Both methods of a planar transformation move `u`, by the given `adjust_u`, where w.u < -1. Where
+`eps` is added in `get_logdet`, and whether, is left open: determinants are kept above 0.05, where
+that makes no visible difference.
 """
 
-import pytest
 import torch
 
+from grader.suite.laws import FollowThrough, Network, law, model, weight
+
 SLACK = 1e-4
+FORWARD, LOGDET = (f"solution.PlanarTransformation.{name}" for name in ("forward", "get_logdet"))
+
+
+def planar(draw, dim, wu):
+    """A layer with this value of w.u, u not along w, and a visible b."""
+    w, other = draw.normal(1, dim), draw.normal(1, dim, std=0.7)
+    w = w * (draw.number(0.8, 1.4) / w.norm())
+    square = (w * w).sum()
+    u = other - (other * w).sum() * w / square + wu * w / square
+    b = draw.uniform(1, low=0.3, high=1.0)
+    return model("solution.PlanarTransformation", dim, u=u, w=w, b=b)
+
+
+# --- 3.1 and 3.4 PlanarTransformation ---------------------------------------------------------
+
+
+class Planar(Network):
+    parameters = ("u, w and b", "x")
+    slack = SLACK
+    often = 4  # in one layer alone, what a cut takes away may be too small to see
+
+    def inputs(self, draw, batch=4):
+        small = batch != 7
+        dim = 2 if small else draw.integer(3, 5)
+        wu = draw.number(0.5, 2.5) if small else draw.number(-0.8, -0.4)
+        return [planar(draw, dim, wu), draw.normal(batch, dim)]
+
+    def thin(self, draw):
+        line = [planar(draw, 1, draw.number(0.5, 1.5)), draw.normal(4, 1)]
+        yield line, self.inputs(draw), "on a line"
+
+    def slope_inputs(self, draw):
+        return [planar(draw, 2, draw.number(0.5, 1.5)), draw.normal(6, 2, std=0.5)], [0, 1]
+
+    def has_the_gradient_of_its_values(self):
+        """Both losses are differentiated through it, with respect to u, w and b and, for the
+        layers before, to the points; its own values are the yardstick."""
+        for _ in range(self.often):
+            super().has_the_gradient_of_its_values()
+
+    @law("adjusted")
+    def adjusts_u_first(self):
+        """Where w.u < -1, `adjust_u` moves u first: without that the transformation folds, and
+        its determinant is not positive."""
+        self.same(
+            planar(self.draw, 2, self.draw.number(-2.5, -1.5)),
+            self.draw.normal(6, 2),
+            what=f"{self.name} for w.u < -1",
+            help="The call of adjust_u at the head of the method is given; keep it, and use self.u "
+            "after.",
+        )
+
+
+class TestForward(
+    Planar,
+    question="q3.1",
+    of="solution.PlanarTransformation.forward",
+    values=4,
+    adjusted=1,
+    gradient=1,
+    shape=0.5,
+    batch_of_one=0.5,
+    arguments=0.5,
+):
+    look_at = {"values": "x + u tanh(w.x + b), with one number w.x + b per point."}
+
+    def has_the_right_values(self):
+        """f(x) = x + u tanh(w.x + b): every point moves along u, as far as its place along w
+        says."""
+        super().has_the_right_values()
+
+    def result_shape(self, layer, x):
+        return tuple(x.shape)
+
+
+class OwnForward:
+    """The log-determinant that belongs to a submission's own `forward`, right or wrong.
+
+    A Jacobian whose determinant is the same everywhere, as if forward did nothing, proves nothing.
+    """
+
+    def __init__(self, test):
+        self.test = test
+
+    def __call__(self, probe, function, args):
+        test = self.test
+        own = test.submission(test.probes.jacobian, function=FORWARD, args=args, place=1)
+        own = own.double().det().abs().log()
+        test.expect.finite(own)
+        test.expect.true(float(own.max() - own.min()) > 0.01, "forward does not bend the space")
+        return {"result": own.float()[:, None]}
+
+
+class TestLogdet(
+    Planar,
+    question="q3.4",
+    of="solution.PlanarTransformation.get_logdet",
+    values=4,
+    adjusted=1,
+    gradient=1,
+    shape=1.25,
+    batch_of_one=0.25,
+    arguments=0.25,
+):
+    """It may be found by autograd of the submission's own forward, which question 3.1 marks."""
+
+    built_on = (TestForward,)
+    stand_ins = (FORWARD,)
+    readings = ("logdet_by_autograd",)
+    look_at = {
+        "values": "The derivative of tanh(a) is 1 - tanh(a)^2; the determinant needs a logarithm."
+    }
+
+    def right(self):
+        yield from super().right()
+        if not self.replaced:
+            yield OwnForward(self)
+
+    def has_the_right_values(self):
+        """log(1 + h'(w.x + b) w.u): by the matrix determinant lemma. A slip in 3.1 is not charged
+        again where the Jacobian of the submission's own forward is taken."""
+        super().has_the_right_values()
+
+    def result_shape(self, layer, x):
+        return (len(x), 1)
 
 
 # --- 3.6 Flow.forward -------------------------------------------------------------------------
 
 
-def stand_in_layers(draw, dim, count):
-    return [
-        {"scale": draw.uniform(dim, low=0.6, high=1.6), "shift": draw.normal(dim)}
-        for _ in range(count)
-    ]
+class OwnLayers:
+    """What a submission's own layers give, right or wrong, called one after another.
 
-
-def planar_layers(draw, dim, count):
-    made = []
-    for _ in range(count):
-        w, other = draw.normal(1, dim), draw.normal(1, dim, std=0.5)
-        w = w * (draw.number(0.8, 1.4) / w.norm())
-        across = other - (other * w).sum() * w / (w * w).sum()
-        u = across + draw.number(0.3, 1.0) * w / (w * w).sum()
-        made.append({"u": u, "w": w, "b": draw.normal(1)})
-    return made
-
-
-def through_stand_ins(x, layers):
-    """(z, logdet) of the probe's StandInLayer, each log-determinant at its layer's input."""
-    logdet = torch.zeros(len(x), 1)
-    for layer in layers:
-        logdet = logdet + torch.cos(x * layer["scale"]).sum(1, keepdim=True)
-        x = torch.sin(x * layer["scale"]) + layer["shift"]
-    return x, logdet
-
-
-def layers_are_right(submission, reference, probes, expect, draw):
-    """Whether a layer's two methods, which 3.1 and 3.4 mark, give the reference's values."""
-    try:
-        for batch, dim in ((6, 2), (1, 3)):
-            keywords = {**planar_layers(draw, dim, 1)[0], "x": draw.normal(batch, dim)}
-            for method, columns in (("forward", dim), ("get_logdet", 1)):
-                runs = [
-                    i(probes.planar, **keywords, method=method) for i in (submission, reference)
-                ]
-                expect.shape(runs[0]["result"], (batch, columns))
-                expect.close(runs[0]["result"], runs[1]["result"], slack=SLACK)
-                expect.unchanged(runs[0]["x"], keywords["x"], what="x")
-    except AssertionError:
-        return False
-    return True
-
-
-def is_near(value, wanted, slack=SLACK):
-    if not isinstance(value, torch.Tensor) or value.numel() != wanted.numel():
-        return False
-    return bool(
-        ((value.reshape(-1) - wanted.reshape(-1)).abs() <= slack * (1 + wanted.abs().max())).all()
-    )
-
-
-def flow_holds(submission, reference, probes, expect, draw, which, what, help):
-    """`which` ("z" or "logdet") is right for flows of several lengths."""
-
-    def read(value, batch):
-        """The log-determinant as one column, whatever its layout is."""
-        return value if which == "z" else expect.each(value, batch, what=what).float()
-
-    def own(x, layers):
-        run = submission(probes.flow, x=x, layers=layers, stand_ins=False)
-        right = reference(probes.flow, x=x, layers=layers, stand_ins=False)
-        found = read(run[which], len(x))
-        if is_near(found, right[which]):
-            return
-        chain = run["chain"]
-        follows = chain["z"] if which == "z" else None
-        if which == "logdet" and all(is_near(t, t) for t in chain["logdets"]) and chain["logdets"]:
-            follows = sum(read(t, len(x)) for t in chain["logdets"])
-        works = isinstance(follows, torch.Tensor) and not is_near(
-            follows, x if which == "z" else 0 * follows
-        )
-        if works and which == "z":
-            # Points that are all the same, or not as many as went in, are nobody's layers.
-            works = follows.numel() == x.numel() and float(follows.double().std()) > 1e-3
-        if works and is_near(found, follows):
-            return
-        expect.finite(run[which], what=what)
-        detail = f"{run[which]}, reference {right[which]}, own {follows}"
-        expect.true(False, what + " is wrong", help, detail)
-
-    def with_stand_ins(x, layers):
-        run = submission(probes.flow, x=x, layers=layers, stand_ins=True)
-        wanted = dict(zip(("z", "logdet"), through_stand_ins(x, layers), strict=True))[which]
-        return run["error"] is None and is_near(read(run[which], len(x)), wanted)
-
-    for count in (1, draw.integer(3, 5), 32):
-        x, stand_ins = draw.normal(6, 2), stand_in_layers(draw, 2, count)
-        try:
-            own(x, planar_layers(draw, 2, count))
-        except AssertionError:
-            right = layers_are_right(submission, reference, probes, expect, draw)
-            if right or not with_stand_ins(x, stand_ins):
-                raise
-
-
-@pytest.mark.question("q3.6", weight=2.5)
-def test_flow_applies_its_layers_in_order(submission, reference, probes, expect, draw):
-    """The output of each layer goes into the next. Wrong layers are followed through."""
-    flow_holds(
-        submission,
-        reference,
-        probes,
-        expect,
-        draw,
-        "z",
-        "the output of the flow",
-        "Go through self.layers from the first to the last.",
-    )
-
-
-@pytest.mark.question("q3.6", weight=4)
-def test_flow_adds_log_determinants_at_each_layers_input(
-    submission, reference, probes, expect, draw
-):
-    """By the chain rule the log-determinants add up, each at the point where its layer starts.
-    Wrong layers are followed through."""
-    flow_holds(
-        submission,
-        reference,
-        probes,
-        expect,
-        draw,
-        "logdet",
-        "the log-determinant of the flow",
-        "Ask each layer for its log-determinant before its transformation, and add them all up.",
-    )
-
-
-def has_points_and_one_column(run, expect, x):
-    expect.true(run["error"] is None, "the flow does not run", "", str(run["error"]))
-    expect.finite(run["z"], what="the output of the flow")
-    expect.finite(run["logdet"], what="the log-determinant of the flow")
-    expect.true(
-        not torch.equal(run["z"], x) and bool(torch.as_tensor(run["logdet"]).any()),
-        "the flow gives back its input, or a log-determinant of zero",
-        "Is the function finished?",
-    )
-    expect.unchanged(run["x"], x, what="x")
-    expect.shape(run["z"], tuple(x.shape), what="the output of the flow")
-    expect.shape(run["logdet"], (len(x), 1), what="the log-determinant of the flow")
-
-
-@pytest.mark.question("q3.6", weight=1.5)
-def test_flow_gives_points_and_one_column(submission, probes, expect, draw):
-    """(B, dim) and (B, 1), also for one point and in space, and the points that go in stay. A
-    flow that makes this of its own layers' wrong shapes is followed through."""
-    for batch, dim in ((5, 2), (1, 3), (4, 1)):
-        x = draw.normal(batch, dim)
-        stand_ins, planar = stand_in_layers(draw, dim, 3), planar_layers(draw, dim, 3)
-        run = submission(probes.flow, x=x, layers=stand_ins, stand_ins=True)
-        try:
-            has_points_and_one_column(run, expect, x)
-        except AssertionError as error:
-            try:
-                own = submission(probes.flow, x=x, layers=planar, stand_ins=False)
-                has_points_and_one_column(own, expect, x)
-            except AssertionError as other:
-                # With stand-ins it may not run at all, and then its own layers say more.
-                raise (error if run["error"] is None else other) from None
-
-
-def layer_directions(draw, shapes, std):
-    """Three random directions in the parameters of each of three layers, the others at rest.
-
-    One alone may happen to lie across the gradient that a cut takes away.
+    Layers that do nothing, or lead all points to one place, prove nothing.
     """
-    return [
-        {
-            f"{n}.{name}": draw.normal(*shape, std=std) if n == chosen else torch.zeros(*shape)
-            for n in range(3)
-            for name, shape in shapes.items()
-        }
-        for chosen in (0, 0, 0, 1, 1, 1, 2, 2, 2)
-    ]
+
+    def __init__(self, test):
+        self.test = test
+
+    def __call__(self, probe, function, args):
+        test, (flow, start) = self.test, args
+        x, logdet = start, torch.zeros(len(start), 1)
+        for layer in test.layers(flow):
+            found, x = (
+                test.submission(probe, function=method, args=[layer, x])["result"]
+                for method in (LOGDET, FORWARD)
+            )
+            logdet = logdet + test.expect.each(found, len(start)).float()[:, None]
+            test.expect.shape(x, start.shape)
+        moves = not torch.equal(x, start) and float(x.double().std()) > 1e-3
+        test.expect.true(moves and bool(logdet.any()), "the layers do nothing")
+        return {"result": [x, logdet]}
 
 
-@pytest.mark.question("q3.6", weight=2)
-def test_all_layers_can_be_trained(submission, probes, expect, draw):
-    """Every layer's parameters learn through both results of the flow."""
-    # In one flow in a hundred, what a cut takes away is too small to be seen.
-    for _ in range(3):
-        layers_can_be_trained(submission, probes, expect, draw)
+class TestFlow(Network, question="q3.6", of="solution.Flow.forward", gradient=2, arguments=0.5):
+    """The layers are marked in 3.1 and 3.4: wrong ones are followed through."""
 
+    parameters = ("the parameters of its layers", "x")
+    built_on = (TestForward, TestLogdet)
+    stand_ins = (FORWARD, LOGDET)
+    results = (0, 1)
 
-def layers_can_be_trained(submission, probes, expect, draw):
-    keywords = {"x": draw.normal(4, 2), "step": 0.01}
-    try:
-        slopes = submission(
-            probes.flow_slopes,
-            **keywords,
-            layers=stand_in_layers(draw, 2, 3),
-            directions=layer_directions(draw, {"scale": (2,), "shift": (2,)}, 0.5),
-            stand_ins=True,
+    def flow(self, draw, dim, count, low=0.3, high=1.0):
+        made = [planar(draw, dim, draw.number(low, high))["parameters"] for _ in range(count)]
+        named = {f"layers.{k}.{n}": p for k, layer in enumerate(made) for n, p in layer.items()}
+        return model("solution.Flow", dim, count, **named)
+
+    def layers(self, flow):
+        """A flow's layers, each a model of its own."""
+        dim, count = flow["size"]
+        for k in range(count):
+            named = {n: flow["parameters"][f"layers.{k}.{n}"] for n in "uwb"}
+            yield model("solution.PlanarTransformation", dim, **named)
+
+    def inputs(self, draw, batch=4, dim=2):
+        return [self.flow(draw, dim, 3), draw.normal(batch, dim)]
+
+    def both(self, results):
+        """The points and the log-determinant."""
+        self.expect.true(
+            isinstance(results, list | tuple) and len(results) == 2,
+            "the flow does not return two results",
+            "It returns the points, then the log-determinant.",
         )
-    except AssertionError:
-        slopes = submission(
-            probes.flow_slopes,
-            **keywords,
-            layers=planar_layers(draw, 2, 3),
-            directions=layer_directions(draw, {"u": (1, 2), "w": (1, 2), "b": (1,)}, 0.3),
-            stand_ins=False,
+        return results
+
+    def right(self):
+        yield from super().right()
+        if not self.replaced:
+            yield OwnLayers(self)
+
+    def responds(self, result, other):
+        for one, another in zip(self.both(result), self.both(other), strict=True):
+            super().responds(one, another)
+
+    def gives(self, place, what, help):
+        """One of the two results is right, for flows of several lengths."""
+        for count in (1, self.draw.integer(3, 5), 32):
+            args = [self.flow(self.draw, 2, count), self.draw.normal(6, 2)]
+            found = self.both(self.got(*args))[place]
+
+            def compare(implementation, args=args, found=found):
+                wanted = self.ask(implementation, *args)[place]
+                slack = SLACK * (1 + float(wanted.abs().max()))
+                found = self.read(found, wanted, what)
+                self.expect.close(found, wanted, what=what, help=help, slack=slack)
+
+            self.in_any_reading(compare)
+
+    @weight(2.5)
+    def test_applies_its_layers_in_order(self):
+        """The output of each layer goes into the next."""
+        help = "Go through self.layers from the first to the last."
+        self.gives(0, "the output of the flow", help)
+
+    @weight(4)
+    def test_adds_log_determinants_at_each_layers_input(self):
+        """By the chain rule the log-determinants add up, each at the point where its layer
+        starts."""
+        help = (
+            "Ask each layer for its log-determinant before its transformation, and add them all up."
         )
-    found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
-    detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
-    size = float(wanted.abs().max())
-    expect.true(
-        bool(wanted.isfinite().all()) and size > 1e-2,
-        "the flow does not depend on the parameters of its layers",
-        "Is the function finished?",
-        detail,
-    )
-    expect.true(
-        bool(((found - wanted).abs() <= 0.03 * size + 1e-2).all()),
-        "the flow is not differentiated with respect to its layers' parameters",
-        "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
-        detail,
-    )
+        self.gives(1, "the log-determinant of the flow", help)
+
+    @weight(1.25)
+    def test_gives_points_and_one_column(self):
+        """(B, dim) and (B, 1), also for one point, on a line and in space."""
+        for batch, dim in ((5, 2), (1, 3), (4, 1)):
+            result, other = (self.got(*self.inputs(self.draw, batch, dim)) for _ in range(2))
+            self.responds(result, other)
+            self.expect.shape(result[0], (batch, dim), what="the output of the flow")
+            self.expect.shape(result[1], (batch, 1), what="the log-determinant of the flow")
+
+    def slope_inputs(self, draw):
+        return [self.flow(draw, 2, 3, 0.5, 1.5), draw.normal(4, 2, std=0.5)], [0]
+
+    def has_the_gradient_of_its_values(self):
+        """Every layer's parameters learn through both results of the flow."""
+        for _ in range(3):  # in one flow, what a cut takes away may be too small to see
+            super().has_the_gradient_of_its_values()
 
 
-# --- the two losses ---------------------------------------------------------------------------
+# --- 3.6 loss1, 3.8 loss2 ---------------------------------------------------------------------
 
 
-def per_example(expect, value, batch, what):
-    """A loss as one value per example, (batch,), or as their mean, (), if it was reduced."""
-    value = torch.as_tensor(value) if isinstance(value, int | float) else value
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
-        values = value.double().reshape(())
-    else:
-        values = expect.each(value, batch, what=what)
-    expect.finite(values, what=what)
-    return values
+class Mean:
+    """An implementation whose losses are reduced to their mean."""
+
+    def __init__(self, implementation):
+        self.implementation = implementation
+
+    def __call__(self, probe, **asked):
+        return {"result": self.implementation(probe, **asked)["result"].mean()}
 
 
-def change(expect, implementation, name, first, second):
-    """How a loss changes from one set of arguments to another, per example; constants cancel."""
-    values = [
-        per_example(expect, getattr(implementation.solution, name)(*args), len(args[-1]), name)
-        for args in (first, second)
-    ]
-    return values[0] - values[1]
+class Loss(FollowThrough):
+    """A loss of each example, in the plane: all data and densities of the assignment lie there.
+
+    The training loops take the mean. A sum of (B,) and (B, 1) is (B, B) and has the same mean, with
+    each example's value on the diagonal, so it loses the marks for the shape alone, as the mean
+    itself does.
+    """
+
+    step = 0.02
+    look_at = {
+        "shape": "Give every summand the shape (B, 1) before adding: (B,) and (B, 1) make (B, B)."
+    }
+
+    def result_shape(self, *args):
+        return (len(args[0]), 1)
+
+    def right(self):
+        for implementation in super().right():
+            yield implementation
+            yield Mean(implementation)
+
+    def read(self, value, like, what):
+        one = torch.as_tensor(like).dim() == 0
+        return self.expect.each(value, 1, what=what)[0] if one else super().read(value, like, what)
+
+    def follows(self, place, help):
+        """The loss changes rightly with one of its arguments."""
+        first, second = self.inputs(self.draw, 5), self.inputs(self.draw, 5)
+        second = [
+            b if i == place else a for i, (a, b) in enumerate(zip(first, second, strict=True))
+        ]
+        what = f"the change of {self.name} with {self.parameter(place)}"
+        self.same_change(first, second, what, help)
+
+    @law("constant")
+    def includes_the_constant(self):
+        """exp(-loss1) is plotted as a density, so the constant of the base density is part of it.
+        Seen at the origin of the base distribution."""
+        self.answers(batch=4)
+        self.same(
+            *(torch.zeros_like(a) for a in self.inputs(self.draw, 4)),
+            what=f"{self.name} at the origin of the base distribution",
+            help="log N(z; 0, I) holds -1/2 log(2 pi) for each of the dimensions.",
+            slack=2e-3,
+        )
 
 
-def changes_rightly(submission, reference, expect, name, first, second, what, help):
-    got = change(expect, submission, name, first, second)
-    wanted = change(expect, reference, name, first, second)
-    if got.dim() == 0:
-        wanted = wanted.mean()
-    expect.close(got.float(), wanted.float(), what=what, help=help, scale=20.0, slack=1e-4)
+class TestLoss1(
+    Loss,
+    question="q3.6",
+    of="solution.loss1",
+    constant=1,
+    shape=2,
+    batch_of_one=0.25,
+    gradient=1.25,
+    arguments=0.5,
+):
+    parameters = ("z0", "logdet")
+
+    def inputs(self, draw, batch=4):
+        return [draw.normal(batch, 2), draw.normal(batch, 1)]
+
+    def slope_inputs(self, draw):
+        return self.inputs(draw), [0, 1]
+
+    @weight(3)
+    def test_grows_away_from_the_origin(self):
+        """The flow carries data to the base distribution N(0, I): a point far from the origin
+        there is an unlikely one, and its negative log-likelihood is higher by half the squared
+        distance."""
+        self.follows(0, "Minus the log-density of N(0, I) at z0, summed over dim. Mind the sign.")
+
+    @weight(3)
+    def test_falls_with_the_log_determinant(self):
+        """log p(x) = log N(g(x); 0, I) + log |det dg/dx|, and the loss is its negative."""
+        self.follows(1, "The whole log-likelihood gets the minus sign.")
 
 
-def flow_results(draw, batch):
-    """(z0, logdet) in the plane: the data and the densities of the assignment lie there."""
-    return draw.normal(batch, 2), draw.normal(batch, 1)
-
-
-def constant_is_included(submission, reference, expect, name, extra, draw):
-    """The value itself, at points where everything but the constant is the same for all."""
-    arguments = [*extra, torch.zeros(4, 2), torch.zeros(4, 1)]
-    got = per_example(expect, getattr(submission.solution, name)(*arguments), 4, name)
-    other = per_example(
-        expect,
-        getattr(submission.solution, name)(*extra, draw.normal(4, 2), draw.normal(4, 1)),
-        4,
-        name,
-    )
-    expect.true(
-        not torch.equal(got, other),
-        f"{name} is the same for different inputs",
-        "Is the function finished?",
-    )
-    wanted = getattr(reference.solution, name)(*arguments).reshape(-1)
-    expect.close(
-        got.float(),
-        wanted if got.dim() else wanted.mean(),
-        what=f"{name} at the origin of the base distribution",
-        help="log N(z; 0, I) holds -1/2 log(2 pi) for each of the dimensions.",
-        slack=2e-3,
-    )
-
-
-def responds(expect, name, result, other):
-    expect.finite(result, what=name)
-    expect.finite(other, what=name)
-    expect.true(
-        not torch.equal(torch.as_tensor(result).double(), torch.as_tensor(other).double()),
-        f"{name} is the same for different inputs",
-        "Is the function finished?",
-    )
-
-
-def has_one_column(submission, expect, name, first, second, batch):
-    function = getattr(submission.solution, name)
-    result, other = function(*first), function(*second)
-    responds(expect, name, result, other)
-    expect.shape(
-        result,
-        (batch, 1),
-        what=name,
-        help="Give every summand the shape (B, 1) before adding: (B,) and (B, 1) make (B, B).",
-    )
-
-
-def can_be_trained(submission, probes, expect, draw, name, args, varied, argument):
-    """Autograd agrees with differences for one argument."""
-    directions = [
-        [draw.normal(*a.shape) if i == varied else None for i, a in enumerate(args)]
-        for _ in range(3)
-    ]
-    slopes = submission(
-        probes.slopes, function=f"solution.{name}", args=args, directions=directions, step=0.02
-    )
-    found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
-    detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"
-    size = float(wanted.abs().max())
-    expect.true(
-        bool(wanted.isfinite().all()) and size > 1e-2,
-        f"{name} does not depend on {argument}",
-        "Is the function finished?",
-        detail,
-    )
-    expect.true(
-        bool(((found - wanted).abs() <= 0.02 * size + 5e-3).all()),
-        f"{name} is not differentiated with respect to {argument}",
-        "Look for .data, .detach(), .item(), numpy or torch.no_grad() on the way.",
-        detail,
-    )
-
-
-def leaves_its_arguments(submission, probes, expect, name, given, other):
-    after, again = (
-        submission(probes.call, function=f"solution.{name}", args=args) for args in (given, other)
-    )
-    responds(expect, name, after["result"], again["result"])
-    for number, (left, was) in enumerate(zip(after["args"], given, strict=True), start=1):
-        expect.unchanged(left, was, what=f"argument {number} of {name}")
-
-
-# --- 3.6 loss1 --------------------------------------------------------------------------------
-
-
-@pytest.mark.question("q3.6", weight=3)
-def test_loss1_grows_away_from_the_origin(submission, reference, expect, draw):
-    """The flow carries data to the base distribution N(0, I): a point far from the origin there
-    is an unlikely one, and its negative log-likelihood is higher by half the squared distance."""
-    (first, logdet), (second, _) = flow_results(draw, 5), flow_results(draw, 5)
-    changes_rightly(
-        submission,
-        reference,
-        expect,
-        "loss1",
-        [first, logdet],
-        [second, logdet],
-        "the change of loss1 with z0",
-        "Minus the log-density of N(0, I) at z0, summed over dim. Mind the sign.",
-    )
-
-
-@pytest.mark.question("q3.6", weight=3)
-def test_loss1_falls_with_the_log_determinant(submission, reference, expect, draw):
-    """log p(x) = log N(g(x); 0, I) + log |det dg/dx|, and the loss is its negative."""
-    (z0, first), (_, second) = flow_results(draw, 5), flow_results(draw, 5)
-    changes_rightly(
-        submission,
-        reference,
-        expect,
-        "loss1",
-        [z0, first],
-        [z0, second],
-        "the change of loss1 with logdet",
-        "The whole log-likelihood gets the minus sign.",
-    )
-
-
-@pytest.mark.question("q3.6", weight=1)
-def test_loss1_includes_the_constant(submission, reference, expect, draw):
-    """exp(-loss1) is plotted as a density, so the constant of the base density is part of it."""
-    constant_is_included(submission, reference, expect, "loss1", [], draw)
-
-
-@pytest.mark.question("q3.6", weight=2)
-def test_loss1_has_one_column(submission, expect, draw):
-    """The result has shape (B, 1). (B, B) has the right mean by luck; plots need one value per
-    point."""
-    for batch in (5, 1):
-        first, second = flow_results(draw, batch), flow_results(draw, batch)
-        has_one_column(submission, expect, "loss1", first, second, batch)
-
-
-@pytest.mark.question("q3.6", weight=1.25)
-def test_loss1_can_be_trained(submission, probes, expect, draw):
-    """The flow learns through both arguments."""
-    for varied in (0, 1):
-        args = list(flow_results(draw, 4))
-        name = ("z0", "logdet")[varied]
-        can_be_trained(submission, probes, expect, draw, "loss1", args, varied, name)
-
-
-@pytest.mark.question("q3.6", weight=0.5)
-def test_loss1_leaves_its_arguments_as_they_are(submission, probes, expect, draw):
-    """The plots use the points and the log-determinants again after the call."""
-    given, other = list(flow_results(draw, 4)), list(flow_results(draw, 4))
-    leaves_its_arguments(submission, probes, expect, "loss1", given, other)
-
-
-# --- 3.8 loss2 --------------------------------------------------------------------------------
-
-
-def sampling_results(draw, batch):
-    """[target_density, z0, logdet]: energies are mostly positive."""
-    return [draw.normal(batch, mean=2.0), *flow_results(draw, batch)]
-
-
-class OnStandIn:
-    """A submission whose `loss2` is built on its `loss1`, with the probe's in the place of that."""
-
-    def __init__(self, submission, probes):
-        self.submission, self.probes, self.solution = submission, probes, self
-
-    def loss2(self, *args):
-        run = self(self.probes.call, function="solution.loss2", args=list(args))
-        return run["result"]
-
-    def __call__(self, probe, **keywords):
-        return self.submission(self.probes.on_a_stand_in, other=probe.__name__, **keywords)
-
-
-class Inverse:
-    """The `loss2` that is right on a right `loss1`: -log p of the inverse flow, negated."""
-
-    def __init__(self, probes):
-        self.loss1, self.solution = probes.stand_in_loss1, self
-
-    def loss2(self, target_density, z0, logdet):
-        return target_density.reshape(-1, 1) - self.loss1(z0, -logdet)
-
-
-class Base(Inverse):
-    """The same with the base density alone from `loss1`, at a log-determinant of zero."""
-
-    def loss2(self, target_density, z0, logdet):
-        return target_density.reshape(-1, 1) - self.loss1(z0, 0 * logdet) - logdet
-
-
-def loss1_is_right(submission, reference, probes, expect, draw):
-    """Whether `loss1` is right in all that 3.6 asks: value, shape, slopes, and what stays."""
-    try:
-        for batch in (5, 1):
-            args = list(flow_results(draw, batch))
-            run = submission(probes.call, function="solution.loss1", args=args)
-            expect.shape(run["result"], (batch, 1))
-            expect.close(run["result"], reference.solution.loss1(*args), slack=2e-3)
-            for left, given in zip(run["args"], args, strict=True):
-                expect.unchanged(left, given, what="an argument")
-        along = [[draw.normal(5, 2), draw.normal(5, 1)] for _ in range(2)]
-        asked = {"function": "solution.loss1", "directions": along, "step": 0.02}
-        args = list(flow_results(draw, 5))
-        slopes = [i(probes.slopes, args=args, **asked) for i in (submission, reference)]
-        expect.close(*(torch.tensor(found["autograd"]) for found in slopes), slack=1e-2)
-    except AssertionError:
-        return False
-    return True
-
-
-def with_any_loss1(submission, probes, reference, expect, draw, check):
-    """Follow-through: the check holds for the submission or, where its loss1 is wrong, for its
-    loss2 on a stand-in."""
-    try:
-        check(submission, reference)
-    except AssertionError as error:
-        if loss1_is_right(submission, reference, probes, expect, draw):
-            raise
-        for wanted in (Inverse(probes), Base(probes)):
-            try:
-                check(OnStandIn(submission, probes), wanted)
-            except AssertionError:
-                continue
-            return
-        raise error from None
-
-
-PLACES = {"target_density": 0, "z0": 1, "logdet": 2}
-MEANING = {
-    "target_density": "target_density is an energy, -log p: the loss grows with it, one for one.",
-    "z0": "The log-density of the base sample z0 under N(0, I), with a plus sign.",
-    "logdet": "A sample's log-density falls by the log-determinant: log N(z0) - logdet.",
-}
-
-
-@pytest.mark.question("q3.8", weight=2)
-@pytest.mark.parametrize("argument", list(PLACES))
-def test_loss2_is_the_divergence_from_the_target(
-    submission, reference, probes, expect, draw, argument
+class TestLoss2(
+    Loss,
+    question="q3.8",
+    of="solution.loss2",
+    constant=0.75,
+    shape=1.5,
+    batch_of_one=0.25,
+    gradient=0.5,
+    arguments=0.25,
 ):
     """Samples x of the flow should be likely under the target: log q(x) - log p(x), where
-    log q(x) = log N(z0) - logdet and target_density is -log p(x). One argument is varied."""
-    first, other = sampling_results(draw, 5), sampling_results(draw, 5)
-    second = list(first)
-    second[PLACES[argument]] = other[PLACES[argument]]
-    what = f"the change of loss2 with {argument}"
+    log q(x) = log N(z0) - logdet and target_density is -log p(x)."""
 
-    def check(loss2, wanted):
-        changes_rightly(loss2, wanted, expect, "loss2", first, second, what, MEANING[argument])
+    parameters = ("target_density", "z0", "logdet")
+    built_on = (TestLoss1,)
+    stand_ins = ("solution.loss1",)
+    readings = ("loss2_by_loss1", "loss2_by_the_base_density_of_loss1")
 
-    with_any_loss1(submission, probes, reference, expect, draw, check)
+    def inputs(self, draw, batch=4):
+        energy = draw.normal(batch, mean=2.0)  # mostly positive
+        return [energy, draw.normal(batch, 2), draw.normal(batch, 1)]
 
+    def slope_inputs(self, draw):
+        return self.inputs(draw), [0, 2]  # z0 does not depend on the flow
 
-@pytest.mark.question("q3.8", weight=0.75)
-def test_loss2_includes_the_constant(submission, reference, probes, expect, draw):
-    """log N(z0; 0, I) is the whole log-density, with its constant."""
+    @weight(2)
+    def test_grows_with_the_energy(self):
+        """log q(x) - log p(x), and target_density is an energy, -log p(x)."""
+        self.follows(0, "target_density is -log p: the loss grows with it, one for one.")
 
-    def check(loss2, wanted):
-        constant_is_included(loss2, wanted, expect, "loss2", [torch.zeros(4)], draw)
+    @weight(2)
+    def test_grows_with_the_base_density(self):
+        """log q(x) = log N(z0; 0, I) - logdet: likely samples have a higher density."""
+        self.follows(1, "The log-density of the base sample z0 under N(0, I), with a plus sign.")
 
-    with_any_loss1(submission, probes, reference, expect, draw, check)
-
-
-@pytest.mark.question("q3.8", weight=1.5)
-def test_loss2_has_one_column(submission, reference, probes, expect, draw):
-    """The result has shape (B, 1). target_density is (B,) and logdet (B, 1): their sum is (B, B),
-    which has the right mean by luck."""
-    for batch in (5, 1):
-        first, second = sampling_results(draw, batch), sampling_results(draw, batch)
-
-        def check(loss2, wanted, first=first, second=second, batch=batch):
-            has_one_column(loss2, expect, "loss2", first, second, batch)
-
-        with_any_loss1(submission, probes, reference, expect, draw, check)
-
-
-@pytest.mark.question("q3.8", weight=0.5)
-def test_loss2_can_be_trained(submission, reference, probes, expect, draw):
-    """The flow learns through the energy at its output and through the log-determinant; z0 does
-    not depend on it."""
-    for argument in ("target_density", "logdet"):
-        args = sampling_results(draw, 4)
-
-        def check(loss2, wanted, argument=argument, args=args):
-            place = PLACES[argument]
-            can_be_trained(loss2, probes, expect, draw, "loss2", args, place, argument)
-
-        with_any_loss1(submission, probes, reference, expect, draw, check)
-
-
-@pytest.mark.question("q3.8", weight=0.25)
-def test_loss2_leaves_its_arguments_as_they_are(submission, reference, probes, expect, draw):
-    """The energies are shown during training, and the samples are plotted: they are used again."""
-    given, other = sampling_results(draw, 4), sampling_results(draw, 4)
-
-    def check(loss2, wanted):
-        leaves_its_arguments(loss2, probes, expect, "loss2", given, other)
-
-    with_any_loss1(submission, probes, reference, expect, draw, check)
+    @weight(2)
+    def test_falls_with_the_log_determinant(self):
+        """log q(x) = log N(z0; 0, I) - logdet: what is stretched gets less dense."""
+        self.follows(2, "A sample's log-density falls by the log-determinant: log N(z0) - logdet.")

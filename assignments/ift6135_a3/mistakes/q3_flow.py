@@ -34,7 +34,7 @@ def loss1_of_columns(z0, logdet):
     return 0.5 * (math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True) - logdet
 
 
-flow_order = Mistakes("solution.Flow.forward", "test_flow_applies_its_layers_in_order")
+flow_order = Mistakes("solution.Flow.forward", "TestFlow::test_applies_its_layers_in_order")
 
 flow_order.edit(
     "flow_from_the_last_layer_to_the_first",
@@ -61,7 +61,7 @@ flow_order.edit(
 
 
 flow_logdets = Mistakes(
-    "solution.Flow.forward", "test_flow_adds_log_determinants_at_each_layers_input"
+    "solution.Flow.forward", "TestFlow::test_adds_log_determinants_at_each_layers_input"
 )
 
 flow_logdets.edit(
@@ -136,7 +136,7 @@ def flow_adds_up_the_points(self, x):
     return x, logdet
 
 
-flow_shapes = Mistakes("solution.Flow.forward", "test_flow_gives_points_and_one_column")
+flow_shapes = Mistakes("solution.Flow.forward", "TestFlow::test_gives_points_and_one_column")
 
 flow_shapes.edit(
     "flow_starts_from_a_flat_vector",
@@ -144,13 +144,6 @@ flow_shapes.edit(
     "new_zeros(x.size(0))",
     """The sum starts as zeros of shape (B,), and adding columns, (B, 1), makes it (B, B) without
     any warning.""",
-)
-flow_shapes.edit(
-    "flow_writes_into_its_argument",
-    "x = layer(x)",
-    "x[:] = layer(x).detach()",
-    """The layers' outputs are written into x itself, and the caller's points are overwritten;
-    autograd needs them too.""",
 )
 flow_shapes.edit(
     "flow_for_the_plane_only",
@@ -173,7 +166,18 @@ def flow_with_flat_log_determinants(self, x):
     return x, logdet
 
 
-flow_training = Mistakes("solution.Flow.forward", "test_all_layers_can_be_trained")
+flow_arguments = Mistakes("solution.Flow.forward", "TestFlow::test_leaves_its_arguments_alone")
+
+flow_arguments.edit(
+    "flow_writes_into_its_argument",
+    "x = layer(x)",
+    "x[:] = layer(x).detach()",
+    """The layers' outputs are written into x itself, and the caller's points are overwritten;
+    autograd needs them too.""",
+)
+
+
+flow_training = Mistakes("solution.Flow.forward", "TestFlow::test_has_the_gradient_of_its_values")
 
 flow_training.edit(
     "flow_with_detached_log_determinants",
@@ -203,8 +207,12 @@ flow_training.edit(
 # Right parts are handed what they cannot take: the parts lose nothing.
 flow_logdets_called_wrongly = Mistakes(
     "solution.Flow.forward",
-    "test_flow_adds_log_determinants_at_each_layers_input",
-    beside={"solution.PlanarTransformation.get_logdet": logdet_without_eps},
+    "TestFlow::test_adds_log_determinants_at_each_layers_input",
+    beside={
+        "solution.PlanarTransformation.forward": planar_of_batches,
+        "solution.PlanarTransformation.get_logdet": logdet_without_eps,
+        "solution.loss1": loss1_of_columns,
+    },
 )
 
 flow_logdets_called_wrongly.edit(
@@ -216,7 +224,7 @@ flow_logdets_called_wrongly.edit(
 )
 
 
-loss1_origin = Mistakes("solution.loss1", "test_loss1_grows_away_from_the_origin")
+loss1_origin = Mistakes("solution.loss1", "TestLoss1::test_grows_away_from_the_origin")
 
 
 @loss1_origin
@@ -257,7 +265,7 @@ def loss1_without_the_logarithm(z0, logdet):
     return -torch.exp(log_base(z0) + logdet)
 
 
-loss1_logdet = Mistakes("solution.loss1", "test_loss1_falls_with_the_log_determinant")
+loss1_logdet = Mistakes("solution.loss1", "TestLoss1::test_falls_with_the_log_determinant")
 
 
 @loss1_logdet
@@ -274,7 +282,7 @@ def loss1_without_the_log_determinant(z0, logdet):
     return -log_base(z0) + 0 * logdet
 
 
-loss1_constant = Mistakes("solution.loss1", "test_loss1_includes_the_constant")
+loss1_constant = Mistakes("solution.loss1", "TestLoss1::test_includes_the_constant")
 
 
 @loss1_constant
@@ -290,7 +298,7 @@ def loss1_with_the_constant_once(z0, logdet):
     return 0.5 * ((z0**2).sum(dim=1, keepdim=True) + math.log(2 * math.pi)) - logdet
 
 
-loss1_shape = Mistakes("solution.loss1", "test_loss1_has_one_column")
+loss1_shape = Mistakes("solution.loss1", "TestLoss1::test_has_the_right_shape")
 
 
 @loss1_shape
@@ -327,7 +335,7 @@ def loss1_of_all_pairs_with_an_axis_more(z0, logdet):
     return -(log_base_flat(z0) + logdet).unsqueeze(1)
 
 
-loss1_training = Mistakes("solution.loss1", "test_loss1_can_be_trained")
+loss1_training = Mistakes("solution.loss1", "TestLoss1::test_has_the_gradient_of_its_values")
 
 
 @loss1_training
@@ -337,7 +345,7 @@ def loss1_with_a_detached_point(z0, logdet):
     return -(log_base(z0.detach()) + logdet)
 
 
-loss1_arguments = Mistakes("solution.loss1", "test_loss1_leaves_its_arguments_as_they_are")
+loss1_arguments = Mistakes("solution.loss1", "TestLoss1::test_leaves_its_arguments_alone")
 
 
 @loss1_arguments
@@ -350,7 +358,9 @@ def loss1_adds_in_place(z0, logdet):
 
 # Beside a loss2 (3.8) that is right and built on loss1: 3.8 loses nothing.
 loss1_shape_below_loss2 = Mistakes(
-    "solution.loss1", "test_loss1_has_one_column", beside={"solution.loss2": loss2_by_loss1}
+    "solution.loss1",
+    "TestLoss1::test_has_the_right_shape",
+    beside={"solution.loss2": loss2_by_loss1},
 )
 
 
@@ -369,7 +379,7 @@ def loss1_mean_over_the_points_below_loss2(z0, logdet):
 
 loss1_logdet_below_loss2 = Mistakes(
     "solution.loss1",
-    "test_loss1_falls_with_the_log_determinant",
+    "TestLoss1::test_falls_with_the_log_determinant",
     beside={"solution.loss2": loss2_by_loss1},
 )
 
@@ -381,7 +391,9 @@ def loss1_adds_the_log_determinant_below_loss2(z0, logdet):
 
 
 loss1_constant_below_loss2 = Mistakes(
-    "solution.loss1", "test_loss1_includes_the_constant", beside={"solution.loss2": loss2_by_loss1}
+    "solution.loss1",
+    "TestLoss1::test_includes_the_constant",
+    beside={"solution.loss2": loss2_by_loss1},
 )
 
 
@@ -392,7 +404,9 @@ def loss1_without_the_constant_below_loss2(z0, logdet):
 
 
 loss1_training_below_loss2 = Mistakes(
-    "solution.loss1", "test_loss1_can_be_trained", beside={"solution.loss2": loss2_by_loss1}
+    "solution.loss1",
+    "TestLoss1::test_has_the_gradient_of_its_values",
+    beside={"solution.loss2": loss2_by_loss1},
 )
 
 
@@ -404,7 +418,7 @@ def loss1_with_a_detached_determinant_below_loss2(z0, logdet):
 
 loss1_origin_below_loss2 = Mistakes(
     "solution.loss1",
-    "test_loss1_grows_away_from_the_origin",
+    "TestLoss1::test_grows_away_from_the_origin",
     beside={"solution.loss2": loss2_by_loss1},
 )
 
@@ -415,9 +429,7 @@ def loss1_unwritten_below_loss2(z0, logdet):
     raise NotImplementedError("to be written")
 
 
-loss2_of_target = Mistakes(
-    "solution.loss2", "test_loss2_is_the_divergence_from_the_target[target_density]"
-)
+loss2_of_target = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_energy")
 
 
 @loss2_of_target
@@ -448,7 +460,7 @@ def loss2_with_the_mean_energy(target_density, z0, logdet):
     return log_base(z0) - logdet + target_density.mean()
 
 
-loss2_of_logdet = Mistakes("solution.loss2", "test_loss2_is_the_divergence_from_the_target[logdet]")
+loss2_of_logdet = Mistakes("solution.loss2", "TestLoss2::test_falls_with_the_log_determinant")
 
 
 @loss2_of_logdet
@@ -458,7 +470,7 @@ def loss2_adds_the_log_determinant(target_density, z0, logdet):
     return log_base(z0) + logdet + target_density.view(-1, 1)
 
 
-loss2_of_z0 = Mistakes("solution.loss2", "test_loss2_is_the_divergence_from_the_target[z0]")
+loss2_of_z0 = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_base_density")
 
 
 @loss2_of_z0
@@ -475,7 +487,7 @@ def loss2_without_the_base_density(target_density, z0, logdet):
     return target_density.view(-1, 1) - logdet + 0 * z0[:, :1]
 
 
-loss2_values = Mistakes("solution.loss2", "test_loss2_is_the_divergence_from_the_target")
+loss2_values = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_energy")
 
 
 @loss2_values
@@ -485,7 +497,7 @@ def loss2_negated(target_density, z0, logdet):
     return -(log_base(z0) - logdet + target_density.view(-1, 1))
 
 
-loss2_constant = Mistakes("solution.loss2", "test_loss2_includes_the_constant")
+loss2_constant = Mistakes("solution.loss2", "TestLoss2::test_includes_the_constant")
 
 
 @loss2_constant
@@ -494,7 +506,7 @@ def loss2_without_the_constant(target_density, z0, logdet):
     return -0.5 * (z0**2).sum(dim=1, keepdim=True) - logdet + target_density.view(-1, 1)
 
 
-loss2_shape = Mistakes("solution.loss2", "test_loss2_has_one_column")
+loss2_shape = Mistakes("solution.loss2", "TestLoss2::test_has_the_right_shape")
 
 
 @loss2_shape
@@ -537,7 +549,7 @@ def loss2_of_all_triples(target_density, z0, logdet):
     return log_base_flat(z0).reshape(-1, 1, 1) + target_density - logdet
 
 
-loss2_training = Mistakes("solution.loss2", "test_loss2_can_be_trained")
+loss2_training = Mistakes("solution.loss2", "TestLoss2::test_has_the_gradient_of_its_values")
 
 
 @loss2_training
@@ -547,7 +559,7 @@ def loss2_with_a_detached_energy(target_density, z0, logdet):
     return log_base(z0) - logdet + target_density.detach().view(-1, 1)
 
 
-loss2_arguments = Mistakes("solution.loss2", "test_loss2_leaves_its_arguments_as_they_are")
+loss2_arguments = Mistakes("solution.loss2", "TestLoss2::test_leaves_its_arguments_alone")
 
 
 @loss2_arguments
@@ -560,8 +572,12 @@ def loss2_subtracts_in_place(target_density, z0, logdet):
 
 loss2_values_called_wrongly = Mistakes(
     "solution.loss2",
-    "test_loss2_is_the_divergence_from_the_target",
-    beside={"solution.loss1": loss1_of_columns},
+    "TestLoss2::test_grows_with_the_energy",
+    beside={
+        "solution.PlanarTransformation.forward": planar_of_batches,
+        "solution.PlanarTransformation.get_logdet": logdet_without_eps,
+        "solution.loss1": loss1_of_columns,
+    },
 )
 
 

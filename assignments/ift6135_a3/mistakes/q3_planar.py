@@ -39,7 +39,7 @@ def logdet_of_sigmoid(self, x, eps=1e-8):
 
 
 logdet_values = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "test_logdet_is_that_of_the_jacobian"
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_right_values"
 )
 
 logdet_values.edit(
@@ -150,7 +150,7 @@ logdet_values.edit(
 
 
 logdet_of_adjusted_u = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "test_logdet_uses_the_adjusted_u"
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_adjusts_u_first"
 )
 
 
@@ -170,7 +170,9 @@ def logdet_of_a_negative_determinant(self, x, eps=1e-8):
     return torch.log(eps + 1 + h * (self.w @ self.u.T))
 
 
-logdet_shape = Mistakes("solution.PlanarTransformation.get_logdet", "test_logdet_has_one_column")
+logdet_shape = Mistakes(
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_right_shape"
+)
 
 logdet_shape.edit(
     "logdet_as_a_flat_vector",
@@ -198,15 +200,10 @@ logdet_shape.edit(
 )
 
 
-logdet_training = Mistakes("solution.PlanarTransformation.get_logdet", "test_logdet_can_be_trained")
-
-logdet_training.edit(
-    "logdet_detached",
-    "torch.log(det.abs() + eps)",
-    "torch.log(det.abs() + eps).detach()",
-    """The values are right, but they are detached: the log-determinant is part of both losses, and
-    nothing can be learned from it without its gradient.""",
+logdet_training = Mistakes(
+    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_gradient_of_its_values"
 )
+
 logdet_training.edit(
     "logdet_without_create_graph",
     "h_prime = 1 - torch.tanh(x @ self.w.T + self.b) ** 2",
@@ -227,7 +224,7 @@ logdet_training.edit(
 # Beside a `Flow.forward` (3.6) that makes a column of what its layers give: 3.6 loses nothing.
 logdet_shape_below_flow = Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "test_logdet_has_one_column",
+    "TestLogdet::test_has_the_right_shape",
     beside={"solution.Flow.forward": flow_of_flat_vectors},
 )
 
@@ -241,7 +238,7 @@ logdet_shape_below_flow.edit(
 
 logdet_values_below_flow = Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "test_logdet_is_that_of_the_jacobian",
+    "TestLogdet::test_has_the_right_values",
     beside={"solution.Flow.forward": flow_of_flat_vectors},
 )
 
@@ -258,8 +255,12 @@ def logdet_without_the_derivative_below_the_flow(self, x, eps=1e-8):
 # Right parts are handed what they cannot take: the parts lose nothing.
 logdet_values_called_wrongly = Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "test_logdet_is_that_of_the_jacobian",
-    beside={"solution.PlanarTransformation.forward": planar_of_batches},
+    "TestLogdet::test_has_the_right_values",
+    beside={
+        "solution.PlanarTransformation.forward": planar_of_batches,
+        "solution.PlanarTransformation.get_logdet": logdet_without_eps,
+        "solution.loss1": loss1_of_columns,
+    },
 )
 
 
@@ -273,7 +274,7 @@ def logdet_differentiates_forward_at_bare_points(self, x, eps=1e-8):
 
 
 planar_values = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_bends_along_u"
+    "solution.PlanarTransformation.forward", "TestForward::test_has_the_right_values"
 )
 
 planar_values.edit(
@@ -353,7 +354,7 @@ def planar_with_u_and_w_swapped(self, x):
 
 
 planar_invertible = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_stays_invertible"
+    "solution.PlanarTransformation.forward", "TestForward::test_adjusts_u_first"
 )
 
 
@@ -365,7 +366,7 @@ def planar_without_adjust_u(self, x):
 
 
 planar_training = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_can_be_trained"
+    "solution.PlanarTransformation.forward", "TestForward::test_has_the_gradient_of_its_values"
 )
 
 planar_training.edit(
@@ -387,7 +388,7 @@ def planar_from_data(self, x):
 
 
 planar_argument = Mistakes(
-    "solution.PlanarTransformation.forward", "test_planar_transformation_keeps_shape_and_argument"
+    "solution.PlanarTransformation.forward", "TestForward::test_leaves_its_arguments_alone"
 )
 
 planar_argument.edit(
@@ -398,18 +399,12 @@ planar_argument.edit(
     """The shift is added to x in place, and the caller's points are moved with it; a flow then asks
     for the log-determinant at the wrong point.""",
 )
-planar_argument.edit(
-    "planar_squeezed",
-    "x + self.u * h",
-    "(x + self.u * h).squeeze()",
-    "A squeeze() without an axis removes the batch axis too when the batch holds one point.",
-)
 
 
 # Beside a log-determinant (3.4) that differentiates `forward` by autograd: 3.4 loses nothing.
 planar_values_below_autograd = Mistakes(
     "solution.PlanarTransformation.forward",
-    "test_planar_transformation_bends_along_u",
+    "TestForward::test_has_the_right_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_by_autograd},
 )
 
@@ -466,7 +461,7 @@ def planar_unwritten_below_autograd(self, x):
 
 planar_training_below_autograd = Mistakes(
     "solution.PlanarTransformation.forward",
-    "test_planar_transformation_can_be_trained",
+    "TestForward::test_has_the_gradient_of_its_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_by_autograd},
 )
 
@@ -482,7 +477,7 @@ def planar_detached_below_autograd(self, x):
 # Beside the log-determinant (3.4) that is right for it: 3.4 loses nothing.
 planar_values_with_its_logdet = Mistakes(
     "solution.PlanarTransformation.forward",
-    "test_planar_transformation_bends_along_u",
+    "TestForward::test_has_the_right_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_of_sigmoid},
 )
 

@@ -211,3 +211,15 @@ def loss2_in_a_loop(target_density, z0, logdet):
         log_base = -torch.dot(point, point) / 2 - point.numel() / 2 * np.log(2 * np.pi)
         found.append((log_base - change + energy).view(1))
     return torch.stack(found)
+
+
+@loss2
+def loss2_by_loss1(target_density, z0, logdet):
+    """loss1 of the inverse flow is minus the log-density of a sample."""
+    return target_density.unsqueeze(1) - loss1(z0, -logdet)
+
+
+@loss2
+def loss2_by_the_base_density_of_loss1(target_density, z0, logdet):
+    """loss1 without a flow is minus the log-density of the base distribution."""
+    return target_density.unsqueeze(1) - loss1(z0, 0 * logdet) - logdet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -40,6 +41,7 @@ class Function(Contract):
         slack, terms: as for `expect.close`, for the values.
         batches: sizes of the batches for which values are compared.
         step: of the central differences of `gradient`, in units of the arguments.
+        results: of several results, the places of those whose gradients are looked at.
         far_slack: of `far_out`, in units of one plus the largest value.
         image_shapes: shapes of the images of `images`, with the batch.
     """
@@ -48,6 +50,7 @@ class Function(Contract):
     terms: ClassVar[int] = 1
     batches: ClassVar[tuple[int, ...]] = (4, 7, 4)
     step: ClassVar[float] = 0.005
+    results: ClassVar[tuple[int, ...]] = (0,)
     far_slack: ClassVar[float] = 6e-3
     image_shapes: ClassVar[tuple[tuple[int, ...], ...]] = ((3, 1, 28, 28), (2, 3, 8, 6))
 
@@ -79,6 +82,10 @@ class Function(Contract):
         varied, one after the other."""
         return self.inputs(draw, batch=3), [0]
 
+    def direction(self, argument: Any) -> Any:
+        """For `gradient`: a random direction in an argument."""
+        return self.draw.normal(*argument.shape)
+
     def far(self, draw: Any) -> Iterable[Beside]:
         """For `far_out`: arguments far out, usual ones beside them, and where that is, in words
         such as `for values around 1000`."""
@@ -109,9 +116,10 @@ class Function(Contract):
 
     def read(self, value: Any, like: Any, what: str) -> Any:
         """The values of a result: one for each example, whatever its layout, where `like` has
-        the shape (B,); else as it is. `shape` marks the layout."""
+        the shape (B,) or (B, 1); else as it is. `shape` marks the layout."""
         like = torch.as_tensor(like)
-        return self.expect.each(value, len(like), what=what) if like.dim() == 1 else value
+        one_each = like.dim() > 0 and like.shape == (len(like), 1)[: like.dim()]
+        return self.expect.each(value, len(like), what=what) if one_each else value
 
     def same(
         self,
@@ -242,8 +250,9 @@ class Function(Contract):
             "A bare squeeze() removes every axis of size one; name the axis that should go.",
         )
         result, args = self.answers(batch=1)
+        axes = torch.as_tensor(self.got(*self.inputs(self.draw, batch=4))).dim()
         self.expect.true(
-            torch.as_tensor(result).dim() >= len(self.result_shape(*args)),
+            torch.as_tensor(result).dim() >= min(axes, len(self.result_shape(*args))),
             f"{self.usage} has no batch axis left when the batch holds one example",
             help,
         )
@@ -271,9 +280,9 @@ class Function(Contract):
         values themselves have. The values are the submission's own; whether they are right is
         not asked."""
         args, varied = self.slope_inputs(self.draw)
-        for place in varied:
+        for place, result in itertools.product(varied, self.results):
             directions = [
-                [self.draw.normal(*a.shape) if i == place else None for i, a in enumerate(args)]
+                [self.direction(a) if i == place else None for i, a in enumerate(args)]
                 for _ in range(3)
             ]
             slopes = self.submission(
@@ -282,6 +291,7 @@ class Function(Contract):
                 args=args,
                 directions=directions,
                 step=self.step,
+                result=result,
             )
             found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])
             detail = f"autograd {slopes['autograd']}, differences {slopes['differences']}"

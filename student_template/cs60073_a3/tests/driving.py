@@ -1,8 +1,12 @@
 """Probes that know no assignment, and the parts that probes are made of.
 
-`call`, `slopes`, `repeated` and `raised` are probes: a test hands them to `submission` or to
-`reference` as `probes.call` and so on, with the name of a function such as `gan.jsd`. The rest is
-for the probes of an assignment, which import it:
+`call`, `slopes`, `jacobian`, `repeated` and `raised` are probes: a test hands them to `submission`
+or to `reference` as `probes.call` and so on, with the name of a function such as `gan.jsd`. The
+first argument of a method is its model, as a dict that says how to make it:
+
+    {"model": "solution.Flow", "size": [2, 8], "parameters": {"layers.0.u": ..., ...}}
+
+The rest is for the probes of an assignment, which import it:
 
     from driving import in_place_of, plain
 
@@ -23,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-PROBES = ("call", "repeated", "raised", "slopes")
+PROBES = ("call", "jacobian", "raised", "repeated", "slopes")
 
 # --- probes -----------------------------------------------------------------------------------
 
@@ -33,14 +37,14 @@ def call(impl: Any, *, function: str, args: list[Any], views: bool = False) -> d
 
     Args:
         function: its dotted name, e.g. `gan.jsd`.
-        args: of the call.
+        args: of the call; `slopes`, `jacobian` and this make models of dicts.
         views: hand over tensors that are parts of larger ones, as the halves of a layer's result
             are: their rows do not follow each other in memory.
 
     Returns:
         `result`, and `args` as they are after the call.
     """
-    args = [_copy(a, views) for a in args]
+    args = [made(impl, a, views) for a in args]
     result = find(impl, function)(*args)
     return {"result": plain(result), "args": [plain(a) for a in args]}
 
@@ -79,18 +83,21 @@ def slopes(
     directions: list[list[Any]],
     step: float,
     seed: int | None = None,
+    result: int = 0,
 ) -> dict[str, Any]:
     """Slopes of a function along directions, by autograd and by central differences.
 
     What is differentiated is the sum of the result's elements with weights from 1 to 2, so that
-    the shares of the elements cannot cancel; of several results, the first counts.
+    the shares of the elements cannot cancel.
 
     Args:
-        function: its dotted name; it returns a tensor, or several of which the first is one.
+        function: its dotted name; it returns a tensor, or several.
         args: where the slopes are asked for.
-        directions: each one a list parallel to `args`, with None for what stays as it is.
+        directions: each one a list parallel to `args`, with None for what stays as it is; that of
+            a model is a dict by the names of its parameters.
         step: of the central differences.
         seed: of all sources of random numbers, set before each call; None: not set.
+        result: of several results, the one that counts.
 
     Returns:
         `autograd` and `differences`, one number per direction each. Where a result does not
@@ -100,31 +107,58 @@ def slopes(
         TypeError: the result is not a tensor.
     """
     target = find(impl, function)
-    varied = [i for i, d in enumerate(directions[0]) if d is not None]
 
     def total(values: list[Any]) -> Tensor:
         if seed is not None:
             seed_all(seed)
-        result = target(*values)
-        result = result[0] if isinstance(result, tuple | list) else result
-        flattened = tensor(result, function).reshape(-1)
+        found = target(*values)
+        found = found[result] if isinstance(found, tuple | list) else found
+        flattened = tensor(found, function).reshape(-1)
         weights = torch.linspace(1, 2, len(flattened), dtype=flattened.dtype)
         return (flattened * weights).sum()
 
-    leaves = {i: args[i].clone().requires_grad_() for i in varied}
-    # Not the leaves themselves: what happens to an argument in place is another question.
-    result = total([leaves[i] * 1.0 if i in leaves else _copy(a) for i, a in enumerate(args)])
-    gradients = gradients_of(result, [leaves[i] for i in varied])
+    given = [made(impl, a) for a in args]
+    leaves: list[tuple[int, str, Tensor]] = []
+    for place, direction in enumerate(directions[0]):
+        if isinstance(direction, dict):
+            leaves += [(place, n, given[place].get_parameter(n)) for n in direction]
+        elif direction is not None:
+            leaves.append((place, "", given[place].requires_grad_()))
+            # Not the leaf itself: what happens to an argument in place is another question.
+            given[place] = given[place] * 1.0
+    gradients = gradients_of(total(given), [leaf for _, _, leaf in leaves])
     along, differences = [], []
     for direction in directions:
-        pairs = zip(varied, gradients, strict=True)
-        along.append(sum(float((g * direction[i]).sum()) for i, g in pairs))
-        ends = [
-            float(total([_moved(a, d, h) for a, d in zip(args, direction, strict=True)]))
-            for h in (step, -step)
-        ]
+        share = 0.0
+        for (place, name, leaf), gradient in zip(leaves, gradients, strict=True):
+            if name and leaf.grad is not None:  # left on the way; training adds to it
+                gradient = gradient + leaf.grad
+            towards = direction[place][name].reshape(leaf.shape) if name else direction[place]
+            share += float((gradient * towards).sum())
+        along.append(share)
+        ends = []
+        for h in (step, -step):
+            moved = [_moved(a, d, h) for a, d in zip(args, direction, strict=True)]
+            ends.append(float(total([made(impl, a) for a in moved]).detach()))
         differences.append((ends[0] - ends[1]) / (2 * step))
     return {"autograd": along, "differences": differences}
+
+
+def jacobian(impl: Any, *, function: str, args: list[Any], place: int) -> Tensor:
+    """Jacobian of each example's result in one of the arguments: (B, outputs, inputs).
+
+    Args:
+        function: its dotted name; (B, inputs) in this argument gives (B, outputs).
+        args: of the call.
+        place: of the argument.
+    """
+    target, given = find(impl, function), [made(impl, a) for a in args]
+
+    def of_one(row: Tensor) -> Any:
+        return target(*given[:place], row[None], *given[place + 1 :])[0]
+
+    rows = [torch.autograd.functional.jacobian(of_one, row) for row in given[place]]
+    return torch.stack(rows).detach()
 
 
 # --- parts of probes --------------------------------------------------------------------------
@@ -136,6 +170,21 @@ def find(impl: Any, function: str) -> Any:
     for name in function.split("."):
         found = getattr(found, name)
     return found
+
+
+def made(impl: Any, value: Any, view: bool = False) -> Any:
+    """A copy of an argument, or the model that a dict describes, in its place.
+
+    Raises:
+        AttributeError: the model has no such parameter.
+    """
+    if not isinstance(value, dict) or "model" not in value:
+        return _copy(value, view)
+    model = find(impl, value["model"])(*value["size"])
+    for name, wanted in value["parameters"].items():
+        parameter = model.get_parameter(name)
+        parameter.data = wanted.clone().reshape(parameter.shape)
+    return model
 
 
 def plain(value: Any) -> Any:
@@ -302,4 +351,7 @@ def _copy(value: Any, view: bool = False) -> Any:
 
 
 def _moved(value: Any, direction: Any, step: float) -> Any:
-    return _copy(value) if direction is None else value + step * direction
+    if isinstance(direction, dict):
+        there = {n: p + step * direction[n] for n, p in value["parameters"].items()}
+        return {**value, "parameters": there}
+    return value if direction is None else value + step * direction

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from driving import (
     WatchedSGD,
     call,
+    find,
     flat,
     in_place_of,
     parameter_slopes,
@@ -616,68 +617,23 @@ def training(
 # --- question 3 -------------------------------------------------------------------------------
 
 
-def planar(
-    impl: Any,
-    *,
-    u: Tensor,
-    w: Tensor,
-    b: Tensor,
-    x: Tensor,
-    method: str,
-    stand_in_forward: bool = False,
-) -> dict[str, Any]:
-    """A planar transformation with these parameters: `forward` or `get_logdet` of x.
+def with_stand_ins(impl: Any, *, other: str, replaced: list[str], **asked: Any) -> Any:
+    """What another probe finds with some contracts replaced, in case others use them.
 
     Args:
-        stand_in_forward: put another transformation in the place of the submission's, in case
-            its `get_logdet` is built on it.
+        other: its name, `call` or `slopes`.
+        replaced: keys of `STAND_INS`.
+        asked: of that probe.
     """
-    with _forward_of(impl, stand_in_forward):
-        layer = _planar(impl, u, w, b)
-        given = x.clone()
-        result = layer(given) if method == "forward" else getattr(layer, method)(given)
-    return {"result": plain(result), "x": given, "u": plain(layer.u), "w": plain(layer.w)}
+    with contextlib.ExitStack() as until_it_is_done:
+        for contract in replaced:
+            owner, _, name = contract.rpartition(".")
+            stand_in = in_place_of(find(impl, owner), {name: STAND_INS[contract]})
+            until_it_is_done.enter_context(stand_in)
+        return {"call": call, "slopes": slopes}[other](impl, **asked)
 
 
-def planar_jacobian(impl: Any, *, u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> Tensor:
-    """Jacobian of the implementation's own `forward` at each row of x: (B, dim, dim)."""
-    layer = _planar(impl, u, w, b)
-    jacobian = torch.autograd.functional.jacobian
-    return torch.stack([jacobian(lambda v: layer(v[None])[0], row) for row in x]).detach()
-
-
-def planar_slopes(
-    impl: Any,
-    *,
-    u: Tensor,
-    w: Tensor,
-    b: Tensor,
-    x: Tensor,
-    method: str,
-    directions: list[dict[str, Tensor]],
-    step: float,
-    stand_in_forward: bool = False,
-) -> dict[str, Any]:
-    """Slopes of the sum of the squares of `forward` or `get_logdet`, in u, w, b and x (`points`).
-
-    In a flow the points come from the layers before, which learn through them.
-    """
-
-    def build() -> nn.Module:
-        layer = _planar(impl, u, w, b)
-        layer.points = nn.Parameter(x.clone())
-        return layer
-
-    def value_at(layer: nn.Module) -> Tensor:
-        points = layer.points * 1.0
-        result = layer(points) if method == "forward" else layer.get_logdet(points)
-        return (tensor(result, method) ** 2).sum()
-
-    with _forward_of(impl, stand_in_forward):
-        return parameter_slopes(value_at, build, directions, step)
-
-
-def stand_in_forward(self: Any, x: Tensor) -> Tensor:
+def _stand_in_forward(self: Any, x: Tensor) -> Tensor:
     """x + u atan(w.x + b): a step along u as well, but not by tanh. Invertible for w.u > -1."""
     if bool(self.w.reshape(-1) @ self.u.reshape(-1) < -1):
         self.adjust_u()
@@ -685,104 +641,18 @@ def stand_in_forward(self: Any, x: Tensor) -> Tensor:
     return x + self.u.reshape(1, -1) * torch.atan(a)
 
 
-def _forward_of(impl: Any, stand_in: bool) -> contextlib.AbstractContextManager[None]:
-    replaced = {"forward": stand_in_forward} if stand_in else {}
-    return in_place_of(impl.solution.PlanarTransformation, replaced)
+def _stand_in_logdet(self: Any, x: Tensor, eps: float = 1e-8) -> Tensor:
+    """As a column; it has nothing to do with a determinant."""
+    return torch.cos(x * self.w + self.u + self.b).sum(1, keepdim=True)
 
 
-class StandInLayer(nn.Module):
-    """Takes the place of a planar transformation; its two methods have nothing to do with one."""
-
-    def __init__(self, scale: Tensor, shift: Tensor) -> None:
-        nn.Module.__init__(self)  # not that of the class it is mixed with
-        self.scale = nn.Parameter(scale.clone())
-        self.shift = nn.Parameter(shift.clone())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sin(x * self.scale) + self.shift
-
-    def get_logdet(self, x: Tensor, eps: float = 1e-8) -> Tensor:
-        return (x * self.scale).cos().sum(1, keepdim=True)
-
-
-def flow(
-    impl: Any, *, x: Tensor, layers: list[dict[str, Tensor]], stand_ins: bool
-) -> dict[str, Any]:
-    """A flow over x, and what its own layers give when they are called one after the other.
-
-    Args:
-        layers: for each layer `u`, `w`, `b`, or with `stand_ins` `scale` and `shift`.
-        stand_ins: replace the layers, and report what goes wrong as `error`.
-    """
-    given = x.clone()
-    if stand_ins:
-        try:
-            z, logdet = _flow(impl, x.shape[1], layers, stand_ins)(given)
-        except Exception as error:
-            return {"error": f"{type(error).__name__}: {error}"}
-        return {"error": None, "z": plain(z), "logdet": plain(logdet), "x": given}
-    made = _flow(impl, x.shape[1], layers, stand_ins)
-    z, logdet = made(given)
-    chain = {"z": None, "logdets": []}
-    try:
-        point = x.clone()
-        for layer in made.layers:
-            chain["logdets"].append(plain(layer.get_logdet(point.clone())))
-            point = plain(layer(point.clone()))
-        chain["z"] = point
-    except Exception:
-        chain = {"z": None, "logdets": []}
-    return {"error": None, "z": plain(z), "logdet": plain(logdet), "x": given, "chain": chain}
-
-
-def flow_slopes(
-    impl: Any,
-    *,
-    x: Tensor,
-    layers: list[dict[str, Tensor]],
-    directions: list[dict[str, Tensor]],
-    step: float,
-    stand_ins: bool,
-) -> dict[str, Any]:
-    """Slopes of the sum of the squares of a flow's two results in all layers' parameters."""
-
-    def value_at(made: nn.Module) -> Tensor:
-        z, logdet = made(x.clone())
-        return (tensor(z, "Flow.forward") ** 2).sum() + (tensor(logdet, "logdet") ** 2).sum()
-
-    named = [{f"layers.{k}": v for k, v in d.items()} for d in directions]
-    build = lambda: _flow(impl, x.shape[1], layers, stand_ins)  # noqa: E731
-    return parameter_slopes(value_at, build, named, step)
-
-
-def stand_in_loss1(z0: Tensor, logdet: Tensor) -> Tensor:
+def _stand_in_loss1(z0: Tensor, logdet: Tensor) -> Tensor:
     """As a column; neither the density nor the sign of the loss that is asked for."""
     return torch.cos(z0).sum(1, keepdim=True) + 3 * logdet
 
 
-def on_a_stand_in(impl: Any, *, other: str, **keywords: Any) -> Any:
-    """Another probe, with `loss1` replaced, in case `loss2` is built on it."""
-    with in_place_of(impl.solution, {"loss1": stand_in_loss1}):
-        return {"call": call, "slopes": slopes}[other](impl, **keywords)
-
-
-def _planar(impl: Any, u: Tensor, w: Tensor, b: Tensor) -> nn.Module:
-    layer = impl.solution.PlanarTransformation(u.numel())
-    for name, value in (("u", u), ("w", w), ("b", b)):
-        parameter = getattr(layer, name)
-        parameter.data = value.clone().reshape(parameter.shape)
-    return layer
-
-
-def _flow(impl: Any, dim: int, layers: list[dict[str, Tensor]], stand_ins: bool) -> nn.Module:
-    made = impl.solution.Flow(dim, len(layers))
-    if stand_ins:
-        # A planar transformation as far as isinstance can tell.
-        layer = type("StandIn", (StandInLayer, impl.solution.PlanarTransformation), {})
-        made.layers = nn.ModuleList([layer(**values) for values in layers])
-        return made
-    for layer, values in zip(made.layers, layers, strict=True):
-        for name, value in values.items():
-            parameter = getattr(layer, name)
-            parameter.data = value.clone().reshape(parameter.shape)
-    return made
+STAND_INS: dict[str, Callable[..., Tensor]] = {
+    "solution.PlanarTransformation.forward": _stand_in_forward,
+    "solution.PlanarTransformation.get_logdet": _stand_in_logdet,
+    "solution.loss1": _stand_in_loss1,
+}

@@ -1,0 +1,173 @@
+"""Laws of methods of models, and follow-through to what they are built on."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from grader.catalogue import law_mistakes
+from grader.catalogue.generic import breakers
+from grader.suite import driving
+from grader.suite.draw import Draw
+from grader.suite.expect import CheckFailed, Expect
+from grader.suite.laws import FollowThrough, Network, model
+
+
+class Bend(nn.Module):
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(1, size))
+
+    def energy(self, x: Tensor) -> Tensor:
+        return torch.tanh(x @ self.w.T).sum(1) + (x**2).sum(1) / 4
+
+
+class Energy(
+    Network,
+    question="q1",
+    of="toy.Bend.energy",
+    values=2,
+    gradient=1,
+    shape=1,
+    batch_of_one=1,
+    arguments=1,
+):
+    parameters = ("w", "x")
+
+    def inputs(self, draw: Any, batch: int = 4) -> list[Any]:
+        return [model("toy.Bend", 3, w=draw.normal(1, 3)), draw.normal(batch, 3)]
+
+    def slope_inputs(self, draw: Any) -> tuple[list[Any], list[int]]:
+        return self.inputs(draw), [0, 1]
+
+
+def square(x: Tensor) -> Tensor:
+    return (x**2).sum(1)
+
+
+class Square(FollowThrough, question="q1", of="toy.square", values=1):
+    def inputs(self, draw: Any, batch: int = 4) -> list[Any]:
+        return [draw.normal(batch, 3)]
+
+
+class Density(FollowThrough, question="q2", of="toy.density", values=1):
+    """It is built on `square`, for which the sum of cosines can stand in."""
+
+    built_on = (Square,)
+    stand_ins = ("toy.square",)
+
+    def inputs(self, draw: Any, batch: int = 4) -> list[Any]:
+        return [draw.normal(batch, 3)]
+
+
+def with_stand_ins(impl: Any, *, other: str, replaced: list[str], **asked: Any) -> Any:
+    stand_ins = {name.partition(".")[2]: lambda x: x.cos().sum(1) for name in replaced}
+    with driving.in_place_of(impl.toy, stand_ins):
+        return {"call": driving.call}[other](impl, **asked)
+
+
+class Side:
+    """An implementation in this process, asked as a proxy is."""
+
+    def __init__(self, **parts: Any) -> None:
+        self.toy = types.SimpleNamespace(Bend=Bend, square=square)
+        self.toy.density = lambda x: -self.toy.square(x) / 2
+        vars(self.toy).update(parts)
+
+    def __call__(self, probe: Any, **keywords: Any) -> Any:
+        return probe(self, **keywords)
+
+
+def check(test: Any, law: str, submission: Side) -> None:
+    probes = types.SimpleNamespace(**vars(driving), with_stand_ins=with_stand_ins)
+    fixtures = {
+        "submission": submission,
+        "reference": Side(),
+        "probes": probes,
+        "draw": Draw("secret", law),
+        "expect": Expect(),
+    }
+    test.enter(fixtures.__getitem__)
+    getattr(test, f"test_{test.laws()[law]}")()
+
+
+LAWS = ("values", "gradient", "shape", "batch_of_one", "arguments")
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_right_method_keeps_every_law(law: str) -> None:
+    check(Energy(), law, Side())
+
+
+@pytest.mark.parametrize(
+    "breaker",
+    [b for b in breakers() if b.law in LAWS and b.per_example is not False],
+    ids=lambda b: b.name,
+)
+def test_what_breaks_a_law_fails_it(breaker: Any) -> None:
+    broken = getattr(law_mistakes, breaker.name)
+    spoilt = type("Bend", (Bend,), {"energy": lambda self, x: broken(Bend.energy, self, x)})
+    with pytest.raises(CheckFailed):
+        check(Energy(), breaker.law, Side(Bend=spoilt))
+
+
+@pytest.mark.parametrize("cut", ["w", "x"])
+def test_a_cut_to_the_parameters_or_to_the_points_is_seen(cut: str) -> None:
+    def energy(self: Bend, x: Tensor) -> Tensor:
+        w, points = (self.w.detach(), x) if cut == "w" else (self.w, x.detach())
+        return torch.tanh(points @ w.T).sum(1) + (x**2).sum(1) / 4
+
+    with pytest.raises(CheckFailed, match=f"with respect to {cut} as"):
+        check(Energy(), "gradient", Side(Bend=type("Bend", (Bend,), {"energy": energy})))
+
+
+def test_a_gradient_left_on_the_way_is_added() -> None:
+    def energy(self: Bend, x: Tensor) -> Tensor:
+        self.w.sum().backward()
+        return Bend.energy(self, x)
+
+    with pytest.raises(CheckFailed, match="with respect to w as"):
+        check(Energy(), "gradient", Side(Bend=type("Bend", (Bend,), {"energy": energy})))
+
+
+def test_what_follows_from_a_wrong_part_passes_on_a_stand_in() -> None:
+    wrong = Side(square=lambda x: 3 * square(x))
+    with pytest.raises(CheckFailed):
+        check(Square(), "values", wrong)
+    check(Density(), "values", wrong)
+
+
+def test_what_is_wrong_on_its_own_part_and_on_a_stand_in_fails() -> None:
+    wrong = Side(square=lambda x: 3 * square(x))
+    wrong.toy.density = lambda x: wrong.toy.square(x) / 2
+    with pytest.raises(CheckFailed):
+        check(Density(), "values", wrong)
+
+
+def test_a_stand_in_helps_nobody_whose_own_part_is_right() -> None:
+    side = Side()
+
+    def density(x: Tensor) -> Tensor:
+        right = side.toy.square is square
+        return torch.as_tensor(-side.toy.square(x) / (3 if right else 2))
+
+    side.toy.density = density
+    test = Density()
+    with pytest.raises(CheckFailed):
+        check(test, "values", side)
+    assert test.replaced == ()
+
+
+def test_the_jacobian_of_a_method_has_a_matrix_for_each_example() -> None:
+    x, w = torch.randn(4, 3), torch.randn(1, 3)
+    found = driving.jacobian(
+        Side(Linear=nn.Linear),
+        function="toy.Linear.forward",
+        args=[model("toy.Linear", 3, 1, weight=w, bias=torch.zeros(1)), x],
+        place=1,
+    )
+    assert torch.allclose(found, w.expand(4, 1, 3))
