@@ -263,6 +263,7 @@ class _File:
         self._path = path
         self._kind: Kind = kind
         self._groups: dict[str, Group] = {}
+        self._functions: set[str] = set()
 
     def entries(self) -> list[Entry]:
         try:
@@ -271,6 +272,7 @@ class _File:
             raise CatalogueError(f"{self._path}:{error.lineno}: {error.msg}") from None
         found: list[ast.stmt] = []
         shared: list[str] = []
+        self._functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
         for node in tree.body:
             match node:
                 case ast.Assign([ast.Name(name)], ast.Call(ast.Name("Mistakes" | "Variants"))):
@@ -306,6 +308,9 @@ class _File:
             raise self._error(
                 node, f"{wanted} takes plain texts and {{contract: function}}, nothing computed"
             ) from None
+        for _, function in others:
+            if function not in self._functions:
+                raise self._error(node, f"{function} is not a function of this file")
         if keywords or bool(fails) != (self._kind == "mistake") or (fails and reading):
             raise self._error(
                 node,

@@ -97,6 +97,10 @@ def test_another_contract_is_replaced_beside_an_entry(toy: Assignment) -> None:
         ("other = Mistakes('mean.mean', 'a', hint='x')\n", "Mistakes takes the contract"),
         ("other = Mistakes('mean.mean', str(1))\n", "plain texts"),
         ("other = Mistakes('mean.mean', 'a', beside=f)\n", "plain texts"),
+        (
+            "other = Mistakes('mean.mean', 'a', beside={'mean.b': gone})\n",
+            "gone is not a function of this file",
+        ),
         ("other = Variants('mean.mean')\n", "Variants have a folder of their own"),
         ("other = Mistakes('mean.no', 'a')\n@other\ndef f(x):\n    'why'\n", "no question"),
     ],
