@@ -17,6 +17,7 @@ import pytest
 from grader.assignment import find_assignment
 from grader.intake.limits import Notes
 from grader.intake.notebooks.notebook import definitions
+from grader.marks.bounds import allowed
 from grader.runs.artefacts import Artefacts
 from grader.runs.loading import load_functions, load_parts
 from grader.runs.measured import Context, Measured
@@ -121,8 +122,7 @@ def misses(run: str, found: dict[str, float | None]) -> set[str]:
         if measure.run == run and measure.name in found:
             value = found[measure.name]
             assert measure.target is not None
-            assert measure.within is not None
-            if value is None or abs(value - measure.target) > measure.within:
+            if value is None or abs(value - measure.target) > allowed(measure, "smoke"):
                 outside.add(measure.name)
     return outside
 
