@@ -405,6 +405,9 @@ def serve_suite(assignment: Assignment, suite: Path, serve: Callable[[SuitePlugi
             "no:logging",
             "-p",
             "no:faulthandler",
+            # It would put a hook of its own in the place of the slot's: see `leave_when_told`.
+            "-p",
+            "no:unraisableexception",
         ),
         *("-p", "pytest_timeout", "--timeout", str(TEST_SECONDS), "--capture=no"),
         *("--import-mode=importlib", "--strict-markers", "-c", os.devnull),
