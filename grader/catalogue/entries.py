@@ -77,7 +77,6 @@ class Variants:
 
     Args:
         replaces: the contract.
-        reading: the values differ from the reference's, and are right too.
         beside: as for `Mistakes`.
     """
 
@@ -85,7 +84,6 @@ class Variants:
         self,
         replaces: str,
         *,
-        reading: bool = False,
         beside: Mapping[str, Callable[..., object]] | None = None,
     ) -> None: ...
 
@@ -110,7 +108,6 @@ class Group:
     kind: Kind
     replaces: str
     fails: tuple[str, ...] = ()
-    reading: bool = False
     beside: tuple[tuple[str, str], ...] = ()  # other contracts, and what replaces them
 
 
@@ -299,7 +296,6 @@ class _File:
         beside = keywords.pop("beside", ast.Dict([], []))
         try:
             replaces, *fails = [str(ast.literal_eval(a)) for a in call.args]
-            reading = bool(ast.literal_eval(keywords.pop("reading", ast.Constant(False))))
             others = tuple(
                 (str(ast.literal_eval(part)), ast.unparse(function))
                 for part, function in zip(beside.keys, beside.values, strict=True)
@@ -311,14 +307,14 @@ class _File:
         for _, function in others:
             if function not in self._functions:
                 raise self._error(node, f"{function} is not a function of this file")
-        if keywords or bool(fails) != (self._kind == "mistake") or (fails and reading):
+        if keywords or bool(fails) != (self._kind == "mistake"):
             raise self._error(
                 node,
                 "Mistakes takes the contract, the checks that catch them, and beside"
                 if self._kind == "mistake"
-                else "Variants takes the contract, reading and beside",
+                else "Variants takes the contract and beside",
             )
-        return Group(self._kind, replaces, tuple(fails), reading, others)
+        return Group(self._kind, replaces, tuple(fails), others)
 
     def _entry(self, node: ast.stmt, prelude: str) -> Entry:
         place = f"{self._path}:{node.lineno}"

@@ -69,13 +69,13 @@ def test_an_edit_reaches_a_method_and_leaves_its_docstring(toy: Assignment) -> N
 
 def test_another_contract_is_replaced_beside_an_entry(toy: Assignment) -> None:
     text = (
-        "value = Variants('total.total', reading=True, beside={'total.other': ours})\n"
+        "value = Variants('total.total', beside={'total.other': ours})\n"
         "def ours():\n    return 7\n\n"
         "@value\ndef f(x):\n    'why'\n    return other()\n\n"
         "value.edit('g', 'x.sum()', 'other()', 'why')\n"
     )
     entries = read(toy, text, "variants")
-    assert entries["f"].group.reading and entries["f"].text == "why"
+    assert entries["f"].text == "why"
     assert [run(toy, entries[name])["total"](1) for name in "fg"] == [7, 7]
 
 
