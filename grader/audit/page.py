@@ -62,7 +62,8 @@ def draw_matrix(mistakes: Sequence[Verdict], checks: dict[str, str], path: Path)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        figure.savefig(path, metadata={"Software": None})
+        # Tight, so that the longest name fits.
+        figure.savefig(path, bbox_inches="tight", metadata={"Software": None})
         plt.close(figure)
 
 
