@@ -49,7 +49,8 @@ class CellHandle:
         limits: what it may use.
         connection: to its worker.
         output: file descriptor of what it prints.
-        scratch: its folder, where that is a folder of ours.
+        scratch: the folder that it can write, where that is a folder of the machine.
+        copied: bytes that the copy of the submission takes there.
         end: ends it, and says how it ended.
 
     Attributes:
@@ -63,6 +64,7 @@ class CellHandle:
         connection: socket.socket,
         output: int,
         scratch: Path | None,
+        copied: int,
         end: Callable[[], Ended],
     ) -> None:
         self._family = family
@@ -77,7 +79,7 @@ class CellHandle:
         self._selector.register(connection, selectors.EVENT_READ)
         os.set_blocking(output, False)
         self._selector.register(output, selectors.EVENT_READ)
-        self._watch = Watch(family, limits, scratch)
+        self._watch = Watch(family, limits, scratch, copied)
 
     def setup(
         self, files: Mapping[str, bytes], sources: Mapping[str, str], own: Sequence[str], given: str

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from mmap import PAGESIZE
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,7 @@ from typing import Any, Self
 from grader.assignment import Limits
 from grader.wall import isolation
 from grader.wall.behind.confine import Cell
-from grader.wall.cell import CellHandle, Ended, ended_by
+from grader.wall.cell import MIB, CellHandle, Ended, ended_by
 from grader.wall.clearing import clear_away
 from grader.wall.errors import WallError
 from grader.wall.family import Family
@@ -163,7 +164,8 @@ class Warm:
         assert self._control is not None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         read, write = os.pipe()
-        cell = self._cell(limits, cpu_seconds)
+        copied = sum(-(-len(content) // PAGESIZE) * PAGESIZE for content in files.values())
+        cell = self._cell(limits, cpu_seconds, copied)
         try:
             message = json.dumps({"op": "fork", "cell": asdict(cell)}).encode()
             socket.send_fds(self._control, [message], [theirs.fileno(), write])
@@ -174,7 +176,8 @@ class Warm:
         finally:
             theirs.close()
             os.close(write)
-        handle = CellHandle(self.family, limits, ours, read, self.scratch, self._end_cell)
+        scratch = None if self.scratch is None else self.scratch / "scratch"
+        handle = CellHandle(self.family, limits, ours, read, scratch, copied, self._end_cell)
         try:
             self._event("forked", SETUP_SECONDS)
             handle.setup(files, sources, own, self._given_inside())
@@ -192,7 +195,7 @@ class Warm:
     def _given_inside(self) -> str:
         return isolation.INSIDE_GIVEN if self.wall == "bubblewrap" else str(self.given)
 
-    def _cell(self, limits: Limits, cpu_seconds: int) -> Cell:
+    def _cell(self, limits: Limits, cpu_seconds: int, copied: int) -> Cell:
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.getuid() == 0 else None
         submission, scratch = isolation.INSIDE_SUBMISSION, isolation.INSIDE_SCRATCH
         if self.wall != "bubblewrap":
@@ -211,7 +214,7 @@ class Warm:
             scratch=scratch,
             uid=uid,
             memory_mib=limits.memory_mib,
-            scratch_mib=limits.scratch_mib,
+            scratch_mib=limits.scratch_mib + -(-copied // MIB),
             processes=limits.processes,
             cpu_seconds=cpu_seconds,
             readable=isolation.landlock_readable((self.given, *self.data.values()), self.hide)

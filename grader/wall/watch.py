@@ -140,18 +140,26 @@ class Watch:
 
     RLIMIT_AS bounds each process and gives it a clean MemoryError; RLIMIT_FSIZE bounds each file.
     This bounds their sums, at a quarter of a second's resolution. Files need it only where the
-    scratch folder is no file system of its own.
+    scratch folder is not a file system of its own.
+
+    Args:
+        family: whose cell.
+        limits: what it may use.
+        scratch: the folder that it can write, where that is a folder of the machine.
+        copied: bytes of the copy of the submission there, which is not counted.
 
     Attributes:
         fired: what the cell did, if it was ended for it.
     """
 
-    def __init__(self, family: Family, limits: Limits, scratch: Path | None) -> None:
+    def __init__(self, family: Family, limits: Limits, scratch: Path | None, copied: int) -> None:
         self.fired = ""
         self._limits = limits
         # One process may reach its own limit and get its MemoryError before this steps in.
         self._allowed = (1.5 * limits.memory_mib + 2 * limits.scratch_mib) * MIB
         self._scratch = scratch
+        # As long as a file is being written its blocks may be counted generously.
+        self._most = 2 * limits.scratch_mib * MIB + copied
         self._stop = threading.Event()
         self._family = family
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -173,10 +181,9 @@ class Watch:
         if exceeds(self._family.all(), self._family.resident, self._allowed):
             return f"it used more than the {limits.memory_mib} MiB of memory allowed"
         if self._scratch is not None:
-            most = limits.scratch_mib * MIB
-            # As long as a file is being written its blocks may be counted generously.
-            held_bytes, files = usage(self._scratch, most_bytes=2 * most, most_files=MAX_FILES)
-            if held_bytes > 2 * most or files > MAX_FILES:
+            most = self._most
+            held_bytes, files = usage(self._scratch, most_bytes=most, most_files=MAX_FILES)
+            if held_bytes > most or files > MAX_FILES:
                 return (
                     f"it kept more than {limits.scratch_mib} MiB or {MAX_FILES} files in its "
                     "scratch folder"

@@ -200,6 +200,10 @@ def fill_scratch():
     return count
 
 
+def size_here(name):
+    return os.path.getsize(name)
+
+
 def shout():
     for _ in range(10000):
         print("x" * 100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from grader.wall.cell import CellHandle
 from grader.wall.errors import BadReply, CallTimeout, CellLost, WallError
 from grader.wall.isolation import WallKind
 from grader.wall.warm_handle import Warm
-from grader.wall.watch import PATIENCE
+from grader.wall.watch import PATIENCE, WATCH_SECONDS
 from tests.conftest import SharedWarm
 
 LIMITS = Limits(memory_mib=512, scratch_mib=16, processes=20, reply_mib=1, output_kib=4)
@@ -36,9 +37,10 @@ def cell(warm: Warm) -> Iterator[CellHandle]:
     handle.close()
 
 
-def fresh(warm: Warm) -> CellHandle:
+def fresh(warm: Warm, beside: dict[str, bytes] | None = None) -> CellHandle:
     probes = "def twice(impl, *, x):\n    return impl.student.double(x)\n"
-    handle = warm.fork({"student.py": CODE}, {"probes": probes}, cpu_seconds=30)
+    files = {"student.py": CODE, **(beside or {})}
+    handle = warm.fork(files, {"probes": probes}, cpu_seconds=30)
     reply = load(handle, "student")
     assert reply["ok"] is True, reply
     return handle
@@ -191,6 +193,14 @@ def test_dangerous_system_calls_are_refused(cell: CellHandle) -> None:
 def test_the_submission_is_read_only_and_the_scratch_is_small(cell: CellHandle) -> None:
     assert value(cell, "write_beside_the_code") is False
     assert value(cell, "fill_scratch") <= LIMITS.scratch_mib + 1
+
+
+def test_the_copy_of_a_submission_takes_no_room_from_the_scratch(warm: Warm) -> None:
+    size = 3 * LIMITS.scratch_mib * 2**20
+    with contextlib.closing(fresh(warm, {"weights.bin": bytes(size)})) as cell:
+        assert value(cell, "size_here", "weights.bin") == size
+        time.sleep(3 * WATCH_SECONDS)  # it is looked at in the meantime
+        assert LIMITS.scratch_mib - 1 <= value(cell, "fill_scratch")
 
 
 def test_printing_is_kept_up_to_the_limit(cell: CellHandle) -> None:
