@@ -264,7 +264,7 @@ class Description(Strict):
         ):
             twice = sorted({i for i in ids if ids.count(i) > 1})
             if twice:
-                raise _wrong((label,), f"{', '.join(twice)} stands there more than once")
+                raise _wrong((label,), f"{', '.join(twice)} is listed more than once; keep one")
         part_ids = {p.id for p in self.parts}
         file_names = {f.name for f in self.files}
         for n, question in enumerate(self.questions):
@@ -321,7 +321,7 @@ class Description(Strict):
                 at = ("runs", n, "measures", name)
                 if measure.question is not None and kinds.get(measure.question) != "run":
                     raise _wrong(
-                        (*at, "question"), f"{measure.question!r} is no question of kind 'run'"
+                        (*at, "question"), f"{measure.question!r} is not a question of kind 'run'"
                     )
                 for shown_in, cases in measure.shown_only.items():
                     unknown = sorted(set(() if cases == "all" else cases) - set(run.cases))

@@ -61,7 +61,7 @@ class Check(Record):
     reason: str = Field(description="why the test exists: its docstring")
     outcome: Outcome
     weight: float = Field(gt=0, description="share of the question's marks, relative")
-    marks: float = Field(ge=0, description="marks that hang on this check")
+    marks: float = Field(ge=0, description="marks that this check is worth")
     awarded: float = Field(ge=0)
     rationale: str = Field("", description="what was wrong; safe to show to the student")
     help: str = Field("", description="what to look at; safe to show to the student")
@@ -93,7 +93,9 @@ class Figure(Record):
     measure: str = Field(description="name of the measure in assignment.toml")
     title: str
     unit: str
-    question: str | None = Field(description="whose marks hang on it; null: it is only shown")
+    question: str | None = Field(
+        description="the question it counts towards; null: it is only shown"
+    )
     value: float | None = Field(description="null: it cannot be had, and `note` says why")
     standard_error: float = Field(0.0, ge=0, description="of measuring, given the artefacts")
     n: int = Field(0, description="how many images, tokens or points it was measured on")

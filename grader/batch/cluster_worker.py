@@ -1,7 +1,7 @@
 """What runs in a Dask worker: a workshop for each batch, with a warm slot for each thread.
 
-Dask's own messages are pickles; they pass between processes of ours only. What a student's code
-answers never gets so far: it ends in the slot, which makes a result of plain text of it.
+Dask's own messages are pickles; they pass between the harness's own processes only. What a
+student's code answers never gets so far: it ends in the slot, which makes plain text of it.
 """
 
 from __future__ import annotations

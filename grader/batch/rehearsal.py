@@ -1,7 +1,7 @@
 """The reference is graded before anybody, as a submission is: every result is held against that.
 
 What the reference fails is not graded for anybody, and a result with fewer checks than the
-reference had is a fault of ours.
+reference had is a fault of the harness.
 """
 
 from __future__ import annotations

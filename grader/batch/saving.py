@@ -88,7 +88,7 @@ def _still(before: Sequence[RunResult], new: Sequence[RunResult]) -> list[RunRes
 def with_runs(
     assignment: Assignment, result: Result, runs: Sequence[RunResult], thresholds: Thresholds
 ) -> Result:
-    """A result with its runs judged, and the marks of the questions that hang on them."""
+    """A result with its runs judged, and the marks of the questions they count towards."""
     judged = judge(assignment, thresholds, runs)
     questions = decide(assignment, result.questions, judged)
     return result.model_copy(update={"runs": judged, "questions": questions})

@@ -216,7 +216,7 @@ def _not_installed(package: str, file: str) -> str:
 def _reaching(files: Mapping[str, bytes]) -> list[str]:
     """Notes on code that names what it takes to reach what drives it, as no exercise asks for.
 
-    Nothing hangs on it: names can be put together, so that none is found.
+    No mark depends on it: names can be put together, so that none is found.
     """
     return [
         f"{name}: names {', '.join(found)}, through which code can forge what probes report of it; "

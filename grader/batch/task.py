@@ -78,7 +78,7 @@ class Job:
         questions: the questions to grade; None: all.
         checks: the checks of these questions to grade; None: all.
         hints: whether failed checks name the mistakes that give the same answers.
-        more_secrets: secrets with which the same cell is graded again. Only for code of ours,
+        more_secrets: secrets with which the same cell is graded again. Only for trusted code,
             which keeps nothing from one time to the next.
     """
 
@@ -186,5 +186,5 @@ def unreadable(task: Task, assignment: Assignment, candidate: Candidate, problem
 
 
 def not_graded(task: Task, assignment: Assignment, candidate: Candidate, problem: str) -> Result:
-    """The result after a fault of ours, which is never a zero."""
+    """The result after a fault of the harness, which is never a zero."""
     return blank(task, assignment, candidate).model_copy(update={"problem": problem})

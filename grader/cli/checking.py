@@ -107,7 +107,7 @@ def _run(assignment: Assignment, folder: Path, choice: isolation.WallChoice) -> 
 def _only_what_is_written(assignment: Assignment, candidate: Candidate, result: Result) -> Result:
     """The result without passes in questions of which nothing is written yet.
 
-    A template refuses wrong arguments by itself; that is no achievement of whoever has it.
+    A template refuses wrong arguments by itself; nobody earns anything by that.
     """
     if result.status != "graded":
         return result

@@ -144,7 +144,7 @@ def grade(
 
 
 def end_with(results: Sequence[Result], remedy: str) -> None:
-    """End with status 3 if something was not graded through a fault of ours."""
+    """End with status 3 if something was not graded through a fault of the harness."""
     if any(r.status == "not_graded" or any(map(_lost, r.runs)) for r in results):
         errors.print(
             f"Some submissions could not be graded, through no fault of theirs; {remedy}.",

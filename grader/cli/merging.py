@@ -53,7 +53,7 @@ def merge(
 
 
 def _say_if_machines_differ(parts: list[Part]) -> None:
-    """Torch's last digits hang on its version and the processor; a wall is as good as another."""
+    """Torch's last digits depend on its version and the processor; any wall will do."""
     environments = {
         r.environment.model_dump_json(exclude={"wall"})
         for part in parts

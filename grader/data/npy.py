@@ -13,7 +13,7 @@ def parse(content: bytes) -> Array:
     """The array that the bytes of a .npy file hold, read-only.
 
     Raises:
-        ValueError: it is no such file, its size is not what its header promises, or it holds
+        ValueError: it is not such a file, its size is not what its header promises, or it holds
             Python objects.
     """
     file = io.BytesIO(content)

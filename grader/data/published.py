@@ -29,7 +29,7 @@ class PublishedSet:
         extras: those that are prepared along with it where they are given.
         archives: archives, in order of preference, that may hold the files instead.
         torchvision: the class of `torchvision.datasets` that downloads it; None if there is none.
-        optional: points are drawn in its place, so that it is no fault if it is not given.
+        optional: points are drawn in its place, so it may be missing.
         hint: what to get, for a person whose folder lacks it.
     """
 

@@ -166,7 +166,7 @@ def read_regular_file(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes.
 
     Raises:
-        UnreadableEntryError: it is larger, is no regular file, or cannot be read.
+        UnreadableEntryError: it is larger, is not a regular file, or cannot be read.
     """
     try:
         with os.fdopen(open_regular_file(path), "rb") as file:

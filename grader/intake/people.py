@@ -39,7 +39,7 @@ from grader.intake.tree import Candidate
 from grader.results import Handed
 
 _ONLY_TEXT = "only a text in the platform's own form was handed in, and no file"
-# What stands before or after a file's name and is no person: jane_gan.py, but final_gan.py.
+# What comes before or after a file's name and names nobody: jane_gan.py, but final_gan.py.
 _NOBODY = re.compile(
     r"(?i)(?:v|ver|version|rev|copy|draft|attempt|part|q|question|task|hw|assignment)?[ _-]?\d*"
     r"|final|old|new|my|the|test|tests|solution|answer|submission|template|starter|backup|bak|orig"

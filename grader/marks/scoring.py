@@ -59,7 +59,7 @@ def score(
 
 
 def excuse(assignment: Assignment, result: Result, faults: Mapping[str, str]) -> Result:
-    """A result in which some checks are not graded, through a fault of ours.
+    """A result in which some checks are not graded, through a fault of the harness.
 
     Args:
         assignment: whose questions.

@@ -73,7 +73,7 @@ class FeatureNetwork:
         """Features and probabilities in one pass.
 
         Raises:
-            MeasureError: for images that are no images, or features that are not finite.
+            MeasureError: for tensors that are not images, or features that are not finite.
         """
         check_images(images)
         features, probabilities = [], []

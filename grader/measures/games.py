@@ -103,7 +103,7 @@ class DiracGame:
     def moduli(self) -> tuple[float, ...]:
         """Moduli of the eigenvalues at the equilibrium, the largest first.
 
-        In the W1 game the gradient of psi1 is zero everywhere: psi1 is no part of the game, and
+        In the W1 game the gradient of psi1 is zero everywhere: psi1 is not part of the game, and
         its eigenvalue 1 says nothing about it. So it is left out. An average adds its alpha.
 
         Raises:

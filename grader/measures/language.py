@@ -40,5 +40,5 @@ def perplexity(log_probabilities: ArrayLike, block: int = 1) -> Estimate:
     try:
         value = math.exp(mean)
     except OverflowError:
-        raise MeasureError(f"exp of {mean:.6g} nats per token is no number any more") from None
+        raise MeasureError(f"the perplexity exp({mean:.6g}) overflows") from None
     return Estimate(value, value * error, nats.size, "perplexity per token", f"{mean:.5f} nats")

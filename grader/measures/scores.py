@@ -63,7 +63,7 @@ def inception_score(
             need it: a split of one class alone scores 1.
 
     Raises:
-        MeasureError: for rows that are no probabilities, or fewer samples than splits.
+        MeasureError: for rows that are not probabilities, or fewer samples than splits.
     """
     p = _probabilities(probabilities)
     if not 1 <= splits <= len(p):

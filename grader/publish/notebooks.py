@@ -66,7 +66,7 @@ def _pair(text: str, code: str) -> list[nbformat.NotebookNode]:
 
 
 def _sections(skeleton: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Name and code of each cell: a function or class, or, without a name, what stands between."""
+    """Name and code of each cell: a function or class, or, without a name, what is between."""
     lines = skeleton.splitlines()
     body = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
     begin = tree.body[0].end_lineno or 0 if body is not tree.body else 0

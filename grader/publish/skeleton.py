@@ -1,6 +1,6 @@
 """Cuts the solution out of a reference file and leaves a skeleton to fill in.
 
-What stands between `### BEGIN SOLUTION` and `### END SOLUTION` is replaced by one statement that
+What is between `### BEGIN SOLUTION` and `### END SOLUTION` is replaced by one statement that
 raises NotImplementedError and names the function.
 """
 

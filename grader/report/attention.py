@@ -41,7 +41,7 @@ def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     if not result.given_last:
         reasons.append((2, f"{NOT_GIVEN}; `grader drop` removes it"))
     if result.status == "not_graded":
-        return [(0, f"Not graded, and no zero: {result.problem or _NO_REASON}"), *reasons]
+        return [(0, f"Not graded (not a zero): {result.problem or _NO_REASON}"), *reasons]
     if result.status == "unreadable":
         return [(1, f"Could not be read: {result.problem or _NO_REASON}"), *reasons]
     ours = {run.run for run in result.runs if run.status == "not_graded"}
@@ -53,7 +53,7 @@ def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     ]
     if undecided:
         what = "Question" if len(undecided) == 1 else "Questions"
-        reasons.append((0, f"{what} not graded, and no zero: {', '.join(undecided)}"))
+        reasons.append((0, f"{what} not graded (not a zero): {', '.join(undecided)}"))
     paths = {f.name: f.path for f in assignment.about.files}
     missing = [paths.get(f.name, f.name) for f in result.files if f.taken is None]
     if missing:
@@ -85,7 +85,7 @@ def _of_runs(result: Result) -> list[tuple[int, str]]:
         heading = "A claim is not borne out" if len(claims) == 1 else "Claims are not borne out"
         reasons.append((2, f"{heading}: {_some(claims, '; ')}"))
     for status, urgency, what in (
-        ("not_graded", 0, "not graded, and no zero"),
+        ("not_graded", 0, "not graded (not a zero)"),
         ("failed", 3, "failed"),
     ):
         titles = [run.title for run in result.runs if run.status == status]

@@ -93,7 +93,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(iso: str) -> str:
-    """An ISO 8601 time to the minute, in UTC; what is no such time stays as it is."""
+    """An ISO 8601 time to the minute, in UTC; any other text stays as it is."""
     try:
         when = datetime.fromisoformat(iso)
     except ValueError:

@@ -69,11 +69,11 @@ class Distribution:
 
     Args:
         title: what the picture is called for those who do not see it.
-        label: what stands on the horizontal axis, with its unit.
+        label: the label of the horizontal axis, with its unit.
         values: one number per submission.
         upper: where the axis ends at least; 0 lets the values decide.
-        mean: a solid line stands there.
-        median: a dashed line stands there.
+        mean: marked by a solid line.
+        median: marked by a dashed line.
     """
 
     title: str

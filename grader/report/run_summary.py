@@ -117,7 +117,7 @@ class RunSummary:
         kinds = (
             ("failed", "Claims that are not borne out", self.claims),
             ("failed", "Failed", self.failed),
-            ("warning", "Not graded, a fault of ours and no zero", self.not_graded),
+            ("warning", "Not graded: our fault and not a zero", self.not_graded),
             ("waiting", "Not handed in", self.absent),
         )
         return tuple(kind for kind in kinds if kind[2])

@@ -21,7 +21,7 @@ from grader.results import Environment, Figure, Result, RunResult, RunStatus
 
 Sign = Literal["passed", "partial", "failed", "neutral"]
 
-NOT_GRADED = "We could not carry out this run. That is our fault and no zero."
+NOT_GRADED = "We could not carry out this run. That is our fault and not a zero."
 NO_THRESHOLD = "There is no threshold for it yet, so it is not judged."
 # More cases than this are a list of rows that open, not one block after another.
 LONG = 3
@@ -48,8 +48,8 @@ class FigureView:
     """A figure with its judgement; texts are ready to be read.
 
     Attributes:
-        question: whose marks hang on it; empty: it is only shown.
-        worth: the marks that hang on it.
+        question: the one it counts towards; empty: it is only shown.
+        worth: the marks it counts for.
         marks: the same; None while they are not decided, or where none do.
         share: of them that is earned; None while there is no threshold.
         claim: the submission's own figure.
@@ -78,7 +78,7 @@ class FigureView:
 
     @property
     def sign(self) -> Sign:
-        """What stands before the figure; neutral where no marks depend on it or none are known."""
+        """The sign before the figure; neutral where no marks depend on it or none are known."""
         if self.share is None or not self.question:
             return "neutral"
         if self.share >= 1.0:
@@ -102,7 +102,7 @@ class CaseView:
     """One case of a run, with the figures of one question.
 
     Attributes:
-        worth: marks of the question that hang on the case.
+        worth: the marks that the case counts for.
         marks: the same; None while they are not decided.
     """
 
@@ -175,7 +175,7 @@ def run_views(
 ) -> dict[str, tuple[RunView, ...]]:
     """The runs of a submission by the question below which they are shown.
 
-    A run is described at the first question whose marks hang on it, with its pictures; at the
+    A run is described at the first question that it counts towards, with its pictures; at the
     others only their figures are shown. Runs that decide no question are under the empty id.
 
     Args:
@@ -201,7 +201,7 @@ def run_views(
 
 
 def _questions_of(assignment: Assignment, run_id: str) -> list[str]:
-    """Ids of the questions whose marks hang on a run, in the order of the assignment."""
+    """Ids of the questions that a run counts towards, in the order of the assignment."""
     deciding = {m.question for m in assignment.about.measures if m.run == run_id}
     return [q.id for q in assignment.about.questions if q.id in deciding]
 

@@ -26,7 +26,7 @@ from grader.results import (
     Status,
 )
 
-NOT_GRADED_NOTE = "We could not grade this question. That is our fault and no zero."
+NOT_GRADED_NOTE = "We could not grade this question. That is our fault and not a zero."
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class QuestionView:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is undecided through a fault of ours."""
+        """Whether it is undecided through a fault of the harness."""
         if self.awarded is not None:
             return False
         cases = [case for run in self.runs for case in run.cases]

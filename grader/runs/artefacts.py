@@ -63,7 +63,7 @@ class Artefacts:
         parts = _mapping(value, "what the run left")
         unknown = sorted(set(parts) - {"weights", "arrays", "curves", "claims"})
         if unknown:
-            raise ArtefactError(f"the run left {unknown[0]!r}, which is no kind of artefact")
+            raise ArtefactError(f"the run left {unknown[0]!r}, which is not a kind of artefact")
         return cls(
             weights={
                 name: {
@@ -141,9 +141,9 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _mapping(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) > MAX_ENTRIES:
-        raise ArtefactError(f"{what} is no table of named values")
+        raise ArtefactError(f"{what} is not a table of named values")
     if not all(isinstance(key, str) for key in value):
-        raise ArtefactError(f"{what} has a name that is no text")
+        raise ArtefactError(f"{what} has a name that is not text")
     return value
 
 
@@ -170,7 +170,7 @@ def _array(value: Any, what: str) -> Array:
         value = value.float() if value.dtype == torch.bfloat16 else value
         value = value.detach().numpy()
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
-        raise ArtefactError(f"{what} is no array of numbers")
+        raise ArtefactError(f"{what} is not an array of numbers")
     return value
 
 
@@ -179,7 +179,7 @@ def _number(value: Any, what: str) -> float:
         array = _array(np.asarray(value) if isinstance(value, np.generic) else value, what)
         value = array.item() if array.size == 1 else None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ArtefactError(f"{what} is no number")
+        raise ArtefactError(f"{what} is not a number")
     try:
         return float(value)
     except OverflowError:  # an integer of hundreds of digits

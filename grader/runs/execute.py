@@ -69,7 +69,7 @@ class Executor:
         """Train, unless that was done, and measure.
 
         Raises:
-            WallError, ReferenceFailed: a fault of ours.
+            WallError, ReferenceFailed: a fault of the harness or the machine.
         """
         run = self._assignment.run(run_id)
         size = run.profiles[self._profile]
@@ -114,7 +114,7 @@ class Executor:
         """Measure what a student handed in, without training anything.
 
         Raises:
-            ReferenceFailed: a fault of ours.
+            ReferenceFailed: the assignment's own code failed.
         """
         run = self._assignment.run(run_id)
         seed = seed_of(run, case, secret, submission.id)

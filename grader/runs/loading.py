@@ -1,4 +1,4 @@
-"""An assignment's own code for its runs: `runs`, `measures` and `trivial`, as modules of ours.
+"""An assignment's own code for its runs: `runs`, `measures` and `trivial`, as trusted modules.
 
 Each is a file, or a folder with a file for each part of the assignment. A function has the id of
 its run. Files import each other relatively: `from ..runs.q2 import REGULARIZERS` in
@@ -32,7 +32,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def load_parts(assignment: Assignment, what: What) -> dict[str, types.ModuleType]:
-    """The modules by the stems of their files, read afresh, as is all that they import of ours.
+    """The modules by the stems of their files, read afresh, as is what they import beside them.
 
     Raises:
         ReferenceFailed: a file cannot be imported.

@@ -89,7 +89,7 @@ def train(
         places, otherwise: see `Remote`.
 
     Raises:
-        WallError, ReferenceFailed: a fault of ours.
+        WallError, ReferenceFailed: a fault of the harness or the machine.
     """
     size = run.profiles[profile]
     limits = _limits(assignment.about.limits, run, size.seconds)

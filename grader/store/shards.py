@@ -38,12 +38,14 @@ class Shard:
         """Read `2/8`.
 
         Raises:
-            ValueError: it is no shard; the message says what one looks like.
+            ValueError: it is not a shard; the message says what one looks like.
         """
         match = _TEXT.fullmatch(text)
         shard = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= shard.number <= shard.of:
-            raise ValueError(f"{text!r} is no shard; the shards of four are 1/4, 2/4, 3/4 and 4/4")
+            raise ValueError(
+                f"{text!r} is not a shard; the shards of four are 1/4, 2/4, 3/4 and 4/4"
+            )
         return shard
 
     @classmethod
@@ -59,7 +61,7 @@ class Shard:
     def owns(self, submission: str) -> bool:
         """Whether a submission is this shard's.
 
-        It hangs on the id and nothing else, so that shards agree even if one of them starts
+        It depends on the id and nothing else, so that shards agree even if one of them starts
         before the last submission was put there.
         """
         digest = hashlib.sha256(b"shard\0" + submission.encode()).digest()

@@ -71,7 +71,9 @@ class OwnScores:
         note = (
             f"ours is {ours:.4g}: the FID of {len(scored)} real images against {len(real)} others"
         )
-        return Estimate(self._value(2) / ours - 1, 0.0, len(self._features), "share of ours", note)
+        return Estimate(
+            self._value(2) / ours - 1, 0.0, len(self._features), "relative to ours", note
+        )
 
     def _value(self, place: int) -> float:
         if self._own.shape != (3,):

@@ -1,4 +1,4 @@
-"""Generators of images: scores by a network of ours, and whether the images are their own."""
+"""Generators of images: scores by our own network, and whether the images are their own."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Call:
         return {"op": self.operation, "target": self.target, "seed": self.seed, **self.arguments}
 
     def outline(self) -> str:
-        """The call without values: safe for the student, who knows functions and no probes."""
+        """The call without values: safe for the student, who knows functions but not probes."""
         if self.operation == "call":
             return self._outline()
         arrays = [_outline(value) for value in _arrays(self.arguments.get("kwargs", {}))]

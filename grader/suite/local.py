@@ -24,7 +24,7 @@ from grader.wall.behind import wire
 
 
 class ReferenceFailed(Exception):
-    """The reference failed on what a test asked: a fault of ours, which is never a zero."""
+    """The reference failed on what a test asked: the suite's fault, which is never a zero."""
 
 
 class SharedAnswers:
@@ -73,7 +73,7 @@ def _read_answer(path: Path) -> bytes | ReferenceFailed | None:
 
 
 class Local:
-    """Modules of ours, in this process: the reference, or the reference with one part replaced.
+    """Trusted modules, in this process: the reference, or the reference with one part replaced.
 
     Its answers are remembered, since all submissions get the same inputs.
 
@@ -183,7 +183,7 @@ class Local:
 
 
 def load_file(path: Path, name: str) -> types.ModuleType:
-    """A module of ours from its file, under a private name.
+    """A trusted module from its file, under a private name.
 
     Raises:
         ReferenceFailed: it cannot be imported.
@@ -229,7 +229,7 @@ def find_probe(probes: types.ModuleType, target: str) -> Callable[..., Any]:
 
 
 def load_text(text: str, name: str) -> types.ModuleType:
-    """A module of ours from its text, under a private name.
+    """A trusted module from its text, under a private name.
 
     Raises:
         ReferenceFailed: it cannot be executed.

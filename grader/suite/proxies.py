@@ -13,7 +13,7 @@ from grader.suite import driving
 
 
 class UnknownFile(AttributeError):
-    """A test names a file that the assignment does not have: a fault of ours."""
+    """A test names a file that the assignment does not have: a fault of the suite."""
 
 
 class Implementation(Protocol):

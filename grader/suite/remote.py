@@ -119,7 +119,7 @@ class Remote:
 
         Raises:
             SubmissionFailed: it gave no value; the message can be shown to the student.
-            WallError: a fault of ours.
+            WallError: a fault of the harness or the machine.
         """
         call = Call(operation, target, arguments, self.ask_log.seed())
         if operation == "probe":
@@ -208,7 +208,7 @@ class Remote:
 
         Raises:
             SubmissionFailed: it gave no value; its cell is over if it hung or crashed.
-            WallError: a fault of ours.
+            WallError: a fault of the harness or the machine.
         """
         try:
             return self._exchange(message, seconds, outline, functions)
@@ -232,7 +232,7 @@ class Remote:
             # What is wrong with it may quote it, and so whatever its author wanted to be told.
             self._drop_cell()
             raise SubmissionFailed(
-                f"the Python process was ended during {outline}: what came back was no answer",
+                f"the Python process was ended during {outline}: what came back was not an answer",
                 "Nothing but the function's result may be sent to the grader.",
                 str(bad),
                 ending="crashed",
@@ -360,7 +360,7 @@ class Remote:
                 self._drop_cell()
                 return False
             if not failed:
-                self._broken.pop(name, None)  # what stands above that line counts
+                self._broken.pop(name, None)  # what is above that line counts
                 if not known:
                     self._as_handed_in.pop(name, None)
             return True
@@ -463,7 +463,7 @@ class Remote:
 def sources_of(assignment: Assignment) -> dict[str, str]:
     """Text of what runs beside a submission, by its name behind the wall.
 
-    There is no package of ours there: what imports the harness's probes finds them as
+    The harness's package is not there: what imports the harness's probes finds them as
     `grader_driving`, which therefore comes first.
     """
     files = {"driving": Path(driving.__file__), **assignment.probe_files}

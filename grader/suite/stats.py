@@ -330,7 +330,7 @@ def _two_sided(below: float, above: float) -> float:
 
 
 def _rate(cumulants: Callable[[float], float], reach: float, a: float) -> float:
-    """sup over 0 < t < reach of t a - psi(t); zero where a is not positive, or is no number."""
+    """sup over 0 < t < reach of t a - psi(t); zero where a is not positive, or not a number."""
     if not a > 0:
         return 0.0
     found = optimize.minimize_scalar(

@@ -122,7 +122,7 @@ def _best(words: Iterable[str], *all_forms: Forms) -> dict[str, str]:
 def _forms(text: str) -> Forms:
     """How often a text writes each word (in small letters) in which way.
 
-    One capital at the start of a sentence, and small letters in code, are no evidence.
+    One capital at the start of a sentence, and small letters in code, prove nothing.
     """
     forms: Forms = {}
     prose = _CODE.sub(lambda found: " , " + " ".join(_CAPITALS.findall(found[0])) + " , ", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class WallError(Exception):
-    """A fault of ours or of the machine: what was asked is not graded, which is never a zero."""
+    """A fault of the harness or the machine: what was asked is not graded, never a zero."""
 
 
 class CellLost(Exception):

@@ -69,7 +69,7 @@ class Warm:
         self.environment: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self.scratch: Path | None = None  # of the cell, where it is a folder of ours
+        self.scratch: Path | None = None  # of the cell, where it is a folder of the machine
 
     def __enter__(self) -> Self:
         return self

@@ -52,7 +52,7 @@ def total(x):
     ),
     forged(
         "frame_of_noise",
-        "answer with what is no frame: other magic, HTTP, noise",
+        "answer with something that is not a frame: other magic, HTTP, noise",
         """
 def total(x):
     send(frame({}, magic=b"GWF0") if len(x) == 1 else os.urandom(4096))

@@ -132,7 +132,7 @@ def go_on():
     ),
     handed_in(
         "arrays_that_no_array_is",
-        "hand in empty arrays of exabytes, of a hundred axes, of axes that are no numbers",
+        "hand in empty arrays of exabytes, of a hundred axes, of axes that are not numbers",
         "no array has the shape",
         path=npy(EMPTY % ("True", f"(0, {2**62})")),
         more=npy(EMPTY % ("False", "(" + "0, " * 100 + ")")),

@@ -109,7 +109,7 @@ def test_a_shard_that_is_killed_is_not_merged_and_goes_on(tmp_path: Path) -> Non
 @pytest.mark.parametrize("text", ["0/4", "5/4", "x"])
 def test_a_text_that_is_no_shard_is_refused(tmp_path: Path, text: str) -> None:
     said = grade(Course.make(tmp_path), "--shard", text, status=2)
-    assert f"--shard '{text}' is no shard; the shards of four are 1/4, 2/4, 3/4 and 4/4" in said
+    assert f"--shard '{text}' is not a shard; the shards of four are 1/4, 2/4, 3/4 and 4/4" in said
 
 
 def test_only_and_shard_do_not_go_together(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_blocks_give_the_error_of_tokens_that_go_together() -> None:
         ([-1.0, -math.inf], "not finite"),
         ([-1.0, math.nan], "not finite"),
         ([-1.0], "two blocks"),
-        ([-800.0, -800.0], "no number any more"),
+        ([-800.0, -800.0], "overflows"),
     ],
 )
 def test_what_is_no_log_probability_gets_a_sentence(values: list[float], sentence: str) -> None:

@@ -173,7 +173,7 @@ def test_the_scripts_grade_in_a_container_without_user_namespaces(autograder: Pa
         assert stolen["score"] == 3
         assert SECRET not in json.dumps(stolen)
 
-    # Nothing that can be graded: no score, and so no zero.
+    # Nothing that can be graded: no score, and so not a zero.
     hand_in(autograder, {"notes.txt": "I have nothing"})
     in_container(autograder, "run_autograder")
     assert results(autograder).get("score", 0) == 0
@@ -193,4 +193,4 @@ def test_a_fault_of_ours_is_no_zero(autograder: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "there is no assignment" in done.stdout + done.stderr
     told = results(autograder)
-    assert "score" not in told and "no zero" in told["output"]
+    assert "score" not in told and "not a zero" in told["output"]

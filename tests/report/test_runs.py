@@ -375,7 +375,7 @@ def test_the_class_page_sums_runs_up(make) -> None:
         "Handed in, profile full",
         "Claims that are not borne out: 1",
         "ELBO of the validation set: stated -80, measured -110.31 ± 0.14",
-        "Not graded, a fault of ours and no zero: 1",
+        "Not graded: our fault and not a zero: 1",
         "Not handed in: 6",
         "Median over the class",
     ):
@@ -466,8 +466,8 @@ def test_claims_and_runs_are_brought_to_attention(make) -> None:
     found = who_needs_attention(make.assignment, people)
     assert [one.submission for one in found] == ["dan", "bob"]
     assert found[0].urgency == 0
-    assert "Questions not graded, and no zero: q1.6, q1.7" in found[0].reasons
-    assert "1 training run not graded, and no zero: VAE on binarised MNIST" in found[0].reasons
+    assert "Questions not graded (not a zero): q1.6, q1.7" in found[0].reasons
+    assert "1 training run not graded (not a zero): VAE on binarised MNIST" in found[0].reasons
     assert (
         "A claim is not borne out: ELBO of the validation set: stated -80, measured -110.31 ± 0.14"
         in found[1].reasons

@@ -85,7 +85,7 @@ def test_attention_is_drawn_to_every_kind_of_trouble(make) -> None:
         "Ran out of time in 1 check",
         "The process died in 1 check",
     )
-    assert found["partly"] == ("Question not graded, and no zero: q1.1",)
+    assert found["partly"] == ("Question not graded (not a zero): q1.1",)
     assert found["zero"] == ("No marks in any question decided so far",)
 
 

@@ -62,7 +62,7 @@ def rejection(artefacts: Artefacts, context: Context) -> Measured:
     }
     if "envelope" in artefacts.arrays:
         figures["envelope"] = lambda: TARGET.envelope_share(
-            number("envelope"), "so 12 is no envelope"
+            number("envelope"), "so 12 is not an envelope"
         )
     if "enveloped_points" in artefacts.arrays:
         own, enveloped = number("envelope"), sampler.points(left, "enveloped_points")

@@ -20,7 +20,7 @@ class Stream:
 
         Raises:
             EOFError: the other side is gone.
-            wire.WireError: what came is no message.
+            wire.WireError: what came is not a message.
         """
         # What the trusted side sends is ours and is not capped.
         header, payload = wire.sizes(self._read(wire.PREFIX.size), max_payload=2**40)

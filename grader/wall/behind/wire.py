@@ -51,7 +51,7 @@ class WireError(Exception):
 
 
 class Opaque:
-    """Stands for a value that is no plain data; it says the type and holds nothing else."""
+    """In place of a value that is not plain data; it says the type and holds nothing else."""
 
     def __init__(self, type_name: str) -> None:
         self.type_name = type_name
@@ -80,7 +80,7 @@ def sizes(prefix: bytes, *, max_payload: int) -> tuple[int, int]:
     """Header and payload sizes, in bytes, that a frame's first 16 bytes announce.
 
     Raises:
-        WireError: it is no frame, or one that is too large.
+        WireError: it is not a frame, or is too large a one.
     """
     magic, header, payload = PREFIX.unpack(prefix)
     if magic != MAGIC:
