@@ -200,6 +200,115 @@ def fill_scratch():
     return count
 
 
+IOPRIO_GET, IOPRIO_SET, PERSONALITY = 252, 251, 135  # system calls of x86-64
+DUMPABLE, TIMERSLACK, SUBREAPER = 3, 30, 37  # what prctl(2) reads
+
+
+def state():
+    """Everything that a process, a device node or a namespace keeps, as text by name."""
+    import ctypes
+    import resource
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    mask = os.umask(0o22)
+    os.umask(mask)
+    reaper = ctypes.c_int()
+    libc.prctl(SUBREAPER, ctypes.byref(reaper))
+    found = {
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+        "scheduler": os.sched_getscheduler(0),
+        "affinity": sorted(os.sched_getaffinity(0)),
+        "io priority": libc.syscall(IOPRIO_GET, 1, 0),
+        "umask": mask,
+        "dumpable": libc.prctl(DUMPABLE),
+        "timer slack": libc.prctl(TIMERSLACK),
+        "reaper": reaper.value,
+        "personality": libc.syscall(PERSONALITY, 0xFFFFFFFF),
+        "leads its session": os.getsid(0) == os.getpgid(0) == os.getpid(),
+        "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+        "ignored": [s for s in signal.valid_signals() if signal.getsignal(s) == signal.SIG_IGN],
+        "environment": sorted((k, v) for k, v in os.environ.items() if "/cell-" not in v),
+        "terminals": _listed("/dev/pts"),
+    }
+    for name in sorted(n for n in dir(resource) if n.startswith("RLIMIT_")):
+        if name not in ("RLIMIT_AS", "RLIMIT_NPROC"):  # which follow what the machine does
+            found[name] = resource.getrlimit(getattr(resource, name))
+    for path in ("/proc/self/oom_score_adj", "/proc/self/autogroup", "/proc/self/coredump_filter"):
+        try:
+            text = open(path).read()
+        except OSError as error:
+            text = type(error).__name__
+        # Every session has a group of its own; its number is another one.
+        found[path] = text.split()[1:] if "autogroup" in path else text
+    for node in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "shm", "pts"):
+        try:
+            info = os.stat(f"/dev/{node}")
+        except OSError as error:
+            found[node] = type(error).__name__
+        else:
+            found[node] = (info.st_mode, info.st_uid)
+            if node not in ("shm", "pts"):  # which are new for each cell
+                found[node] += (info.st_atime_ns, info.st_mtime_ns, info.st_ctime_ns)
+    return {name: repr(value) for name, value in found.items()}
+
+
+def spoil():
+    """Changes whatever may be changed of what `state` reads, for every process in reach."""
+    import ctypes
+    import pty
+    import resource
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    group, user = 2, 3  # of ioprio_set(2)
+    attempts = [
+        lambda: os.setpriority(os.PRIO_PGRP, 0, 19),
+        lambda: os.setpriority(os.PRIO_USER, 0, 19),
+        lambda: libc.syscall(IOPRIO_SET, group, 0, 3 << 13),
+        lambda: libc.syscall(IOPRIO_SET, user, 0, 3 << 13),
+        lambda: [os.sched_setscheduler(p, os.SCHED_IDLE, os.sched_param(0)) for p in _processes()],
+        lambda: [os.sched_setaffinity(p, {min(os.sched_getaffinity(p))}) for p in _processes()],
+        lambda: [resource.prlimit(p, resource.RLIMIT_CORE, (0, 0)) for p in _processes()],
+        lambda: [resource.prlimit(p, resource.RLIMIT_NOFILE, (64, 64)) for p in _processes()],
+        lambda: open("/proc/self/autogroup", "w").write("19"),
+        lambda: [open(f"/proc/{p}/oom_score_adj", "w").write("500") for p in _processes()],
+        lambda: pty.openpty(),
+        lambda: libc.personality(0x0040000),
+        lambda: os.umask(0),
+    ]
+    for node in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts/ptmx"):
+        attempts += [
+            lambda node=node: os.chmod(f"/dev/{node}", 0o600),
+            lambda node=node: os.utime(f"/dev/{node}"),
+            lambda node=node: os.utime(f"/dev/{node}", (1, 1)),
+            lambda node=node: os.open(f"/dev/{node}", os.O_RDWR | os.O_NOCTTY),
+        ]
+    for attempt in attempts:
+        try:
+            attempt()
+        except (OSError, ValueError, AttributeError):
+            continue
+
+
+def kill_the_group():
+    os.kill(0, signal.SIGKILL)
+
+
+def kill_everybody():
+    os.kill(-1, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _listed(folder):
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        return type(error).__name__
+
+
+def _processes():
+    return [0, os.getppid(), *(int(name) for name in os.listdir("/proc") if name.isdigit())]
+
+
 def size_here(name):
     return os.path.getsize(name)
 

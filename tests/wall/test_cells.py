@@ -161,6 +161,33 @@ def test_nothing_is_left_for_the_next_submission(warm: Warm) -> None:
     second.close()
 
 
+def test_a_cell_is_as_the_first_one_was_whatever_the_last_one_changed(
+    wall: WallKind, tmp_path: Path
+) -> None:
+    with Warm(wall, LIMITS, tmp_path) as warm:
+        with contextlib.closing(fresh(warm)) as first:
+            before = value(first, "state")
+            value(first, "spoil")
+            assert value(first, "state") != before
+        with contextlib.closing(fresh(warm)) as second:
+            assert value(second, "state") == before
+
+
+@pytest.mark.parametrize("name", ["kill_the_group", "kill_everybody"])
+def test_the_warm_process_outlives_a_cell_that_kills_all_in_reach(
+    wall: WallKind, tmp_path: Path, name: str
+) -> None:
+    with Warm(wall, LIMITS, tmp_path) as warm:
+        with contextlib.closing(fresh(warm)) as cell:
+            family = warm.family
+            # The first process of a namespace cannot be killed from within.
+            with contextlib.suppress(CellLost):
+                call(cell, name)
+        with contextlib.closing(fresh(warm)) as cell:
+            assert warm.family is family
+            assert value(cell, "double", 1) == 2
+
+
 def test_there_is_no_network(cell: CellHandle) -> None:
     assert value(cell, "reach_network") == []
 

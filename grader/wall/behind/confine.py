@@ -17,6 +17,8 @@ from . import kernel
 
 MIB = 2**20
 OPEN_FILES = 256
+# Those that bubblewrap mounts one by one: their modes and times are the machine's own.
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def new_namespaces() -> None:
 
 
 def mount_cell(cell: Cell) -> None:
-    """A fresh /proc, a fresh scratch of limited size; runs as the first process of the cell."""
+    """A fresh /proc, a fresh scratch of limited size, no terminals, and devices that keep no mark;
+    runs as the first process of the cell."""
     kernel.mount("none", "/", None, kernel.MS_REC_PRIVATE)
     safe = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("proc", "/proc", "proc", safe | kernel.MS_NOEXEC)
@@ -65,6 +68,11 @@ def mount_cell(cell: Cell) -> None:
     kernel.mount("scratch", cell.scratch, "tmpfs", safe, size)
     kernel.mount("shm", "/dev/shm", "tmpfs", safe, size)
     kernel.mount("submission", cell.submission, "tmpfs", safe, "size=64m,mode=0755")
+    if Path("/dev/pts").is_dir():
+        kernel.mount("pts", "/dev/pts", "tmpfs", safe | kernel.MS_RDONLY, "size=4k,mode=0755")
+    for name in DEVICES:
+        if Path(f"/dev/{name}").is_char_device():
+            kernel.freeze_metadata(f"/dev/{name}")
 
 
 def write_files(folder: str, files: dict[str, Any]) -> None:

@@ -21,6 +21,8 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEW_ANY = 0x7E020080
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 0x1, 0x2, 0x4, 0x8, 0x20
+MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_RELATIME = 0x400, 0x800, 0x1000, 0x200000
+ST_RELATIME = 0x1000  # of statvfs(3); its other flags have the values of mount(2)
 MS_REC_PRIVATE = 0x4000 | 0x40000
 
 PR_SET_PDEATHSIG = 1
@@ -78,6 +80,20 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
         data.encode() if data else None,
     )
     _check(result, f"mount {target}")
+
+
+def freeze_metadata(path: str) -> None:
+    """Keep the mode and the times of a mounted file as they are; a device works as before.
+
+    Raises:
+        OSError: it is not a mount point.
+    """
+    now = os.statvfs(path).f_flag
+    # What the parent namespace has set may not be left out.
+    kept = now & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
+    if now & ST_RELATIME:
+        kept |= MS_RELATIME
+    mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
 
 
 def prctl(option: int, argument: int = 0) -> None:

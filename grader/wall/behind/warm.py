@@ -139,6 +139,9 @@ def _keep(cell: confine.Cell, libraries: Libraries, data: int, output: int) -> i
         code = 70
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, set())
+            # A group and a session of its own: what is done to a group (signals, priorities) ends
+            # with the cell.
+            os.setsid()
             _live(cell, data, output, libraries)
             code = 0
         finally:
