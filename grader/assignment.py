@@ -55,7 +55,7 @@ class Limits(Strict):
 
     call_seconds: float = Field(5.0, gt=0, le=3600)
     import_seconds: float = Field(20.0, gt=0, le=3600)
-    submission_seconds: float = Field(180.0, gt=0, le=86400)
+    question_seconds: float = Field(180.0, gt=0, le=86400)
     memory_mib: int = Field(2048, ge=64)
     scratch_mib: int = Field(64, ge=1)
     processes: int = Field(64, ge=1, le=4096)

@@ -29,7 +29,7 @@ TOY = {
         [limits]
         call_seconds = 2.0
         import_seconds = 5.0
-        submission_seconds = 30.0
+        question_seconds = 30.0
         memory_mib = 512
 
         [[files]]

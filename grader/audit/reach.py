@@ -80,7 +80,7 @@ def record(assignment: Assignment, task: Task, questions: frozenset[str] | None)
     statistical: set[str] = set()
 
     def serve(plugin: SuitePlugin) -> None:
-        remote = Remote(warm, assignment, files)
+        remote = Remote(warm, assignment, files, apart=False)
 
         def take() -> set[str]:
             taken: set[str] = set()

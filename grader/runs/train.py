@@ -143,7 +143,7 @@ def train(
 def _limits(limits: Limits, run: Run, seconds: float) -> Limits:
     return limits.model_copy(
         update={
-            "submission_seconds": seconds + START_SECONDS,
+            "question_seconds": seconds + START_SECONDS,
             "memory_mib": max(limits.memory_mib, run.memory_mib),
             "reply_mib": max(limits.reply_mib, run.reply_mib),
         }

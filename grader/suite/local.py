@@ -119,6 +119,10 @@ class Local:
         """
         return dict(self._make_modules())
 
+    def begin(self, check: str, question: str) -> None:
+        """A new check starts, of this question."""
+        self.ask_log.begin(check)
+
     def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
         """Ask; see `Implementation`.
 

@@ -212,8 +212,9 @@ class SuitePlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         assert self._run is not None
-        self._run.remote.ask_log.begin(check_id(item))
-        self._local.ask_log.begin(check_id(item))
+        marker = item.get_closest_marker("question")
+        self._run.remote.begin(check_id(item), str(marker.args[0]) if marker else "")
+        self._local.begin(check_id(item), "")
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         assert self._run is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,6 +29,8 @@ MAX_STOOD_IN = 20
 REPEATABLE = frozenset({"call", "probe"})
 # Of importing something else in the place of a file that cannot be imported.
 MAX_ATTEMPTS = 2
+# The share of its time after which a question leaves a fresh cell to the next.
+SHARED_FOR = 0.1
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
 
@@ -44,6 +46,10 @@ def nothing_else(name: str, attempt: int) -> Mapping[str, bytes]:
 class Remote:
     """A submission behind the wall. One that crashes or hangs gets a fresh cell for the next call.
 
+    A question's trouble is its own: each has the time of `question_seconds`, and is asked in a
+    cell into which nothing but the files with its contracts was imported, unless a probe needs
+    others. Questions of the same files share a cell, until one of them has used much of its time.
+
     Args:
         warm: the warm process of this slot.
         assignment: what is graded.
@@ -53,6 +59,7 @@ class Remote:
         places: the path in `files` of each file of the assignment, where it is not the usual one.
         otherwise: what to try where one cannot be imported, by its name and the number of the
             attempt from 1.
+        apart: whether each question gets a cell of its own files; False: all files in one cell.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Remote:
         modules: Collection[str] | None = None,
         places: Mapping[str, str] | None = None,
         otherwise: Otherwise = nothing_else,
+        apart: bool = True,
     ) -> None:
         self._warm = warm
         self._assignment = assignment
@@ -74,6 +82,8 @@ class Remote:
             for f in assignment.about.files
             if modules is None or f.name in modules
         }
+        self._needed = self._needed_by_questions() if apart else {}
+        self._question = ""
         self._otherwise = otherwise
         self._attempts: Counter[str] = Counter()
         self._as_handed_in: dict[str, tuple[str, str, str, Ending]] = {}
@@ -98,7 +108,11 @@ class Remote:
         self._hung: dict[str, set[str]] = {}
         self._hung_requests: dict[bytes, float] = {}
         self._answered: set[str] = set()
-        self._spent = self._spent_hanging = 0.0
+        # By question, in seconds: slow calls, and calls that hung.
+        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._spent_hanging: defaultdict[str, float] = defaultdict(float)
+        self._spent_in_cell = 0.0
+        self._loaded: frozenset[str] = frozenset()
         self._killed: set[str] = set()  # files whose import has cost a cell
         self._faults = 0
         self._printed = bytearray()
@@ -113,6 +127,15 @@ class Remote:
     def close(self) -> None:
         """End whatever of the submission still runs."""
         self._drop_cell()
+
+    def begin(self, check: str, question: str) -> None:
+        """A new check starts, of this question."""
+        self.ask_log.begin(check)
+        allowed = SHARED_FOR * self._limits.question_seconds
+        if question != self._question:
+            self._question = question
+            if self._wanted != self._loaded or self._spent_in_cell > allowed:
+                self._drop_cell()
 
     def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
         """Ask the submission; see `Implementation`.
@@ -135,11 +158,11 @@ class Remote:
     def _ask(self, call: Call) -> Any:
         operation, target = call.operation, call.target
         limits = self._limits
-        if self._spent > limits.submission_seconds:
+        if self._spent[self._question] > limits.question_seconds:
             raise SubmissionFailed(
-                f"the time for the whole submission, {limits.submission_seconds:g} s, "
+                f"the time for this question, {limits.question_seconds:g} s, "
                 "was used up before this check",
-                "Something earlier took very long, though it did answer.",
+                "Something earlier in it took very long, though it did answer.",
             )
         outline = call.outline()
         self._refuse_hopeless(target, outline)
@@ -153,7 +176,7 @@ class Remote:
         except CallTimeout as timeout:
             self._hung.setdefault(target, set()).add(self.ask_log.test)
             self._hung_requests[self._name_of(call)] = timeout.seconds
-            self._spent_hanging += timeout.seconds
+            self._spent_hanging[self._question] += timeout.seconds
             raise _hung(outline, timeout.seconds) from None
         except SubmissionFailed as failure:
             if failure.ending == "raised":
@@ -165,12 +188,12 @@ class Remote:
     def _refuse_hopeless(self, target: str, outline: str) -> None:
         """Keep the time of a submission bounded, at the cost of functions that hang alone."""
         checks = len(self._hung.get(target, set()) - {self.ask_log.test})
-        allowed = self._limits.submission_seconds
+        allowed = self._limits.question_seconds
         if checks < MAX_HUNG_CHECKS:
             return
         if target not in self._answered:
             reason = f"it has never answered, and {checks} checks waited for it"
-        elif self._spent_hanging > allowed:
+        elif self._spent_hanging[self._question] > allowed:
             reason = f"{checks} checks waited for it, and calls that hung took {allowed:g} s in all"
         else:
             return
@@ -188,8 +211,32 @@ class Remote:
             SubmissionFailed: it is not, or cannot.
         """
         self._refuse_broken(module)
+        self._need(module)
         self._ready_cell()
         self._refuse_broken(module)
+
+    @property
+    def _wanted(self) -> frozenset[str]:
+        """The files that the question of now is asked with."""
+        return frozenset(self._needed.setdefault(self._question, set(self._modules)))
+
+    def _need(self, module: str) -> bool:
+        """Have another file imported for the question of now; whether that is something new."""
+        if module not in self._modules or module in self._wanted:
+            return False
+        self._needed[self._question].add(module)
+        self._drop_cell()
+        return True
+
+    def _needed_by_questions(self) -> dict[str, set[str]]:
+        """The files with the contracts of each question: one set for all of the same files."""
+        sets: dict[frozenset[str], set[str]] = {}
+        needed = {}
+        for question in self._assignment.about.questions:
+            files = {contract.split(".")[0] for contract in question.contracts}
+            if own := frozenset(files & self._modules.keys()):
+                needed[question.id] = sets.setdefault(own, set(own))
+        return needed
 
     def exchange(
         self,
@@ -247,8 +294,10 @@ class Remote:
         if reply.get("ok") is True:
             return reply.get("value")
         error = StudentError.read(reply.get("error"), self._files)
-        if error.type == "MissingModule" and error.text in self._broken:
-            raise SubmissionFailed(*self._broken[error.text])
+        if error.type == "MissingModule":
+            self._refuse_broken(error.text)
+            if message["op"] in REPEATABLE and self._need(error.text):
+                return self._exchange(message, seconds, outline, functions)
         own = [text for name, text in self._sources.items() if name != "adapters"]
         words = " ".join([str(message.get("target", "")), *own])
         raise error.failure(Asked(message["op"], outline, functions, words, self._ended))
@@ -282,8 +331,9 @@ class Remote:
         cell = self._ready_cell()
         reply = cell.request(message, seconds)
         # A short call is no burden, and its wall time says more of the machine than of the call.
+        self._spent_in_cell += cell.spent
         if cell.spent > WATCHED_FROM * seconds:
-            self._spent += cell.spent
+            self._spent[self._question] += cell.spent
         return reply
 
     def _refuse_broken(self, module: str) -> None:
@@ -291,12 +341,12 @@ class Remote:
             raise SubmissionFailed(*self._broken[module])
 
     def _ready_cell(self) -> CellHandle:
-        """A cell in which everything that can be imported is imported."""
+        """A cell in which the question's files are imported, as far as they can be."""
         while self._cell is None:
             if self._faults >= MAX_FAULTS:
                 raise WallError("cells could not be started again and again; not tried any more")
             self._faults += 1
-            cpu = int(self._limits.submission_seconds) + 1
+            cpu = int(self._limits.question_seconds) + 1
             cell = self._warm.fork(
                 self._files,
                 self._sources,
@@ -305,10 +355,12 @@ class Remote:
                 limits=self._limits,
             )
             self._faults = 0
-            self._cell = cell
+            self._cell, self._loaded, self._spent_in_cell = cell, self._wanted, 0.0
             try:
                 for name in self._modules:
-                    if name not in self._broken and not self._load(cell, name):
+                    if name not in self._loaded or name in self._broken:
+                        continue
+                    if not self._load(cell, name):
                         break
                 else:
                     self._adapt(cell)

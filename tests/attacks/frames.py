@@ -35,7 +35,7 @@ def send(data):
 
 
 def forged(
-    name: str, tries: str, code: str, stopped_by: str = REFUSED, says: str = "no answer"
+    name: str, tries: str, code: str, stopped_by: str = REFUSED, says: str = "not an answer"
 ) -> Attack:
     """An attack that writes to the wire itself."""
     return in_total(name, tries, stopped_by, FORGE + code, says=says)
@@ -226,7 +226,6 @@ wire().sendall(frame(reply({"d": [["stood_in", {"l": names}], ["ended", 10**30]]
 def total(x):
     return None
 """,
-        marks=(1, 0),  # an answer one question late has the right shape
     ),
     in_total(
         "reply_too_large",

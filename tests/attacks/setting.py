@@ -30,7 +30,7 @@ LIMITS = """
         [limits]
         call_seconds = 1.0
         import_seconds = 4.0
-        submission_seconds = 20.0
+        question_seconds = 20.0
         memory_mib = 320
         scratch_mib = 8
         processes = 24

@@ -110,7 +110,10 @@ def test_a_curve_that_was_never_drawn_is_kept(tmp_path: Path) -> None:
         ({"weights": {"net": {"w": 1.0}}}, "weights net.w is not an array"),
         ({"weights": {"net": {"w": "text"}}}, "weights net.w is not an array"),
         ({"weights": {"net": {"w": Opaque("x")}}}, "weights net.w is not an array"),
-        ({"weights": {"net": {"w": torch.zeros(1, dtype=torch.complex64)}}}, "not an array of numbers"),
+        (
+            {"weights": {"net": {"w": torch.zeros(1, dtype=torch.complex64)}}},
+            "not an array of numbers",
+        ),
         ({"arrays": {"a/b": np.zeros(1)}}, "arrays have a name"),
         ({"arrays": {"a": [1.0, 2.0]}}, "array a is not an array"),
         ({"arrays": {"a": np.zeros(1, dtype=complex)}}, "array a is not an array of numbers"),

@@ -32,8 +32,8 @@ def start(toy_with_run: Assignment, warm: Warm) -> Iterator[Start]:
     """Starts a submission with a `total`."""
     started = []
 
-    def begin(total: str, submission_seconds: float = 30.0) -> Remote:
-        limits = {"call_seconds": LIMIT, "submission_seconds": submission_seconds}
+    def begin(total: str, question_seconds: float = 30.0) -> Remote:
+        limits = {"call_seconds": LIMIT, "question_seconds": question_seconds}
         changed = toy_with_run.about.limits.model_copy(update=limits)
         files = {name: text.encode() for name, text in {**RIGHT, "total.py": total}.items()}
         started.append(Remote(warm, toy_with_run, files, changed))
@@ -115,7 +115,7 @@ def test_a_function_that_never_answers_is_called_no_more(start: Start, requests:
 def test_the_time_of_a_submission_is_bounded_at_the_cost_of_what_hangs(
     start: Start, requests: list[str]
 ) -> None:
-    remote = start(SPINS, submission_seconds=4 * LIMIT)
+    remote = start(SPINS, question_seconds=4 * LIMIT)
     remote.ask_log.begin("first")
     assert ask(remote, 2) == 2
     for number in range(8):
@@ -130,7 +130,7 @@ def test_the_time_of_a_submission_is_bounded_at_the_cost_of_what_hangs(
 def test_slow_answers_use_up_the_time_of_a_submission(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remote = start(RIGHT["total.py"], submission_seconds=1.0)
+    remote = start(RIGHT["total.py"], question_seconds=1.0)
     assert ask(remote, 2) == 2
     cell = remote._cell
     assert cell is not None
@@ -144,7 +144,7 @@ def test_slow_answers_use_up_the_time_of_a_submission(
     monkeypatch.setattr(cell, "request", slowly)
     for _ in range(3):
         assert ask(remote, 2) == 2
-    with pytest.raises(SubmissionFailed, match="whole submission, 1 s, was used up"):
+    with pytest.raises(SubmissionFailed, match="this question, 1 s, was used up"):
         ask(remote, 2)
 
 

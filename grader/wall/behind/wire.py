@@ -191,7 +191,7 @@ def _whole(text: str) -> str:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise WireError(f"{name} is no JSON")
+    raise WireError(f"{name} is not JSON")
 
 
 class _Reader:
