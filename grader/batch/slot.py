@@ -194,7 +194,7 @@ class Slot:
                 "status": "not_graded" if faults else "graded",
                 "problem": problem,
                 "notes": notes,
-                "concerns": [*submission.doubts, *_reaching(submission.files)],
+                "concerns": [*submission.doubts, *remote.concerns, *_reaching(submission.files)],
                 "code": excerpts(submission.files, submission.taken, self._assignment),
                 "files": list(submission.taken),
                 "rules": list(submission.rules),

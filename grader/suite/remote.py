@@ -17,7 +17,14 @@ from grader.suite.probed import driven, named
 from grader.suite.syntax import grading_python, newer_python
 from grader.wall.behind import wire
 from grader.wall.cell import CellHandle
-from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
+from grader.wall.errors import (
+    BadReply,
+    CallTimeout,
+    CellKilled,
+    CellLost,
+    KeeperLost,
+    WallError,
+)
 from grader.wall.warm_handle import Warm
 from grader.wall.watch import WATCHED_FROM
 
@@ -90,6 +97,7 @@ class Remote:
         self._sources = sources_of(assignment)
         given = [name.removesuffix(".py") for name in assignment.about.given]
         self._own_names = [*(f.name for f in assignment.about.files), *given]
+        self.concerns: list[str] = []  # what somebody should look at
         self.stood_in: dict[str, str] = {}  # missing packages, and the file that imports each
         self._ended: dict[str, int] = {}
         self._driven = self._driven_by_probes(frozenset(f.name for f in assignment.about.files))
@@ -321,11 +329,34 @@ class Remote:
         except CellKilled:
             if message["op"] not in REPEATABLE:
                 raise
+        except KeeperLost:
+            self._drop_cell()
+            if message["op"] not in REPEATABLE:
+                raise
+            return self._ask_behind_new_keepers(message, seconds)
         except WallError:
             self._drop_cell()
             raise
         self._drop_cell()
         return self._answer(message, seconds)
+
+    def _ask_behind_new_keepers(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Ask again after what is behind the cell was lost; what is lost with the same call again
+        and again is lost by it.
+
+        Raises:
+            CellLost: it was.
+        """
+        for _ in range(MAX_FAULTS - 1):
+            try:
+                return self._answer(message, seconds)
+            except KeeperLost:
+                self._drop_cell()
+        self.concerns.append(
+            f"{message.get('target', message['op'])}: the process that starts the submission's "
+            f"cells was ended {MAX_FAULTS} times while this was asked; somebody should read it"
+        )
+        raise CellLost(f"the process that started it was ended too, {MAX_FAULTS} times in a row")
 
     def _answer(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         cell = self._ready_cell()

@@ -16,7 +16,7 @@ import numpy as np
 
 from grader.assignment import Limits
 from grader.wall.behind import wire
-from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, WallError
+from grader.wall.errors import BadReply, CallTimeout, CellKilled, CellLost, KeeperLost, WallError
 from grader.wall.family import Family
 from grader.wall.watch import MOST_PATIENCE, WATCH_SECONDS, Deadline, Watch
 
@@ -111,8 +111,8 @@ class CellHandle:
             BadReply: the answer is malformed or too large. The cell is closed.
             CellKilled: the process was ended by SIGKILL, not by us. The cell is closed.
             CellLost: the process ended otherwise. The cell is closed.
-            WallError: the warm process or the keeper ended, and the cell with it; or the machine
-                is too busy.
+            KeeperLost: the warm process or the keeper ended, and the cell with it.
+            WallError: the machine is too busy.
         """
         deadline = Deadline(self._family, seconds)
         try:
@@ -140,7 +140,7 @@ class CellHandle:
             if self._watch.fired or ended is None:
                 raise CellLost(self._watch.fired or "it is over") from None
             if ended.fault:
-                raise WallError(f"a cell was lost: {ended.how}") from None
+                raise KeeperLost(f"a cell was lost: {ended.how}") from None
             raise (CellKilled if ended.killed else CellLost)(ended.how) from None
 
     def _send(self, frame: bytes, deadline: Deadline) -> None:

@@ -7,6 +7,10 @@ class WallError(Exception):
     """A fault of the harness or the machine: what was asked is not graded, never a zero."""
 
 
+class KeeperLost(WallError):
+    """What is behind the cell ended during a call, by somebody or something outside the cell."""
+
+
 class CellLost(Exception):
     """The student's process is gone; the message says how. It cost the call that did it."""
 

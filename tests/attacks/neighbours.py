@@ -87,8 +87,9 @@ NEIGHBOURS: list[Attack] = [
                         time.sleep(600)
                 except OSError:
                     break
-            return x.max()
+            raise ValueError
         """,
+        marks=(0, 3),
     ),
     in_mean(
         "busy_children",
@@ -105,8 +106,9 @@ NEIGHBOURS: list[Attack] = [
                             pass
                 except OSError:
                     break
-            return x.max()
+            raise ValueError
         """,
+        marks=(0, 3),
     ),
     in_mean(
         "thread_at_exit",
@@ -118,8 +120,9 @@ NEIGHBOURS: list[Attack] = [
         threading.Timer(0.5, os._exit, [3]).start()
 
         def mean(x):
-            return x.max()
+            raise ValueError
         """,
+        marks=(0, 3),
     ),
     in_mean(
         "group_of_processes",

@@ -13,7 +13,6 @@ import torch
 from grader.assignment import Assignment
 from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Remote
-from grader.wall.errors import WallError
 from grader.wall.isolation import WallKind
 from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT, SharedWarm
@@ -92,14 +91,37 @@ def test_code_that_kills_itself_pays(asked: Callable[[str], Remote]) -> None:
 
 
 @pytest.mark.parametrize("who", ["warm", "keeper"])
-def test_what_stands_behind_a_cell_is_no_fault_of_the_submission(
+def test_a_call_that_what_is_behind_its_cell_did_not_survive_is_made_again(
     asked: Callable[[str], Remote], warm: Warm, who: str
 ) -> None:
     remote = asked(SLOW)
     remote.require("total")
     victim = warm.family.innermost if who == "warm" else keeper(warm)
     timer = soon(victim.kill)
-    with pytest.raises(WallError, match="a cell was lost"):
-        total(remote)
-    timer.join()
     assert total(remote) == 3
+    timer.join()
+    assert remote.concerns == []
+
+
+def test_a_call_that_nothing_behind_its_cell_survives_pays(
+    asked: Callable[[str], Remote], warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = asked(SLOW)
+    remote.require("total")
+    answer = remote._answer
+
+    def kill_and_answer(message: dict[str, object], seconds: float) -> dict[str, object]:
+        remote.require("total")
+        timer = soon(keeper(warm).kill)
+        try:
+            return answer(message, seconds)
+        finally:
+            timer.join()
+
+    monkeypatch.setattr(remote, "_answer", kill_and_answer)
+    with pytest.raises(SubmissionFailed, match="3 times in a row") as failed:
+        total(remote)
+    assert failed.value.ending == "crashed"
+    assert len(remote.concerns) == 1
+    mean = remote.ask("call", "mean.mean", {"args": [torch.ones(2, 3)], "kwargs": {}})
+    assert mean.tolist() == [1, 1]
