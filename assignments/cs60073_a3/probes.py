@@ -228,26 +228,6 @@ def stand_in_draw(mu: Tensor, logvar: Tensor) -> Tensor:
     return mu - 0.1 * logvar
 
 
-def reached(impl: Any, *, name: str, seed: int, x: Tensor) -> list[bool]:
-    """Which parameters of a network in training mode its first result has a slope along."""
-    module = getattr(impl.image_models, name)()
-    parameters = _filled(module, seed)
-    with _in_place_of(impl.image_models, {"reparameterise": stand_in_draw}):
-        found = module.train()(x)
-    first = found[0] if isinstance(found, tuple | list) else found
-    weights = torch.linspace(1, 2, first.numel()).reshape(first.shape)
-    total = (first * weights).sum()
-    gradients: Any = [None] * len(parameters)
-    if total.requires_grad:
-        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-    return [g is not None and bool(g.any()) for g in gradients]
-
-
-def shapes(impl: Any, *, name: str) -> list[list[int]]:
-    """Shapes of a network's parameters."""
-    return [list(p.shape) for p in getattr(impl.image_models, name)().parameters()]
-
-
 def _filled(module: nn.Module, seed: int) -> list[Tensor]:
     """Random values in place of the initial ones: clearly not zero, outputs of about one."""
     generator = torch.Generator().manual_seed(seed)
@@ -269,26 +249,6 @@ def _bring_near(parameters: list[Tensor]) -> None:
                 p.fill_(-30.0)
             if p.shape == (256, 16):
                 p.div_(30)
-
-
-def dropped(impl: Any, *, seed: int, count: int) -> list[Tensor]:
-    """Logits of a discriminator, in training mode and in evaluation mode, (count,) each.
-
-    One unit of each hidden layer is 1 and the logit is what is left of it: the layers of the text
-    are found by their shapes, and dropout is all that happens between them.
-    """
-    _seed(seed)
-    module = impl.image_models.Discriminator()
-    with torch.no_grad():
-        for p in module.parameters():
-            p.zero_()
-            if p.shape in ((256, 512), (1, 256)):
-                p[0, 0] = 1.0
-            if p.shape == (512,):
-                p.fill_(1.0)
-    with torch.no_grad():
-        x = torch.zeros(count, 784)
-        return [module.train(mode)(x).reshape(-1) for mode in (True, False)]
 
 
 def call(
@@ -639,36 +599,6 @@ def classified(
     loss = loss_of(leaf, labels)
     gradient = torch.autograd.grad(loss, leaf)[0] if loss.requires_grad else torch.zeros_like(leaf)
     return {"output": output, "loss": _plain(loss), "gradient": gradient}
-
-
-def scored(impl: Any, *, probabilities: Tensor, splits: int | None = None) -> list[Any]:
-    """`inception_score`, with tensors or, where those are not taken, with arrays."""
-    more = [] if splits is None else [splits]
-    return _either(impl.image_models.inception_score, [probabilities], more)
-
-
-def described(impl: Any, *, features: Tensor) -> list[Any]:
-    """`feature_statistics`, with tensors or, where those are not taken, with arrays."""
-    return _either(impl.image_models.feature_statistics, [features], [])
-
-
-def distance(
-    impl: Any, *, mu_r: Tensor, sigma_r: Tensor, mu_g: Tensor, sigma_g: Tensor
-) -> list[Any]:
-    """`frechet_distance`, with arrays or, where those are not taken, with tensors."""
-    moments = [m.numpy().copy() for m in (mu_r, sigma_r, mu_g, sigma_g)]
-    function = impl.image_models.frechet_distance
-    try:
-        return _listed(function(*moments))
-    except (TypeError, AttributeError):
-        return _listed(function(*(m.clone() for m in (mu_r, sigma_r, mu_g, sigma_g))))
-
-
-def _either(function: Callable[..., Any], tensors: list[Tensor], more: list[Any]) -> list[Any]:
-    try:
-        return _listed(function(*(t.clone() for t in tensors), *more))
-    except (TypeError, AttributeError):
-        return _listed(function(*(t.numpy().copy() for t in tensors), *more))
 
 
 def _flat(module: nn.Module) -> Tensor:

@@ -1,11 +1,8 @@
 """Question b.5: the classifier, the Inception Score and the Frechet distance."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from grader.suite.expect import as_array
 
@@ -15,160 +12,9 @@ def tensor(value, what="the result"):
     return torch.as_tensor(as_array(value, what)).double()
 
 
-# --- b.5.1 ------------------------------------------------------------------------------------
-
-CLASSIFIER = [
-    *[(32, 1, 3, 3), (32,), (64, 32, 3, 3), (64,)],
-    *[(128, 3136), (128,), (10, 128), (10,)],
-]
-
-
-def classifier_outputs(parameters, x):
-    """(features, logits) of the text's classifier with these parameters."""
-    found = {tuple(p.shape): p for p in parameters}
-    for weight, bias in (CLASSIFIER[0:2], CLASSIFIER[2:4]):
-        x = F.max_pool2d(torch.relu(F.conv2d(x, found[weight], found[bias], padding=1)), 2)
-    features = torch.relu(F.linear(x.flatten(1), found[CLASSIFIER[4]], found[CLASSIFIER[5]]))
-    return features, F.linear(features, found[CLASSIFIER[6]], found[CLASSIFIER[7]])
-
-
-def has_layers(expect, shapes):
-    total = sum(math.prod(s) for s in shapes)
-    expect.true(
-        total == 421_642,
-        f"the classifier has {total:,} parameters; the text's layers have 421,642",
-        "Convolutions 1-32-64 with 3 x 3 kernels, then 3136-128-10, each with a bias.",
-    )
-    expect.true(
-        sorted(map(tuple, shapes)) == sorted(CLASSIFIER),
-        "the classifier's parameters are not those of the layers that the text names",
-        "Look at the sizes of the layers.",
-        f"shapes {shapes}",
-    )
-
-
-def run(submission, probes, expect, draw, method):
-    x = draw.uniform(4, 1, 28, 28)
-    got = submission(probes.networks, name="Classifier", seed=draw.seed(), calls=[(method, x)])
-    has_layers(expect, [list(p.shape) for p in got["parameters"]])
-    return got["results"][0], *classifier_outputs(got["parameters"], x)
-
-
-@pytest.mark.question("b.5.1", weight=1)
-def test_classifier_has_the_layers_of_the_text(submission, probes, expect):
-    """Sizes are given: 421,642 parameters."""
-    has_layers(expect, submission(probes.shapes, name="Classifier"))
-
-
-@pytest.mark.question("b.5.1", weight=2)
-def test_features_are_the_last_hidden_layer(submission, probes, expect, draw):
-    """The 128 activations before the last layer, after their ReLU: the FID is a distance of
-    these."""
-    found, features, _ = run(submission, probes, expect, draw, "features")
-    expect.close(
-        found,
-        features,
-        what="features(x)",
-        help="conv, ReLU, pooling, twice; flatten; linear, ReLU. Nothing after that ReLU.",
-        slack=1e-3,
-    )
-
-
-@pytest.mark.question("b.5.1", weight=2)
-def test_probabilities_are_those_of_the_classes(submission, probes, expect, draw):
-    """Softmax over the ten classes, once."""
-    found, _, logits = run(submission, probes, expect, draw, "probabilities")
-    expect.close(
-        found,
-        torch.softmax(logits, dim=1),
-        what="probabilities(x)",
-        help="One softmax, over the axis of the classes.",
-        slack=1e-3,
-    )
-
-
-@pytest.mark.question("b.5.1", weight=0.4)
-@pytest.mark.parametrize("count", [1, 4])
-def test_classifier_gives_a_row_for_each_picture(submission, probes, expect, draw, count):
-    """(B, 128) features, and (B, 10) of the classes, for a single picture as well."""
-    x, sizes = draw.uniform(count, 1, 28, 28), {"features": 128, "probabilities": 10, "forward": 10}
-    calls = [(method, given) for given in (x, x / 2) for method in sizes]
-    got = submission(probes.networks, name="Classifier", seed=draw.seed(), calls=calls)
-    expect.true(
-        not torch.equal(*(tensor(got["results"][k], "features(x)") for k in (0, 3))),
-        "features gives the same for other pictures",
-        "Is the network finished?",
-    )
-    for found, (method, size) in zip(got["results"][:3], sizes.items(), strict=True):
-        expect.shape(found, (count, size), what=f"{method}(x)")
-
-
-@pytest.mark.question("b.5.1", weight=0.5)
-def test_classifier_is_trained_through(submission, probes, expect, draw):
-    """What it gives has a slope along every parameter."""
-    x = draw.uniform(4, 1, 28, 28)
-    found = submission(probes.reached, name="Classifier", seed=draw.seed(), x=x)
-    expect.true(
-        bool(found) and all(found),
-        "what the network gives does not change with all parameters, as autograd sees it",
-        "Look for .detach(), .item(), numpy or torch.no_grad() on the way.",
-    )
-
-
 def kinds(logits):
     """What a classifier may give: logits, log-probabilities or probabilities."""
     return [logits, torch.log_softmax(logits, dim=1), torch.softmax(logits, dim=1)]
-
-
-@pytest.mark.question("b.5.1", weight=1)
-def test_classifier_gives_what_its_loss_takes(submission, probes, expect, draw):
-    """Called on pictures it gives logits, log-probabilities or probabilities, (B, 10)."""
-    found, _, logits = run(submission, probes, expect, draw, "forward")
-    for candidate in kinds(logits):
-        try:
-            expect.close(found, candidate, slack=1e-3)
-            return
-        except AssertionError:
-            continue
-    expect.close(
-        found,
-        logits,
-        what="the classifier called on pictures",
-        help="The last layer's values, or their softmax or log-softmax over the classes.",
-        slack=1e-3,
-    )
-
-
-@pytest.mark.question("b.5.1", weight=0.5)
-@pytest.mark.parametrize("method", ["features", "probabilities"])
-def test_classifier_is_the_same_in_training(submission, probes, expect, draw, method):
-    """The text's classifier has no dropout: the same pictures give the same numbers in training and
-    in evaluation. Whether they are right is another check's."""
-    x, seed = draw.uniform(3, 1, 28, 28), draw.seed()
-    evaluated, trained, other = (
-        submission(
-            probes.networks, name="Classifier", seed=number, calls=[(method, x)], training=training
-        )["results"][0]
-        for number, training in ((seed, False), (seed, True), (seed + 1, False))
-    )
-    evaluated, other = (tensor(value, f"{method}(x)") for value in (evaluated, other))
-    expect.true(
-        not torch.equal(evaluated, other),
-        f"{method} gives the same whatever the parameters are",
-        "Is the network finished?",
-    )
-    expect.true(
-        evaluated.dim() > 0 and len(evaluated) > 1 and bool((evaluated[0] != evaluated[1]).any()),
-        f"{method} gives the same for all pictures",
-        "Is the network finished?",
-    )
-    expect.close(
-        trained,
-        evaluated.float(),
-        what=f"{method}(x) in training mode",
-        help="Convolutions, ReLU, pooling, linear layers; nothing that is different in training.",
-        slack=1e-4,
-    )
 
 
 # --- b.5.2 ------------------------------------------------------------------------------------

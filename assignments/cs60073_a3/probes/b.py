@@ -85,18 +85,14 @@ def stand_in_draw(mu: Tensor, logvar: Tensor) -> Tensor:
 
 def _fill(parameters: list[Tensor], seed: int, turned: bool, near: bool) -> None:
     """Random values in place of the initial ones: clearly not zero, outputs of about one."""
-    places: dict[tuple[int, ...], int] = {}
+    joined = ((32, 256), (32,))
+    parts = [part for p in parameters for part in (p.split(16) if p.shape in joined else (p,))]
+    shapes = [tuple(part.shape) for part in parts]
     with torch.no_grad():
-        for p in parameters:
-            shape = tuple(p.shape)
-            joined = shape in ((32, 256), (32,))
-            parts = p.split(16) if joined else (p,)
-            for part in parts:
-                shape = tuple(part.shape)
-                place = places.get(shape, 0)
-                places[shape] = place + 1
-                place = 1 - place if turned and place < 2 else place
-                part.copy_(_values(shape, seed, place if len(shape) > 1 else 0, near))
+        for k, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
+            place = shapes[:k].count(shape) if len(shape) > 1 else 0
+            place = 1 - place if turned and len(shape) > 1 and shapes.count(shape) == 2 else place
+            part.copy_(_values(shape, seed, place, near))
 
 
 def _values(shape: tuple[int, ...], seed: int, place: int, near: bool) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 def test_vae_gives_three_results(submission, probes, expect, draw):
     """Reconstruction, mean and log-variance."""
     calls = [("forward", draw.uniform(3, 784))]
-    (results,) = submission(probes.networks, name="VAE", seed=1, calls=calls)["results"]
+    asked = {"function": "image_models.VAE", "seed": 1, "calls": calls}
+    (results,) = submission(probes.b.networks, **asked)["results"]
     for result, shape in zip(results, [(3, 784), (3, 16), (3, 16)], strict=True):
         expect.shape(result, shape)
 
@@ -58,7 +59,8 @@ def test_probabilities_add_up(submission, probes, expect, draw):
         ("probabilities", draw.uniform(3, 1, 28, 28)),
         ("features", draw.uniform(3, 1, 28, 28)),
     ]
-    got = submission(probes.networks, name="Classifier", seed=1, calls=calls)
+    asked = {"function": "image_models.Classifier", "seed": 1, "calls": calls}
+    got = submission(probes.b.networks, **asked)
     p, features = (torch.as_tensor(r) for r in got["results"])
     expect.shape(features, (3, 128))
     expect.close(p.sum(1), torch.ones(3), slack=1e-4)
@@ -67,5 +69,6 @@ def test_probabilities_add_up(submission, probes, expect, draw):
 @pytest.mark.question("b.5.3")
 def test_score_of_rows_that_are_alike(submission, probes, expect):
     """They say nothing about the image, and score 1."""
-    alike = submission(probes.scored, probabilities=torch.full((20, 4), 0.25), splits=10)
+    asked = {"function": "image_models.inception_score", "arrays": False}
+    alike = submission(probes.b.of_either, args=[torch.full((20, 4), 0.25), 10], **asked)
     expect.close(alike[0], 1.0, what="the score of rows that are alike", slack=1e-4)

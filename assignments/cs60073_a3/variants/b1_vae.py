@@ -4,61 +4,8 @@ import numpy as np
 import torch
 import torch.distributions as D
 import torch.nn.functional as F
-from torch import nn
 
 from grader.catalogue import Variants
-
-v_a_e = Variants("image_models.VAE")
-
-
-@v_a_e
-class VaeOfNamedLayers(nn.Module):
-    """layers by name, decoder first, functional activations"""
-
-    def __init__(self):
-        super().__init__()
-        self.fc4, self.fc5, self.fc6 = nn.Linear(16, 256), nn.Linear(256, 512), nn.Linear(512, 784)
-        self.fc1, self.fc2 = nn.Linear(784, 512), nn.Linear(512, 256)
-        self.fc_logvar, self.fc_mu = nn.Linear(256, 16), nn.Linear(256, 16)
-
-    def encode(self, x):
-        h = F.relu(self.fc2(F.relu(self.fc1(x.view(-1, 784)))))
-        return self.fc_mu(h), self.fc_logvar(h)
-
-    def decode(self, z):
-        return torch.sigmoid(self.fc6(F.relu(self.fc5(F.relu(self.fc4(z))))))
-
-    def reparameterize(self, mu, logvar):
-        return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-
-    def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(self.reparameterize(mu, logvar)), mu, logvar
-
-
-@v_a_e
-class VaeWithJoinedHeads(nn.Module):
-    """one layer of 32 cut in two holds the same numbers as two of 16"""
-
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 32)
-        )
-        self.decoder = nn.Sequential(
-            nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784)
-        )
-
-    def encode(self, x):
-        return self.encoder(x).chunk(2, dim=1)
-
-    def decode(self, z):
-        return torch.sigmoid(self.decoder(z))
-
-    def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(reparameterise(mu, logvar)), mu, logvar
-
 
 reparameterise = Variants("image_models.reparameterise")
 

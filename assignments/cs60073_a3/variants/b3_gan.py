@@ -20,41 +20,6 @@ to_unit = Variants("image_models.to_unit")
 to_unit.edit("unit_by_halves", "(x + 1) / 2", "(0.5 * x + 0.5).clamp(0, 1)", "half and a half")
 
 
-generator = Variants("image_models.Generator")
-
-
-@generator
-class GeneratorOfNamedLayers(nn.Module):
-    """layers by name, functional activations"""
-
-    def __init__(self, d_z=64):
-        super().__init__()
-        self.out = nn.Linear(512, 784)
-        self.fc1, self.fc2 = nn.Linear(d_z, 256), nn.Linear(256, 512)
-
-    def forward(self, z):
-        h = F.leaky_relu(self.fc1(z), negative_slope=0.2)
-        return torch.tanh(self.out(F.leaky_relu(self.fc2(h), 0.2)))
-
-
-discriminator = Variants("image_models.Discriminator")
-
-
-@discriminator
-class DiscriminatorThatDropsFirst(nn.Module):
-    """dropout before LeakyReLU; logits of shape (B,)"""
-
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc2, self.fc3 = nn.Linear(784, 512), nn.Linear(512, 256), nn.Linear(256, 1)
-
-    def forward(self, x):
-        x = x.view(x.size(0), -1)
-        for layer in (self.fc1, self.fc2):
-            x = F.leaky_relu(F.dropout(layer(x), 0.3, training=self.training), 0.2)
-        return self.fc3(x).squeeze(1)
-
-
 discriminator_loss = Variants("image_models.discriminator_loss")
 
 
