@@ -187,154 +187,11 @@ def _generator(seed: int) -> np.random.Generator:
 # --- part B: VAE and GAN ----------------------------------------------------------------------
 
 
-def networks(
-    impl: Any,
-    *,
-    name: str,
-    seed: int,
-    calls: list[tuple[str, Tensor]],
-    near: bool = False,
-    training: bool = False,
-) -> dict[str, Any]:
-    """A network with known parameters and what its methods give.
-
-    Args:
-        name: of the class, e.g. `VAE`.
-        seed: of the parameters.
-        calls: names of methods (`forward` for the network itself), each with its argument.
-        near: give the VAE's two heads biases of -30, so that what it draws lies next to the mean.
-        training: leave it in training mode, instead of evaluation mode.
-
-    Returns:
-        `parameters`, in the network's own order, and `results`, one for each call: a list where
-        the method gives several.
-    """
-    module = getattr(impl.image_models, name)()
-    parameters = _filled(module, seed)
-    if near:
-        _bring_near(parameters)
-    module.train(training)
-    results = []
-    # The draw of the VAE is another question's.
-    with torch.no_grad(), _in_place_of(impl.image_models, {"reparameterise": stand_in_draw}):
-        for method, argument in calls:
-            found = module(argument) if method == "forward" else getattr(module, method)(argument)
-            results.append([_plain(f) for f in found] if isinstance(found, tuple) else found)
-    return {"parameters": [p.detach().clone() for p in parameters], "results": results}
-
-
-def stand_in_draw(mu: Tensor, logvar: Tensor) -> Tensor:
-    """Mean and a bit of the log-variance: not what `reparameterise` should give."""
-    return mu - 0.1 * logvar
-
-
-def _filled(module: nn.Module, seed: int) -> list[Tensor]:
-    """Random values in place of the initial ones: clearly not zero, outputs of about one."""
-    generator = torch.Generator().manual_seed(seed)
-    parameters = list(module.parameters())
-    with torch.no_grad():
-        for p in parameters:
-            size = (1.5 / (p.numel() / p.shape[0]) ** 0.5) if p.dim() > 1 else 0.3
-            p.copy_(size * torch.randn(p.shape, generator=generator))
-    return parameters
-
-
-def _bring_near(parameters: list[Tensor]) -> None:
-    """Means and log-variances around -30, and a decoder that is used to them."""
-    with torch.no_grad():
-        for p in parameters:
-            if p.shape in ((16, 256), (32, 256)):
-                p.div_(4)
-            if p.shape in ((16,), (32,)):
-                p.fill_(-30.0)
-            if p.shape == (256, 16):
-                p.div_(30)
-
-
-def call(
-    impl: Any, *, function: str, args: list[Any], seed: int = 0, views: bool = False
-) -> dict[str, Any]:
-    """Call a function and report its results, and its arguments as they are after the call.
-
-    With `views`, tensors are parts of larger ones, as the halves of a layer's result are.
-    """
-    _seed(seed)
-    args = [_copied(a, views) if isinstance(a, Tensor) else a for a in args]
-    result = getattr(impl.image_models, function)(*args)
-    return {"result": _listed(result), "args": [_plain(a) for a in args]}
-
-
 def _copied(tensor: Tensor, view: bool = False) -> Tensor:
     """A copy; if a view is asked for, one whose rows do not follow each other in memory."""
     if view and tensor.dim():
         return torch.cat([tensor, tensor], dim=-1)[..., : tensor.shape[-1]]
     return tensor.clone()
-
-
-def repeated(impl: Any, *, function: str, args: list[Any], seed: int, repeats: int) -> Tensor:
-    """Results of several calls with the same arguments, stacked."""
-    _seed(seed)
-    target = getattr(impl.image_models, function)
-    return torch.stack([target(*args).detach() for _ in range(repeats)])
-
-
-def slopes(
-    impl: Any,
-    *,
-    function: str,
-    args: list[Any],
-    directions: list[list[Any]],
-    step: float,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Slopes of a function's results along directions, found in two ways.
-
-    Args:
-        function: of the file; where it gives several results the first counts.
-        args: where the slope is asked for.
-        directions: each one a list parallel to `args`, with None for what stays as it is.
-        step: the step of the central differences.
-        seed: before each call.
-
-    Returns:
-        `autograd` and `differences`, one number per direction each. Where a result does not
-        depend on an argument as far as autograd can see, that argument's share is zero.
-    """
-    target = getattr(impl.image_models, function)
-
-    def total(values: list[Any]) -> Tensor:
-        _seed(seed)
-        result = target(*values)
-        result = result[0] if isinstance(result, (tuple, list)) else result
-        # Weights that differ, so that the shares of the elements cannot cancel.
-        flat = result.reshape(-1)
-        return (flat * torch.linspace(1, 2, len(flat), dtype=flat.dtype)).sum()
-
-    along, differences = [], []
-    for direction in directions:
-        leaves = [
-            a.clone().requires_grad_() if d is not None else a
-            for a, d in zip(args, direction, strict=True)
-        ]
-        varied = [leaf for leaf, d in zip(leaves, direction, strict=True) if d is not None]
-        value = total(leaves)
-        grads = (
-            torch.autograd.grad(value, varied, allow_unused=True)
-            if value.requires_grad
-            else [None] * len(varied)
-        )
-        ways = [d for d in direction if d is not None]
-        along.append(
-            sum(float((g * d).sum()) for g, d in zip(grads, ways, strict=True) if g is not None)
-        )
-        ends = [
-            float(
-                total([a if d is None else a + h * d for a, d in zip(args, direction, strict=True)])
-            )
-            for h in (step, -step)
-        ]
-        differences.append((ends[0] - ends[1]) / (2 * step))
-    return {"autograd": along, "differences": differences}
 
 
 # The stand-ins are not the assignment's functions. They tell whether a function was called, and
@@ -351,10 +208,6 @@ def stand_in_vae_loss(
 
 def stand_in_signed(x: Tensor) -> Tensor:
     return 3 * x - 0.5
-
-
-def stand_in_unit(x: Tensor) -> Tensor:
-    return 0.3 * x + 0.4
 
 
 def stand_in_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -520,93 +373,8 @@ def gan_steps(
     return events
 
 
-class LinearVAE(nn.Module):
-    """In the place of a VAE: tells what is decoded, and draws next to the mean."""
-
-    def __init__(self, code: Tensor, picture: Tensor) -> None:
-        super().__init__()
-        self.code, self.picture = nn.Parameter(code.clone()), nn.Parameter(picture.clone())
-        self.decoded: list[Tensor] = []
-
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        mu = x @ self.code
-        return mu, torch.full_like(mu, -30.0)
-
-    def decode(self, z: Tensor) -> Tensor:
-        self.decoded.append(z.detach().clone())
-        return torch.sigmoid(z @ self.picture)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        code, spread = self.encode(x)
-        return self.decode(code), code, spread
-
-
-def reconstructed(impl: Any, *, code: Tensor, picture: Tensor, x: Tensor) -> dict[str, Any]:
-    """`reconstruct` with a model of ours, and with a draw that is the mean.
-
-    Returns:
-        `result`; `attached`, whether it has a graph; and `decoded`, how often the model decoded.
-    """
-    model = LinearVAE(code, picture)
-    with _in_place_of(impl.image_models, {"reparameterise": lambda mu, logvar: mu}):
-        result = impl.image_models.reconstruct(model, x.clone())
-    decoded = len(model.decoded)
-    return {"result": _plain(result), "attached": _attached(result), "decoded": decoded}
-
-
-def vae_generated(
-    impl: Any, *, code: Tensor, picture: Tensor, count: int, repeats: int, seed: int
-) -> dict[str, Any]:
-    """`generate_images` with a model of ours: the first result, and all that was decoded."""
-    _seed(seed)
-    model = LinearVAE(code, picture)
-    results = [impl.image_models.generate_images(model, count) for _ in range(repeats)]
-    return {
-        "results": [_plain(r) for r in results[:2]],
-        "decoded": list(model.decoded),
-        "attached": _attached(results[0]),
-    }
-
-
-def pictured(impl: Any, *, generator: Tensor, z: Tensor) -> dict[str, Any]:
-    """`generator_images` with a generator of ours, as it is and with `to_unit` replaced."""
-    seen: list[Tensor] = []
-    module = NoiseGenerator(generator, seen.append)
-    plain = impl.image_models.generator_images(module, z.clone())
-    with _in_place_of(impl.image_models, {"to_unit": stand_in_unit}):
-        replaced = impl.image_models.generator_images(module, z.clone())
-    return {
-        "result": _plain(plain),
-        "replaced": _plain(replaced),
-        "noise": seen,
-        "attached": _attached(plain),
-    }
-
-
-def classified(
-    impl: Any, *, seed: int, x: Tensor, labels: Tensor, output: Tensor | None = None
-) -> dict[str, Any]:
-    """What a classifier gives, and its loss as `classifier_loss` has it, with two slopes of it.
-
-    An `output` that is given takes the place of the classifier's.
-    """
-    if output is None:
-        module = impl.image_models.Classifier()
-        _filled(module, seed)
-        output = module.eval()(x).detach()
-    loss_of = impl.image_models.classifier_loss
-    leaf = output.clone().requires_grad_()
-    loss = loss_of(leaf, labels)
-    gradient = torch.autograd.grad(loss, leaf)[0] if loss.requires_grad else torch.zeros_like(leaf)
-    return {"output": output, "loss": _plain(loss), "gradient": gradient}
-
-
 def _flat(module: nn.Module) -> Tensor:
     return torch.cat([p.detach().reshape(-1) for p in module.parameters()]).clone()
-
-
-def _attached(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _listed(value: Any) -> list[Any]:

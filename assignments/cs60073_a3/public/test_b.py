@@ -46,8 +46,9 @@ def test_gan_step_moves_both_players(submission, probes, expect, draw):
 @pytest.mark.question("b.4.1")
 def test_pictures_lie_between_black_and_white(submission, probes, expect, draw):
     """Pixels in [0, 1]."""
-    got = submission(probes.pictured, generator=draw.normal(3328, std=2.0), z=draw.normal(5, 64))
-    pixels = torch.as_tensor(got["result"])
+    asked = {"function": "image_models.generator_images", "argument": draw.normal(5, 64)}
+    got = submission(probes.b.pictures, parameters=[draw.normal(3328, std=2.0)], **asked)
+    pixels = torch.as_tensor(got["results"][0])
     expect.shape(pixels, (5, 784))
     expect.true(bool(((pixels >= 0) & (pixels <= 1)).all()), "some pixels are not in [0, 1]")
 

@@ -1,58 +1,9 @@
 """Right ways to write b.3 and b.4: the GAN's networks, its losses, its step and its images."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from grader.catalogue import Variants
-
-to_signed = Variants("image_models.to_signed")
-
-
-@to_signed
-def signed_by_normalising(x):
-    """as torchvision's Normalize((0.5,), (0.5,)) has it"""
-    return (x - 0.5) / 0.5
-
-
-to_unit = Variants("image_models.to_unit")
-
-to_unit.edit("unit_by_halves", "(x + 1) / 2", "(0.5 * x + 0.5).clamp(0, 1)", "half and a half")
-
-
-discriminator_loss = Variants("image_models.discriminator_loss")
-
-
-@discriminator_loss
-def discriminator_by_halves(real_logits, fake_logits):
-    """the mean of the two halves, by the class"""
-    criterion = nn.BCEWithLogitsLoss()
-    real = criterion(real_logits, 0.9 * torch.ones_like(real_logits))
-    fake = criterion(fake_logits, torch.zeros_like(fake_logits))
-    return (real + fake) / 2
-
-
-@discriminator_loss
-def discriminator_by_softplus(real_logits, fake_logits):
-    """softplus: the cross-entropy written out"""
-    real = 0.9 * F.softplus(-real_logits) + 0.1 * F.softplus(real_logits)
-    return real.mean() + F.softplus(fake_logits).mean()
-
-
-generator_loss = Variants("image_models.generator_loss")
-
-
-@generator_loss
-def generator_with_a_smoothed_label(fake_logits):
-    """the discriminator's smoothed label for `real`"""
-    return nn.BCEWithLogitsLoss()(fake_logits, torch.full(fake_logits.shape, 0.9))
-
-
-@generator_loss
-def generator_by_logsigmoid(fake_logits):
-    """-log sigmoid"""
-    return -F.logsigmoid(fake_logits).mean()
-
 
 gan_step = Variants("image_models.gan_step")
 
@@ -142,13 +93,3 @@ def step_with_a_frozen_discriminator(
     generator_optimizer.step()
     discriminator.requires_grad_(True)
     return d_loss.item(), g_loss.item()
-
-
-generator_images = Variants("image_models.generator_images")
-
-
-@generator_images
-def images_detached(generator, z):
-    """evaluation mode, detached, written out"""
-    generator.eval()
-    return ((generator(z) + 1) * 0.5).detach()
