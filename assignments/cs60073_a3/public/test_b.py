@@ -18,9 +18,7 @@ def test_vae_gives_three_results(submission, probes, expect, draw):
 def test_vae_step_takes_a_step(submission, probes, expect, draw):
     """One step of the optimiser in each call, and three numbers."""
     parameters, x = draw.normal(784 * 2 + 32), draw.uniform(4, 784)
-    calls = submission(
-        probes.vae_steps, parameters=parameters, batches=[x, x], lr=0.1, stale=0.0, seed=1
-    )
+    calls = submission(probes.b.vae_steps, parameters=parameters, batches=[x, x], lr=0.1)
     expect.true([len(c["gradients"]) for c in calls] == [1, 1], "not one step in each call")
     expect.true([len(c["returned"]) for c in calls] == [3, 3], "not three results")
 
@@ -29,12 +27,11 @@ def test_vae_step_takes_a_step(submission, probes, expect, draw):
 def test_gan_step_moves_both_players(submission, probes, expect, draw):
     """One step of each in each call, and two numbers."""
     events = submission(
-        probes.gan_steps,
+        probes.b.gan_steps,
         generator=draw.normal(3328, std=0.1),
         discriminator=draw.normal(3141, std=0.1),
         batches=[draw.uniform(4, 784), draw.uniform(4, 784)],
         lr=0.1,
-        stale=0.0,
         seed=1,
     )
     for who in ("generator", "discriminator"):

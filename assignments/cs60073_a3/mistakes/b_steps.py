@@ -1,16 +1,49 @@
-"""Mistakes in b.3 and b.4: the GAN's networks, its losses, its step and its images."""
-
-import torch
-import torch.nn.functional as F
+"""Mistakes in b.1.4 and b.3.5: the step of the VAE, and that of the two players."""
 
 from grader.catalogue import Mistakes
 
+step_forgets = Mistakes("image_models.vae_step", "TestVaeStep::test_forgets_earlier_gradients")
 
-def entropy(logits, target):
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+step_forgets.edit(
+    "step_without_clearing",
+    """    optimizer.zero_grad()
+""",
+    "",
+    "The gradients are never cleared, so that each step follows the sum of all before.",
+)
 
 
-tells_apart = Mistakes("image_models.gan_step", "test_discriminator_learns_to_tell_apart")
+step_descends = Mistakes("image_models.vae_step", "TestVaeStep::test_follows_the_loss")
+
+step_descends.edit(
+    "step_on_the_cross_entropy",
+    "loss.backward",
+    "bce.backward",
+    "Only the cross-entropy is differentiated; the loss is its sum with the divergence.",
+)
+step_descends.edit(
+    "step_cleared_too_late",
+    """optimizer.zero_grad()
+    loss.backward()""",
+    """loss.backward()
+    optimizer.zero_grad()""",
+    "The gradients are cleared after backward() and before the step, which then does nothing.",
+)
+
+
+step_returns = Mistakes("image_models.vae_step", "TestVaeStep::test_returns_the_parts_of_the_loss")
+
+step_returns.edit(
+    "step_returns_the_parts_swapped",
+    "bce.item(), kl.item()",
+    "kl.item(), bce.item()",
+    "Cross-entropy and divergence are returned the wrong way round.",
+)
+
+
+tells_apart = Mistakes(
+    "image_models.gan_step", "TestGanStep::test_discriminator_learns_to_tell_apart"
+)
 
 tells_apart.edit(
     "gan_step_without_mapping",
@@ -21,7 +54,7 @@ tells_apart.edit(
 )
 
 
-one_step_each = Mistakes("image_models.gan_step", "test_each_player_takes_one_step")
+one_step_each = Mistakes("image_models.gan_step", "TestGanStep::test_each_player_takes_one_step")
 
 one_step_each.edit(
     "gan_step_with_two_of_the_discriminator",
@@ -38,7 +71,9 @@ one_step_each.edit(
 )
 
 
-called_real = Mistakes("image_models.gan_step", "test_generator_learns_to_be_called_real")
+called_real = Mistakes(
+    "image_models.gan_step", "TestGanStep::test_generator_learns_to_be_called_real"
+)
 
 called_real.edit(
     "gan_step_detaches_for_both",
@@ -48,9 +83,11 @@ called_real.edit(
 )
 
 
-other_loss = Mistakes("image_models.gan_step", "test_no_gradient_of_the_other_loss_is_used")
+clears_the_discriminator = Mistakes(
+    "image_models.gan_step", "TestGanStep::test_discriminator_uses_its_own_loss_alone"
+)
 
-other_loss.edit(
+clears_the_discriminator.edit(
     "gan_step_never_clears_the_discriminator",
     """    discriminator_optimizer.zero_grad()
 """,
@@ -60,7 +97,12 @@ other_loss.edit(
 )
 
 
-@other_loss
+clears_the_generator = Mistakes(
+    "image_models.gan_step", "TestGanStep::test_generator_uses_its_own_loss_alone"
+)
+
+
+@clears_the_generator
 def gan_step_clears_the_generator_too_early(generator, discriminator, g_optimizer, d_optimizer, x):
     """Generated images are not detached in the discriminator's step, whose gradient then stays in
     the generator: it is cleared before the discriminator's step and not after it."""
@@ -76,7 +118,7 @@ def gan_step_clears_the_generator_too_early(generator, discriminator, g_optimize
     return d_loss.item(), g_loss.item()
 
 
-noise = Mistakes("image_models.gan_step", "test_noise_is_normal_and_fresh")
+noise = Mistakes("image_models.gan_step", "TestGanStep::test_noise_is_normal_and_fresh")
 
 noise.edit(
     "gan_step_of_uniform_noise",
@@ -106,17 +148,17 @@ noise.edit(
 )
 
 
-step_returns = Mistakes("image_models.gan_step", "test_step_returns_both_losses")
+gan_returns = Mistakes("image_models.gan_step", "TestGanStep::test_returns_both_losses")
 
-step_returns.edit(
-    "gan_step_returns_the_losses_swapped",
+gan_returns.edit(
+    "gan_gan_returns_the_losses_swapped",
     "d_loss.item(), g_loss.item()",
     "g_loss.item(), d_loss.item()",
     "The losses come back in the wrong order: the discriminator's is the first.",
 )
 
 
-training_mode = Mistakes("image_models.gan_step", "test_step_trains_in_training_mode")
+training_mode = Mistakes("image_models.gan_step", "TestGanStep::test_trains_in_training_mode")
 
 training_mode.edit(
     "step_in_evaluation_mode",
