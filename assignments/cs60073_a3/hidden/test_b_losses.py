@@ -36,6 +36,10 @@ class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradie
         # Rounding of a loss of several hundred nats asks for long steps, where they are allowed.
         return super().direction(argument) * (1 if argument.shape[1] == 784 else 10)
 
+    def ask(self, implementation, *args):
+        # By a probe, which makes a list of whatever holds three results.
+        return implementation(self.probes.call, function=self.contract, args=list(args))["result"]
+
     def parts(self, results):
         self.expect.true(
             isinstance(results, list | tuple) and len(results) == 3,
@@ -203,14 +207,15 @@ class PlayerLoss(Function):
     """
 
     batches = (7, 150)
-    slack = 2e-3
-    terms = 150
     step = 0.01
     wrong = ()
 
     def inputs(self, draw, batch=4):
         std = 20.0 if batch > 100 and len(self.parameters) == 2 else 2.0
         return [draw.normal(batch, 1, std=std) for _ in self.parameters]
+
+    def tolerance(self, *args):
+        return {"slack": 1e-4 + 2e-5 * max(float(a.abs().max()) for a in args), "terms": 150}
 
     def slope_inputs(self, draw):
         # Where no slopes of different signs cancel each other.
