@@ -41,6 +41,7 @@ class Function(Contract):
         slack, terms: as for `expect.close`, for the values.
         batches: sizes of the batches for which values are compared.
         step: of the central differences of `gradient`, in units of the arguments.
+        slope_seed: for `gradient` of a function that draws: set before each call.
         results: of several results, the places of those whose gradients are looked at.
         far_slack: of `far_out`, in units of one plus the largest value.
         image_shapes: shapes of the images of `images`, with the batch.
@@ -50,6 +51,7 @@ class Function(Contract):
     terms: ClassVar[int] = 1
     batches: ClassVar[tuple[int, ...]] = (4, 7, 4)
     step: ClassVar[float] = 0.005
+    slope_seed: ClassVar[int | None] = None
     results: ClassVar[tuple[int, ...]] = (0,)
     far_slack: ClassVar[float] = 6e-3
     image_shapes: ClassVar[tuple[tuple[int, ...], ...]] = ((3, 1, 28, 28), (2, 3, 8, 6))
@@ -291,6 +293,7 @@ class Function(Contract):
                 args=args,
                 directions=directions,
                 step=self.step,
+                seed=self.slope_seed,
                 result=result,
             )
             found, wanted = torch.tensor(slopes["autograd"]), torch.tensor(slopes["differences"])

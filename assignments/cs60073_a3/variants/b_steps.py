@@ -1,4 +1,4 @@
-"""Right ways to write b.3 and b.4: the GAN's networks, its losses, its step and its images."""
+"""Right ways to write b.1.4 and b.3.5: the step of the VAE, and that of the two players."""
 
 import torch
 import torch.nn.functional as F
@@ -6,87 +6,33 @@ from torch import nn
 
 from grader.catalogue import Variants
 
-to_signed = Variants("image_models.to_signed")
+vae_step = Variants("image_models.vae_step")
 
 
-@to_signed
-def signed_by_normalising(x):
-    """as torchvision's Normalize((0.5,), (0.5,)) has it"""
-    return (x - 0.5) / 0.5
+@vae_step
+def step_cleared_first(model, optimizer, x):
+    """gradients are cleared first, numbers by float()"""
+    model.train()
+    optimizer.zero_grad(set_to_none=True)
+    recon, mu, logvar = model(x.view(x.size(0), -1))
+    loss, bce, kl = vae_loss(recon, x, mu, logvar)
+    loss.backward()
+    optimizer.step()
+    return float(loss), float(bce), float(kl)
 
 
-to_unit = Variants("image_models.to_unit")
-
-to_unit.edit("unit_by_halves", "(x + 1) / 2", "(0.5 * x + 0.5).clamp(0, 1)", "half and a half")
-
-
-generator = Variants("image_models.Generator")
-
-
-@generator
-class GeneratorOfNamedLayers(nn.Module):
-    """layers by name, functional activations"""
-
-    def __init__(self, d_z=64):
-        super().__init__()
-        self.out = nn.Linear(512, 784)
-        self.fc1, self.fc2 = nn.Linear(d_z, 256), nn.Linear(256, 512)
-
-    def forward(self, z):
-        h = F.leaky_relu(self.fc1(z), negative_slope=0.2)
-        return torch.tanh(self.out(F.leaky_relu(self.fc2(h), 0.2)))
-
-
-discriminator = Variants("image_models.Discriminator")
-
-
-@discriminator
-class DiscriminatorThatDropsFirst(nn.Module):
-    """dropout before LeakyReLU; logits of shape (B,)"""
-
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc2, self.fc3 = nn.Linear(784, 512), nn.Linear(512, 256), nn.Linear(256, 1)
-
-    def forward(self, x):
-        x = x.view(x.size(0), -1)
-        for layer in (self.fc1, self.fc2):
-            x = F.leaky_relu(F.dropout(layer(x), 0.3, training=self.training), 0.2)
-        return self.fc3(x).squeeze(1)
-
-
-discriminator_loss = Variants("image_models.discriminator_loss")
-
-
-@discriminator_loss
-def discriminator_by_halves(real_logits, fake_logits):
-    """the mean of the two halves, by the class"""
-    criterion = nn.BCEWithLogitsLoss()
-    real = criterion(real_logits, 0.9 * torch.ones_like(real_logits))
-    fake = criterion(fake_logits, torch.zeros_like(fake_logits))
-    return (real + fake) / 2
-
-
-@discriminator_loss
-def discriminator_by_softplus(real_logits, fake_logits):
-    """softplus: the cross-entropy written out"""
-    real = 0.9 * F.softplus(-real_logits) + 0.1 * F.softplus(real_logits)
-    return real.mean() + F.softplus(fake_logits).mean()
-
-
-generator_loss = Variants("image_models.generator_loss")
-
-
-@generator_loss
-def generator_with_a_smoothed_label(fake_logits):
-    """the discriminator's smoothed label for `real`"""
-    return nn.BCEWithLogitsLoss()(fake_logits, torch.full(fake_logits.shape, 0.9))
-
-
-@generator_loss
-def generator_by_logsigmoid(fake_logits):
-    """-log sigmoid"""
-    return -F.logsigmoid(fake_logits).mean()
+@vae_step
+def step_written_out(model, optimizer, x):
+    """the loss written out; detached tensors; cleared at the end"""
+    for p in model.parameters():
+        p.grad = None
+    recon, mu, logvar = model(x)
+    bce = F.binary_cross_entropy(recon, x, reduction="sum") / len(x)
+    kl = -0.5 * (1 + logvar - mu**2 - logvar.exp()).sum() / len(x)
+    (bce + kl).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return (bce + kl).detach(), bce.detach(), kl.detach()
 
 
 gan_step = Variants("image_models.gan_step")
@@ -177,13 +123,3 @@ def step_with_a_frozen_discriminator(
     generator_optimizer.step()
     discriminator.requires_grad_(True)
     return d_loss.item(), g_loss.item()
-
-
-generator_images = Variants("image_models.generator_images")
-
-
-@generator_images
-def images_detached(generator, z):
-    """evaluation mode, detached, written out"""
-    generator.eval()
-    return ((generator(z) + 1) * 0.5).detach()
