@@ -412,48 +412,36 @@ def loss_slopes(
 
 
 def moving_average(
-    impl: Any,
-    *,
-    source: list[Tensor],
-    target: list[Tensor],
-    alphas: list[float],
-    frozen: str = "",
+    impl: Any, *, source: Tensor, target: Tensor, alphas: list[float], frozen: str = ""
 ) -> dict[str, Any]:
     """Apply the moving average once per alpha; no alpha means the default, once.
 
-    The models are a linear layer, a batch normalisation and a linear layer inside another module.
+    The models are a linear layer, and a batch normalisation and a linear layer in another module.
 
     Args:
-        source, target: values of the six parameters, in the models' order.
+        source, target: the 34 parameters of each model in one vector.
         alphas: the factors, in order.
         frozen: whose parameters do not require a gradient, "source" or "target".
+
+    Returns:
+        `source` and `target` afterwards; `source_learns`, whether all of its parameters require a
+        gradient; `in_place`, whether the target's are the same leaves as before.
     """
-
-    def model(values: list[Tensor]) -> nn.Module:
-        inner = nn.Sequential(nn.BatchNorm1d(values[2].shape[0]), nn.Linear(*values[4].shape[::-1]))
-        made = nn.Sequential(nn.Linear(*values[0].shape[::-1]), inner)
+    models = {}
+    for name, values in (("source", source), ("target", target)):
+        inner = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2))
+        models[name] = nn.Sequential(nn.Linear(3, 4), inner).requires_grad_(name != frozen)
         with torch.no_grad():
-            for parameter, value in zip(made.parameters(), values, strict=True):
-                parameter.copy_(value)
-        return made
-
-    source_model, target_model = model(source), model(target)
-    for name, made in (("source", source_model), ("target", target_model)):
-        made.requires_grad_(name != frozen)
-    before = list(target_model.parameters())
-    function = impl.gan.apply_exponential_moving_average
-    for alpha in alphas:
-        function(source_model, target_model, alpha)
-    if not alphas:
-        function(source_model, target_model)
-    after = list(target_model.parameters())
+            nn.utils.vector_to_parameters(values, models[name].parameters())
+    before = list(models["target"].parameters())
+    for alpha in [[a] for a in alphas] or [[]]:
+        impl.gan.apply_exponential_moving_average(models["source"], models["target"], *alpha)
+    after = list(models["target"].parameters())
     return {
-        "target": [plain(t) for t in after],
-        "source": [plain(t) for t in source_model.parameters()],
-        "source_learns": all(t.requires_grad for t in source_model.parameters()),
-        "same_tensors": len(before) == len(after)
-        and all(a is b for a, b in zip(before, after, strict=True)),
-        "leaves": all(t.is_leaf for t in after),
+        "target": flat(after),
+        "source": flat(models["source"].parameters()),
+        "source_learns": all(t.requires_grad for t in models["source"].parameters()),
+        "in_place": list(map(id, before)) == list(map(id, after)) and all(t.is_leaf for t in after),
     }
 
 
