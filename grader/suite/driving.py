@@ -37,7 +37,7 @@ def call(impl: Any, *, function: str, args: list[Any], views: bool = False) -> d
 
     Args:
         function: its dotted name, e.g. `gan.jsd`.
-        args: of the call; `slopes`, `jacobian` and this make models of dicts.
+        args: of the call; all probes but `raised` make models of dicts.
         views: hand over tensors that are parts of larger ones, as the halves of a layer's result
             are: their rows do not follow each other in memory.
 
@@ -54,7 +54,7 @@ def repeated(impl: Any, *, function: str, args: list[Any], seed: int, repeats: i
 
     Args:
         function: its dotted name; it returns a tensor, of one shape each time.
-        args: of every call.
+        args: of every call; the same tensors and models each time.
         seed: of all sources of random numbers, set once before the first call.
         repeats: how many calls.
 
@@ -62,7 +62,7 @@ def repeated(impl: Any, *, function: str, args: list[Any], seed: int, repeats: i
         TypeError: a result is not a tensor.
     """
     seed_all(seed)
-    target = find(impl, function)
+    target, args = find(impl, function), [made(impl, a) for a in args]
     return torch.stack([tensor(target(*args), function).detach() for _ in range(repeats)])
 
 
@@ -294,6 +294,52 @@ class WatchedSGD(torch.optim.SGD):
         self._tell(flat(map(_gradient, self._module.parameters())))
         super().step()
         return loss
+
+
+def watched_step(
+    step: Callable[[Callable[..., None], dict[str, WatchedSGD]], Any],
+    networks: dict[str, nn.Module],
+    *,
+    lr: float,
+    calls: int,
+    stale: float = 0.0,
+) -> list[dict[str, Any]]:
+    """Perform a training step several times and report what it does, in order.
+
+    Args:
+        step: performs it once; it gets `tell(event, **more)`, for what is drawn or called, and
+            an optimiser for each network, by name.
+        networks: what is trained or used, by name.
+        lr: the learning rate of the optimisers.
+        calls: how often it is performed.
+        stale: what all gradients hold before the first call.
+
+    Returns:
+        Dictionaries with `event`; `call`, its number from 0; and `parameters`, those of each
+        network then, in one vector. Events are what `tell` was told; `step`, right before an
+        optimiser's step, with its network `who` and the `gradient` in one vector; and `return` at
+        the end of each call, with `value` and whether it `is_tensor`. For the laws of
+        `grader.suite.laws.Step`, `drawn` has the `source` and the `value` of what was drawn.
+    """
+    events: list[dict[str, Any]] = []
+    number = 0
+
+    def tell(event: str, **more: Any) -> None:
+        parameters = {name: flat(network.parameters()) for name, network in networks.items()}
+        events.append({"event": event, "call": number, "parameters": parameters, **more})
+
+    def teller(who: str) -> Callable[[Tensor], None]:
+        return lambda gradient: tell("step", who=who, gradient=gradient)
+
+    optimisers = {name: WatchedSGD(n, lr, teller(name)) for name, n in networks.items()}
+    for network in networks.values():
+        for parameter in network.parameters():
+            parameter.grad = torch.full_like(parameter, stale) if stale else None
+    while number < calls:
+        value = step(tell, optimisers)
+        tell("return", value=plain(value), is_tensor=isinstance(value, Tensor))
+        number += 1
+    return events
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def average(generator, test_generator, alpha):
         apply_exponential_moving_average(generator, test_generator, alpha)
 
 
-generator_descends = Mistakes("gan.make_train_step", "test_generator_descends_the_metric")
+generator_descends = Mistakes("gan.make_train_step", "TestGenerator::test_descends_its_loss")
 
 generator_descends.edit(
     "training_the_generator_on_the_critics_loss",
@@ -85,7 +85,7 @@ def training_both_at_once(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=N
     return train_step
 
 
-critic_descends = Mistakes("gan.make_train_step", "test_critic_descends_its_own_loss")
+critic_descends = Mistakes("gan.make_train_step", "TestCritic::test_descends_its_loss")
 
 critic_descends.edit(
     "training_the_critic_uphill",
@@ -124,7 +124,11 @@ critic_descends.edit(
 )
 
 
-left_over = Mistakes("gan.make_train_step", "test_no_gradient_is_left_over")
+left_over = Mistakes(
+    "gan.make_train_step",
+    "TestCritic::test_clears_gradients",
+    "TestGenerator::test_clears_gradients",
+)
 
 left_over.edit(
     "training_clears_the_critic_before_the_loop",
@@ -202,7 +206,7 @@ def training_keeps_the_critics_gradient_in_the_generator(
     return train_step
 
 
-inner_steps = Mistakes("gan.make_train_step", "test_critic_takes_its_inner_steps")
+inner_steps = Mistakes("gan.make_train_step", "TestCritic::test_takes_its_steps")
 
 inner_steps.edit(
     "training_freezes_the_critic_for_good",
@@ -277,7 +281,9 @@ def training_steps_the_critic_in_the_generators_turn(
     return train_step
 
 
-averaging = Mistakes("gan.make_train_step", "test_average_follows_the_generators_step")
+averaging = Mistakes(
+    "gan.make_train_step", "TestGenerator::test_average_follows_the_generators_step"
+)
 
 averaging.edit(
     "training_averages_into_the_generator",
@@ -329,7 +335,7 @@ def training_averages_in_the_loop(loss_type, inner=1, reg_type=None, reg_cf=1.0,
     return train_step
 
 
-no_average = Mistakes("gan.make_train_step", "test_no_average_without_alpha")
+no_average = Mistakes("gan.make_train_step", "TestGenerator::test_no_average_without_alpha")
 
 no_average.edit(
     "training_averages_without_alpha",
@@ -340,7 +346,7 @@ no_average.edit(
 )
 
 
-returned = Mistakes("gan.make_train_step", "test_metric_of_the_generators_step_is_returned")
+returned = Mistakes("gan.make_train_step", "TestGenerator::test_returns_its_loss")
 
 returned.edit(
     "training_returns_nothing",
@@ -391,7 +397,7 @@ def training_returns_the_metric_of_the_critics_turn(
     return train_step
 
 
-scalar = Mistakes("gan.make_train_step", "test_result_is_a_scalar_tensor")
+scalar = Mistakes("gan.make_train_step", "TestGenerator::test_result_is_a_scalar_tensor")
 
 scalar.edit(
     "training_returns_a_plain_number",
@@ -402,7 +408,7 @@ scalar.edit(
 )
 
 
-settings = Mistakes("gan.make_train_step", "test_impossible_settings_are_refused")
+settings = Mistakes("gan.make_train_step", "TestGenerator::test_impossible_settings_are_refused")
 
 settings.edit(
     "training_with_any_settings",
@@ -414,7 +420,7 @@ settings.edit(
 )
 
 
-losses = Mistakes("gan.make_train_step", "test_losses_are_those_that_were_asked_for")
+losses = Mistakes("gan.make_train_step", "TestGenerator::test_losses_are_those_that_were_asked_for")
 
 losses.edit(
     "training_without_any_regulariser",
@@ -438,7 +444,7 @@ losses.edit(
 )
 
 
-new_samples = Mistakes("gan.make_train_step", "test_each_critic_step_has_new_samples")
+new_samples = Mistakes("gan.make_train_step", "TestCritic::test_has_new_samples_for_each_step")
 
 new_samples.edit(
     "training_on_one_real_batch",
@@ -486,7 +492,7 @@ def training_on_one_batch_of_each(loss_type, inner=1, reg_type=None, reg_cf=1.0,
     return train_step
 
 
-optimisers_alone = Mistakes("gan.make_train_step", "test_models_move_by_their_optimisers_alone")
+optimisers_alone = Mistakes("gan.make_train_step", "TestCritic::test_moves_by_its_optimiser_alone")
 
 optimisers_alone.edit(
     "training_clips_the_critics_weights",
@@ -502,7 +508,7 @@ optimisers_alone.edit(
 )
 
 
-generator_steps = Mistakes("gan.make_train_step", "test_generator_takes_one_step")
+generator_steps = Mistakes("gan.make_train_step", "TestGenerator::test_takes_its_steps")
 
 generator_steps.edit(
     "training_never_steps_the_generator",
@@ -550,7 +556,7 @@ def training_steps_the_generator_first(loss_type, inner=1, reg_type=None, reg_cf
 # Right parts are called by names that they do not have: the parts lose nothing.
 averaging_by_name = Mistakes(
     "gan.make_train_step",
-    "test_average_follows_the_generators_step",
+    "TestGenerator::test_average_follows_the_generators_step",
     beside={"gan.apply_exponential_moving_average": average_with_decay},
 )
 
