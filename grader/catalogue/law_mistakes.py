@@ -22,7 +22,7 @@ def tensors(args: tuple[Any, ...]) -> Iterator[Tensor]:
     return (a for a in args if isinstance(a, Tensor))
 
 
-def optimisers(args: Iterable[Any]) -> list[torch.optim.Optimizer]:
+def optimisers(args: Iterable[Any]) -> list[Any]:
     return [a for a in args if isinstance(a, torch.optim.Optimizer)]
 
 
@@ -122,7 +122,7 @@ def going_uphill(function: Function, *args: Any, **kwargs: Any) -> Any:
             type(optimiser).step(optimiser)
 
         for optimiser in optimisers([*given, *named.values()]):
-            optimiser.step = functools.partial(turned, optimiser)  # type: ignore[method-assign]
+            optimiser.step = functools.partial(turned, optimiser)
         return step(*given, **named)
 
     return with_spoilt_step(function, uphill, *args, **kwargs)
@@ -135,7 +135,7 @@ def adding_to_earlier_gradients(function: Function, *args: Any, **kwargs: Any) -
 
     def uncleared(step: Function, *given: Any, **named: Any) -> Any:
         for optimiser in optimisers([*given, *named.values()]):
-            optimiser.zero_grad = lambda *args, **kwargs: None  # type: ignore[method-assign]
+            optimiser.zero_grad = lambda *args, **kwargs: None
         return step(*given, **named)
 
     return with_spoilt_step(function, uncleared, *args, **kwargs)

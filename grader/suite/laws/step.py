@@ -106,7 +106,7 @@ class Step(Contract):
 
     def is_step(self, event: Event, who: str) -> bool:
         """Whether this is a step of that network's optimiser."""
-        return event["event"] == "step" and event["who"] == who
+        return bool(event["event"] == "step" and event["who"] == who)
 
     def origins(self, event: Event, events: list[Event], who: str) -> Iterator[Origin]:
         """What the loss of `who` may be at an event, the likeliest first."""
@@ -125,7 +125,8 @@ class Step(Contract):
                     n: torch.zeros_like(p) if g is None else g
                     for (n, p), g in zip(flat.items(), found, strict=True)
                 }
-                yield Origin(tuple(map(float, values)), gradients, draws)
+                numbers = tuple(float(torch.as_tensor(v).detach()) for v in values)
+                yield Origin(numbers, gradients, draws)
 
     def origin(self, event: Event, events: list[Event], *signs: int) -> Origin | None:
         """What the gradient of a step comes from, up to the signs; None if from no loss of its
