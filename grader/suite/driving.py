@@ -17,7 +17,6 @@ and torch and nothing else.
 from __future__ import annotations
 
 import contextlib
-import copy
 import inspect
 import random
 from collections.abc import Callable, Iterator
@@ -232,43 +231,6 @@ def gradients_of(result: Tensor, wanted: list[Tensor]) -> list[Tensor]:
         return [torch.zeros_like(t) for t in wanted]
     found = torch.autograd.grad(result, wanted, allow_unused=True)
     return [torch.zeros_like(t) if g is None else g for t, g in zip(wanted, found, strict=True)]
-
-
-def parameter_slopes(
-    value_at: Callable[[nn.Module], Tensor],
-    build: Callable[[], nn.Module],
-    directions: list[dict[str, Tensor]],
-    step: float,
-) -> dict[str, Any]:
-    """Slopes of `value_at(build())` in the module's parameters, as `slopes` finds them.
-
-    Args:
-        value_at: a number, from a module.
-        build: makes the module, the same one each time.
-        directions: each one by the names of the parameters, of any shape with as many elements.
-        step: of the central differences.
-    """
-    module = build()
-    parameters = dict(module.named_parameters())
-    names = list(directions[0])
-    value = value_at(module)
-    # As training does it: what is left in .grad on the way is added to.
-    if value.requires_grad:
-        value.backward()
-    gradients = {n: _gradient(parameters[n]) for n in names}
-    along, differences = [], []
-    for direction in directions:
-        shaped = {n: d.reshape(parameters[n].shape) for n, d in direction.items()}
-        along.append(sum(float((gradients[n] * d).sum()) for n, d in shaped.items()))
-        ends = []
-        for h in (step, -step):
-            moved = copy.deepcopy(build())
-            with torch.no_grad():
-                for n, d in shaped.items():
-                    dict(moved.named_parameters())[n].add_(h * d)
-            ends.append(float(value_at(moved).detach()))
-        differences.append((ends[0] - ends[1]) / (2 * step))
-    return {"autograd": along, "differences": differences}
 
 
 class WatchedSGD(torch.optim.SGD):
