@@ -148,6 +148,25 @@ def test_a_step_that_is_never_taken_fails_whatever_is_asked() -> None:
             check(Maker, law, lambda *args: None)
 
 
+def test_a_step_on_nothing_that_was_drawn_follows_no_loss() -> None:
+    def on_nothing(impl: Any, *, start: Mapping[str, Tensor], calls: int, **drawn: Tensor) -> Any:
+        networks = players()
+
+        def step(tell: Callable[..., None], optimisers: dict[str, Any]) -> Tensor:
+            optimisers["maker"].step()
+            return torch.tensor(0.0)
+
+        return driving.watched_step(step, networks, lr=LR, calls=calls)
+
+    test = Maker()
+    fixtures = {"draw": Draw("secret", "nothing"), "expect": Expect()}
+    fixtures["submission"] = lambda probe, **asked: on_nothing(None, **asked)
+    test.enter(fixtures.__getitem__)
+    for method in ("test_descends_its_loss", "test_returns_its_loss"):
+        with pytest.raises(CheckFailed):
+            getattr(test, method)()
+
+
 def test_earlier_draws_of_a_network_that_has_moved_are_stale() -> None:
     test = Maker()
     test.sources = {"x": "", "z": "maker"}  # type: ignore[misc]

@@ -168,7 +168,7 @@ class TestGenerator(
         for call in range(2):
             steps = [e["who"] for e in events if e["event"] == "step" and e["call"] == call]
             self.expect.true(
-                steps[-1] == "generator",
+                steps[-1:] == ["generator"],
                 "the generator takes its step before the critic has taken all of its own",
                 self.look_at["steps"],
             )

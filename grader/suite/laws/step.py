@@ -179,7 +179,7 @@ class Step(Contract):
             found = step["gradient"]
             one = not bool(found.any()) or any(
                 agrees(sign * found, origin.gradients[self.who])
-                for who in (self.who, *self.losses())
+                for who in dict.fromkeys((self.who, *self.losses()))
                 for origin in self.origins(step, events, who)
                 for sign in (1, -1)
             )
@@ -223,7 +223,8 @@ class Step(Contract):
                 for moment in self.reported(step, events)
                 for origin in self.origins(moment, events, self.who)
             ]
-            parts = (returned if several else [returned])[self.place :][: len(accepted[0])]
+            count = max(map(len, accepted), default=1)  # nothing is accepted of nothing drawn
+            parts = (returned if several else [returned])[self.place :][:count]
             what = f"the result of {self.name}"
             found = [as_array(part, what) for part in parts]
             values = [float(part.reshape(-1)[0]) for part in found if part.size == 1]
