@@ -105,8 +105,11 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
                 asked = {"directions": [[along, *[None] * (len(args) - 1)]], "step": 0.01}
                 found = []
                 for side in (self.submission, self.reference):
-                    value = self.part(side, kind, *args)["result"]
+                    run = self.part(side, kind, *args)
+                    value = run["result"]
                     self.expect.shape(value, ())
+                    for left, given in zip(run["args"][1:3], samples, strict=True):
+                        self.expect.unchanged(left, given, what="a batch of samples")
                     slopes = self.part(side, kind, *args, probe="slopes", **asked)["autograd"]
                     found.append(torch.tensor([float(value), *slopes]))
                 self.expect.close(*found, slack=RELATIVE * (1 + float(found[1].abs().max())))
