@@ -6,7 +6,8 @@ for each contract whose class names the law.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -19,6 +20,18 @@ Function = Callable[..., Any]
 
 def tensors(args: tuple[Any, ...]) -> Iterator[Tensor]:
     return (a for a in args if isinstance(a, Tensor))
+
+
+def optimisers(args: Iterable[Any]) -> list[Any]:
+    return [a for a in args if isinstance(a, torch.optim.Optimizer)]
+
+
+def with_spoilt_step(function: Function, spoil: Function, *args: Any, **kwargs: Any) -> Any:
+    """`spoil(step, *given)` in the place of a training step, which a contract is or returns."""
+    if optimisers([*args, *kwargs.values()]):
+        return spoil(function, *args, **kwargs)
+    step = function(*args, **kwargs)
+    return lambda *given, **named: spoil(step, *given, **named)
 
 
 @breaks("values", "has_the_right_values", per_example=True)
@@ -84,3 +97,70 @@ def summed_over_the_last_axis(function: Function, *args: Any, **kwargs: Any) -> 
     shape = next(tensors(args)).shape
     flat = [a.reshape(-1, shape[-1]) if isinstance(a, Tensor) else a for a in args]
     return function(*flat, **kwargs).reshape(shape[:-1])
+
+
+@breaks("steps", "takes_its_steps")
+def taking_all_steps_twice(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Each call takes every step twice. Count the steps of each optimiser in one call."""
+
+    def twice(step: Function, *given: Any, **named: Any) -> Any:
+        step(*given, **named)
+        return step(*given, **named)
+
+    return with_spoilt_step(function, twice, *args, **kwargs)
+
+
+@breaks("descends", "descends_its_loss")
+def going_uphill(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """The steps go uphill: an optimiser minimises what backward() was called on, so its sign is
+    wrong."""
+
+    def uphill(step: Function, *given: Any, **named: Any) -> Any:
+        def turned(optimiser: Any) -> None:
+            for parameter in (p for group in optimiser.param_groups for p in group["params"]):
+                parameter.grad = None if parameter.grad is None else -parameter.grad
+            type(optimiser).step(optimiser)
+
+        for optimiser in optimisers([*given, *named.values()]):
+            optimiser.step = functools.partial(turned, optimiser)
+        return step(*given, **named)
+
+    return with_spoilt_step(function, uphill, *args, **kwargs)
+
+
+@breaks("cleared", "clears_gradients")
+def adding_to_earlier_gradients(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Gradients are never cleared, so every step uses the sum of all of them so far. Clear those of
+    a network before each backward()."""
+
+    def uncleared(step: Function, *given: Any, **named: Any) -> Any:
+        for optimiser in optimisers([*given, *named.values()]):
+            optimiser.zero_grad = lambda *args, **kwargs: None
+        return step(*given, **named)
+
+    return with_spoilt_step(function, uncleared, *args, **kwargs)
+
+
+@breaks("alone", "moves_by_its_optimiser_alone")
+def shrinking_the_parameters(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """The parameters are changed by hand as well. They move by their optimiser alone."""
+
+    def shrunk(step: Function, *given: Any, **named: Any) -> Any:
+        result = step(*given, **named)
+        with torch.no_grad():
+            for optimiser in optimisers([*given, *named.values()]):
+                for parameter in (p for group in optimiser.param_groups for p in group["params"]):
+                    parameter.mul_(0.9)
+        return result
+
+    return with_spoilt_step(function, shrunk, *args, **kwargs)
+
+
+@breaks("returns", "returns_its_loss")
+def returning_nothing(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Nothing is returned: the caller plots what a step gives back."""
+
+    def silent(step: Function, *given: Any, **named: Any) -> None:
+        step(*given, **named)
+
+    return with_spoilt_step(function, silent, *args, **kwargs)

@@ -88,12 +88,12 @@ def test_right_values_in_another_layout_lose_the_shape_alone(
         (
             "r1gp_norm_of_all_numbers",
             PENALTIES,
-            "test_penalty_takes_samples_that_are_numbers[r1gp]",
+            "TestR1::test_takes_samples_that_are_numbers",
         ),
         (
             "average_passes_over_a_frozen_target",
             AVERAGING,
-            "test_parameters_without_gradients_are_averaged_too",
+            "TestAverage::test_averages_parameters_without_gradients_too",
         ),
     ],
 )

@@ -117,7 +117,9 @@ def test_a_right_function_keeps_every_law(law: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "breaker", [b for b in breakers() if b.per_example is not False], ids=lambda b: b.name
+    "breaker",
+    [b for b in breakers() if b.law in Function.laws() and b.per_example is not False],
+    ids=lambda b: b.name,
 )
 def test_what_breaks_a_law_fails_it(breaker: Any) -> None:
     broken = getattr(law_mistakes, breaker.name)
@@ -128,7 +130,8 @@ def test_what_breaks_a_law_fails_it(breaker: Any) -> None:
 def test_every_law_has_what_breaks_it() -> None:
     laws = Function.laws()
     del laws["far_out"]  # what is lost there depends on the formula
-    assert {(b.law, b.check) for b in breakers()} == set(laws.items())
+    of_functions = {(b.law, b.check) for b in breakers() if b.law in laws}
+    assert of_functions == set(laws.items())
     assert all(b.hint for b in breakers())
 
 

@@ -1,115 +1,82 @@
 """Question 2.4: the exponential moving average of a generator's parameters."""
 
-import pytest
-import torch
+from grader.suite.laws import Function, weight
 
 
-def parameters(draw):
-    """Values for a linear layer, a batch normalisation and a linear layer."""
-    shapes = ((4, 3), (4,), (4,), (4,), (2, 4), (2,))
-    return [draw.normal(*shape) for shape in shapes]
+class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_average"):
+    """Looked at as a function: of source and target to the target as it is afterwards."""
 
+    def inputs(self, draw, alphas=(0.5,)):
+        """[source, target, alphas], the probe's 34 parameters in one vector for each model."""
+        return [draw.normal(34), draw.normal(34), list(alphas)]
 
-def has_moved(expect, result, target):
-    expect.true(
-        any(not torch.equal(a, b) for a, b in zip(result["target"], target, strict=True)),
-        "apply_exponential_moving_average does not change the target",
-        "It updates the target in place. Is the function finished?",
-    )
+    def run(self, implementation, source, target, alphas, frozen=""):
+        inputs = {"source": source, "target": target, "alphas": alphas, "frozen": frozen}
+        return implementation(self.probes.moving_average, **inputs)
 
+    def ask(self, implementation, *args):
+        return self.run(implementation, *args)["target"]
 
-def averages(submission, reference, probes, expect, draw, alphas, what, help, **more):
-    source, target = parameters(draw), parameters(draw)
-    keywords = {"source": source, "target": target, "alphas": alphas, **more}
-    got = submission(probes.moving_average, **keywords)["target"]
-    wanted = reference(probes.moving_average, **keywords)["target"]
-    for left, right in zip(got, wanted, strict=True):
-        expect.close(left, right, what=what, help=help, slack=1e-6)
+    def moved(self):
+        """A run after which the target is not what it was."""
+        args = self.inputs(self.draw)
+        after = self.run(self.submission, *args)
+        self.responds(after["target"], args[1])
+        return after, args
 
+    def averages(self, alphas, what, help):
+        self.same(*self.inputs(self.draw, alphas), what=what, help=help, slack=1e-6)
 
-@pytest.mark.question("q2.4", weight=3)
-def test_target_moves_towards_the_source(submission, reference, probes, expect, draw):
-    """Every parameter, however deep, becomes alpha times itself plus (1 - alpha) times the
-    source's parameter of the same name."""
-    for alpha in (draw.number(0.05, 0.3), draw.number(0.7, 0.95)):
-        averages(
-            submission,
-            reference,
-            probes,
-            expect,
-            draw,
-            [alpha],
-            "a parameter of the target",
-            "alpha is the share of the old target that stays.",
+    @weight(3)
+    def test_moves_the_target_towards_the_source(self):
+        """Every parameter, however deep, becomes alpha times itself plus (1 - alpha) times the
+        source's parameter of the same name."""
+        help = "alpha is the share of the old target that stays."
+        for alpha in (self.draw.number(0.05, 0.3), self.draw.number(0.7, 0.95)):
+            self.averages([alpha], "the target", help)
+
+    @weight(1)
+    def test_can_be_repeated(self):
+        """It is applied after every step of the generator, with the target where it was left."""
+        alphas = [self.draw.number(0.6, 0.9) for _ in range(4)]
+        help = "Update the parameters themselves, in place, without their gradients."
+        self.averages(alphas, "the target after four updates", help)
+
+    @weight(0.5)
+    def test_averages_parameters_without_gradients_too(self):
+        """A test generator is never trained, so its parameters are usually frozen; so may be a
+        part of the generator. What the average makes of parameters that learn is another test's."""
+        self.moved()
+        help = "Average all parameters, whatever their requires_grad."
+        for who in ("target", "source"):
+            what = f"the target, where the {who}'s parameters are frozen,"
+            args = self.inputs(self.draw, [self.draw.number(0.3, 0.7)])
+            self.same_as_usual([*args, who], args, what, help, relative=1e-5)
+
+    @weight(0.5)
+    def test_uses_the_default_alpha(self):
+        """Without `alpha` it is 0.998: the target moves by two thousandths of the way."""
+        self.averages([], "the target", "alpha=0.998")
+
+    @weight(0.75)
+    def test_keeps_the_targets_parameters(self):
+        """In place: optimisers and other holders of the target's parameters must see the change,
+        so the parameters stay the same objects, and leaves without a history."""
+        after, _ = self.moved()
+        self.expect.true(
+            after["in_place"],
+            "the target's parameters were replaced, or carry a gradient history",
+            "Use copy_, mul_ and add_ under torch.no_grad(), or assign to .data.",
         )
 
-
-@pytest.mark.question("q2.4", weight=1)
-def test_average_can_be_repeated(submission, reference, probes, expect, draw):
-    """It is applied after every step of the generator, with the target where it was left."""
-    averages(
-        submission,
-        reference,
-        probes,
-        expect,
-        draw,
-        [draw.number(0.6, 0.9) for _ in range(4)],
-        "a parameter of the target after four updates",
-        "Update the parameters themselves, in place, without their gradients.",
-    )
-
-
-@pytest.mark.question("q2.4", weight=0.5)
-def test_parameters_without_gradients_are_averaged_too(submission, reference, probes, expect, draw):
-    """A test generator is never trained, so its parameters are usually frozen; so may be a part of
-    the generator. What the average makes of parameters that learn is another test's."""
-    source, target = parameters(draw), parameters(draw)
-    result = submission(probes.moving_average, source=source, target=target, alphas=[0.5])
-    has_moved(expect, result, target)
-    shared = (submission, reference, probes, expect, draw, [draw.number(0.3, 0.7)])
-    try:
-        averages(*shared, "", "")
-    except AssertionError:
-        return
-    for frozen in ("target", "source"):
-        what = f"a parameter of the target, where the {frozen}'s parameters are frozen,"
-        averages(
-            *shared, what, "Average all parameters, whatever their requires_grad.", frozen=frozen
+    @weight(0.75)
+    def test_leaves_the_source_as_it_is(self):
+        """The source is the model in training; averaging must not touch it, nor stop its
+        training."""
+        after, (source, *_) = self.moved()
+        self.expect.unchanged(after["source"], source, what="the source")
+        self.expect.true(
+            after["source_learns"],
+            "the source's parameters no longer require a gradient",
+            "torch.no_grad() around the update is enough: requires_grad belongs to the caller.",
         )
-
-
-@pytest.mark.question("q2.4", weight=0.5)
-def test_default_alpha_is_used(submission, reference, probes, expect, draw):
-    """Without `alpha` it is 0.998: the target moves by two thousandths of the way."""
-    averages(
-        submission, reference, probes, expect, draw, [], "a parameter of the target", "alpha=0.998"
-    )
-
-
-@pytest.mark.question("q2.4", weight=0.75)
-def test_target_keeps_its_parameters(submission, probes, expect, draw):
-    """In place: optimisers and other holders of the target's parameters must see the change, so
-    the parameters stay the same objects, and leaves without a history."""
-    source, target = parameters(draw), parameters(draw)
-    result = submission(probes.moving_average, source=source, target=target, alphas=[0.5])
-    has_moved(expect, result, target)
-    expect.true(
-        result["same_tensors"] and result["leaves"],
-        "the target's parameters were replaced, or carry a gradient history",
-        "Use copy_, mul_ and add_ under torch.no_grad(), or assign to .data.",
-    )
-
-
-@pytest.mark.question("q2.4", weight=0.75)
-def test_source_stays_as_it_is(submission, probes, expect, draw):
-    """The source is the model in training; averaging must not touch it, nor stop its training."""
-    source, target = parameters(draw), parameters(draw)
-    result = submission(probes.moving_average, source=source, target=target, alphas=[0.5])
-    has_moved(expect, result, target)
-    for after, before in zip(result["source"], source, strict=True):
-        expect.unchanged(after, before, what="a parameter of the source")
-    expect.true(
-        result["source_learns"],
-        "the source's parameters no longer require a gradient",
-        "torch.no_grad() around the update is enough: requires_grad belongs to the caller.",
-    )

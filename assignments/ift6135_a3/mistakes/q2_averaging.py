@@ -11,7 +11,9 @@ def pairs(source, target):
     return list(zip(target.parameters(), source.parameters(), strict=True))
 
 
-moves = Mistakes("gan.apply_exponential_moving_average", "test_target_moves_towards_the_source")
+moves = Mistakes(
+    "gan.apply_exponential_moving_average", "TestAverage::test_moves_the_target_towards_the_source"
+)
 
 moves.edit(
     "average_with_alpha_on_the_source",
@@ -100,7 +102,9 @@ def average_of_the_outer_layers(source, target, alpha=0.998):
                 t.copy_(alpha * t + (1 - alpha) * inner.get_parameter(name))
 
 
-parameters = Mistakes("gan.apply_exponential_moving_average", "test_target_keeps_its_parameters")
+parameters = Mistakes(
+    "gan.apply_exponential_moving_average", "TestAverage::test_keeps_the_targets_parameters"
+)
 
 
 @parameters
@@ -113,7 +117,9 @@ def average_replaces_the_parameters(source, target, alpha=0.998):
         setattr(module, last, nn.Parameter(alpha * getattr(module, last) + (1 - alpha) * s))
 
 
-source = Mistakes("gan.apply_exponential_moving_average", "test_source_stays_as_it_is")
+source = Mistakes(
+    "gan.apply_exponential_moving_average", "TestAverage::test_leaves_the_source_as_it_is"
+)
 
 source.edit(
     "average_written_into_both",
@@ -150,7 +156,9 @@ def average_freezes_the_source(source, target, alpha=0.998):
         t.data.copy_(alpha * t.data + (1 - alpha) * s)
 
 
-default = Mistakes("gan.apply_exponential_moving_average", "test_default_alpha_is_used")
+default = Mistakes(
+    "gan.apply_exponential_moving_average", "TestAverage::test_uses_the_default_alpha"
+)
 
 default.edit(
     "average_with_another_default",
@@ -162,7 +170,8 @@ default.edit(
 
 
 without_gradients = Mistakes(
-    "gan.apply_exponential_moving_average", "test_parameters_without_gradients_are_averaged_too"
+    "gan.apply_exponential_moving_average",
+    "TestAverage::test_averages_parameters_without_gradients_too",
 )
 
 without_gradients.edit(

@@ -15,7 +15,7 @@ def w1_of_real_and_fake(real, fake):
     return real.mean() - fake.mean()
 
 
-plain_metric = Mistakes("gan.make_losses", "test_metric_carries_no_regulariser")
+plain_metric = Mistakes("gan.make_losses", "TestMakeLosses::test_metric_carries_no_regulariser")
 
 plain_metric.edit(
     "metric_with_the_regulariser",
@@ -28,7 +28,7 @@ plain_metric.edit(
 )
 
 
-named_distance = Mistakes("gan.make_losses", "test_metric_is_the_named_distance")
+named_distance = Mistakes("gan.make_losses", "TestMakeLosses::test_metric_is_the_named_distance")
 
 named_distance.edit(
     "metric_negated",
@@ -70,7 +70,11 @@ named_distance.edit(
 )
 
 
-learning = Mistakes("gan.make_losses", "test_players_learn_through_their_losses")
+learning = Mistakes(
+    "gan.make_losses",
+    "TestMakeLosses::test_generator_learns_through_the_metric",
+    "TestMakeLosses::test_critic_learns_through_its_loss",
+)
 
 learning.edit(
     "metric_detached",
@@ -113,7 +117,9 @@ learning.edit(
 )
 
 
-largest_distance = Mistakes("gan.make_losses", "test_critic_wants_the_largest_distance")
+largest_distance = Mistakes(
+    "gan.make_losses", "TestMakeLosses::test_critic_wants_the_largest_distance"
+)
 
 largest_distance.edit(
     "critic_loss_without_the_minus",
@@ -147,7 +153,9 @@ largest_distance.edit(
 )
 
 
-regulariser = Mistakes("gan.make_losses", "test_regulariser_is_added_with_its_coefficient")
+regulariser = Mistakes(
+    "gan.make_losses", "TestMakeLosses::test_regulariser_is_added_with_its_coefficient"
+)
 
 regulariser.edit(
     "regulariser_subtracted",
@@ -208,8 +216,8 @@ regulariser.edit(
 
 regulariser_of_data = Mistakes(
     "gan.make_losses",
-    "test_regulariser_is_added_with_its_coefficient",
-    "test_critic_loss_takes_real_samples_from_a_data_set",
+    "TestMakeLosses::test_regulariser_is_added_with_its_coefficient",
+    "TestMakeLosses::test_critic_loss_takes_real_samples_from_a_data_set",
 )
 
 regulariser_of_data.edit(
@@ -221,7 +229,7 @@ regulariser_of_data.edit(
 )
 
 
-scalars = Mistakes("gan.make_losses", "test_losses_are_scalars")
+scalars = Mistakes("gan.make_losses", "TestMakeLosses::test_losses_are_scalars")
 
 scalars.edit(
     "coefficient_with_an_axis_too_many",
@@ -232,7 +240,9 @@ scalars.edit(
 )
 
 
-refusals = Mistakes("gan.make_losses", "test_unknown_names_and_coefficients_are_refused")
+refusals = Mistakes(
+    "gan.make_losses", "TestMakeLosses::test_unknown_names_and_coefficients_are_refused"
+)
 
 refusals.edit(
     "losses_of_any_name",
@@ -247,7 +257,7 @@ refusals.edit(
 # Right parts are called by names that they do not have: the parts lose nothing.
 named_distance_by_name = Mistakes(
     "gan.make_losses",
-    "test_metric_is_the_named_distance",
+    "TestMakeLosses::test_metric_is_the_named_distance",
     beside={"gan.jsd": jsd_of_real_and_fake, "gan.w1": w1_of_real_and_fake},
 )
 

@@ -45,7 +45,7 @@ def between(p, q):
     return eps * p + (1 - eps) * q
 
 
-r1gp_norm = Mistakes("gan.r1gp", "test_penalty_follows_the_norm_of_the_gradient")
+r1gp_norm = Mistakes("gan.r1gp", "TestR1::test_follows_the_norm_of_the_gradient")
 
 r1gp_norm.edit(
     "r1gp_without_the_square",
@@ -122,7 +122,7 @@ def r1gp_full_of_nan(p, cp, q, cq, critic):
     return torch.log(-1 - cp**2).mean()
 
 
-r1gp_factor = Mistakes("gan.r1gp", "test_penalty_has_no_factor_of_its_own")
+r1gp_factor = Mistakes("gan.r1gp", "TestR1::test_has_no_factor_of_its_own")
 
 r1gp_factor.edit(
     "r1gp_with_the_half_of_the_paper",
@@ -147,7 +147,7 @@ r1gp_factor.edit(
 )
 
 
-r1gp_images = Mistakes("gan.r1gp", "test_penalty_takes_the_norm_of_a_whole_image")
+r1gp_images = Mistakes("gan.r1gp", "TestR1::test_takes_the_norm_of_a_whole_image")
 
 
 @r1gp_images
@@ -164,7 +164,7 @@ def r1gp_norm_over_axis_one(p, cp, q, cq, critic):
     return gradient_at(critic, p).norm(2, dim=1).square().mean()
 
 
-r1gp_numbers = Mistakes("gan.r1gp", "test_penalty_takes_samples_that_are_numbers")
+r1gp_numbers = Mistakes("gan.r1gp", "TestR1::test_takes_samples_that_are_numbers")
 
 r1gp_numbers.edit(
     "r1gp_flattens_from_axis_one",
@@ -201,15 +201,19 @@ def r1gp_norm_of_all_numbers(p, cp, q, cq, critic):
     return (grad.norm(dim=-1) ** 2).mean()
 
 
-r1gp_traces = Mistakes("gan.r1gp", "test_penalty_is_a_scalar_and_leaves_no_trace")
+r1gp_shape = Mistakes("gan.r1gp", "TestR1::test_has_the_right_shape")
 
-r1gp_traces.edit(
+
+r1gp_shape.edit(
     "r1gp_of_each_sample",
     ".sum(dim=1).mean()",
     ".sum(dim=1)",
     """There is one squared norm per sample here. The penalty is one number: the mean over the batch
     is missing.""",
 )
+
+
+r1gp_traces = Mistakes("gan.r1gp", "TestR1::test_leaves_its_arguments_alone")
 
 
 @r1gp_traces
@@ -221,7 +225,7 @@ def r1gp_adds_up_gradients_with_backward(p, cp, q, cq, critic):
     return p.grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
 
 
-r1gp_learning = Mistakes("gan.r1gp", "test_critic_learns_through_the_penalty")
+r1gp_learning = Mistakes("gan.r1gp", "TestR1::test_has_the_gradient_of_its_values")
 
 r1gp_learning.edit(
     "r1gp_without_create_graph",
@@ -248,7 +252,7 @@ def r1gp_leaves_gradients_in_the_critic(p, cp, q, cq, critic):
     return x.grad.reshape(x.size(0), -1).square().sum(dim=1).mean()
 
 
-r1gp_data = Mistakes("gan.r1gp", "test_penalty_takes_real_samples_from_a_data_set")
+r1gp_data = Mistakes("gan.r1gp", "TestR1::test_takes_real_samples_from_a_data_set")
 
 r1gp_data.edit(
     "r1gp_needs_samples_with_gradients",
@@ -281,7 +285,7 @@ def r1gp_differentiates_values_without_gradients(p, cp, q, cq, critic):
 # is one slip, and it is charged to the penalty.
 r1gp_data_too_late = Mistakes(
     "gan.r1gp",
-    "test_penalty_takes_real_samples_from_a_data_set",
+    "TestR1::test_takes_real_samples_from_a_data_set",
     beside={"gan.make_losses": losses_that_begin_too_late},
 )
 
@@ -294,7 +298,7 @@ def r1gp_of_values_from_before_the_gradient(p, cp, q, cq, critic):
     return grad.reshape(p.size(0), -1).square().sum(dim=1).mean()
 
 
-ogp_norm = Mistakes("gan.ogp", "test_penalty_follows_the_norm_of_the_gradient")
+ogp_norm = Mistakes("gan.ogp", "TestOgp::test_follows_the_norm_of_the_gradient")
 
 ogp_norm.edit(
     "ogp_centred_at_zero",
@@ -360,7 +364,7 @@ def ogp_differentiates_by_the_real_samples(p, cp, q, cq, critic):
     return (grad.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()
 
 
-ogp_small_gradients = Mistakes("gan.ogp", "test_ogp_pulls_small_gradients_up_as_well")
+ogp_small_gradients = Mistakes("gan.ogp", "TestOgp::test_pulls_small_gradients_up_as_well")
 
 ogp_small_gradients.edit(
     "ogp_penalises_large_norms_only",
@@ -371,7 +375,7 @@ ogp_small_gradients.edit(
 )
 
 
-ogp_factor = Mistakes("gan.ogp", "test_penalty_has_no_factor_of_its_own")
+ogp_factor = Mistakes("gan.ogp", "TestOgp::test_has_no_factor_of_its_own")
 
 ogp_factor.edit(
     "ogp_with_the_ten_of_the_paper",
@@ -396,7 +400,7 @@ ogp_factor.edit(
 )
 
 
-ogp_squares = Mistakes("gan.ogp", "test_ogp_squares_before_it_averages")
+ogp_squares = Mistakes("gan.ogp", "TestOgp::test_squares_before_it_averages")
 
 ogp_squares.edit(
     "ogp_squares_the_mean_distance",
@@ -414,7 +418,7 @@ ogp_squares.edit(
 )
 
 
-ogp_images = Mistakes("gan.ogp", "test_penalty_takes_the_norm_of_a_whole_image")
+ogp_images = Mistakes("gan.ogp", "TestOgp::test_takes_the_norm_of_a_whole_image")
 
 ogp_images.edit(
     "ogp_with_noise_of_two_axes",
@@ -440,7 +444,7 @@ def ogp_norm_over_the_last_axis(p, cp, q, cq, critic):
     return (gradient_at(critic, between(p, q)).norm(dim=-1) - 1).square().mean()
 
 
-ogp_numbers = Mistakes("gan.ogp", "test_penalty_takes_samples_that_are_numbers")
+ogp_numbers = Mistakes("gan.ogp", "TestOgp::test_takes_samples_that_are_numbers")
 
 ogp_numbers.edit(
     "ogp_flattens_from_axis_one",
@@ -451,7 +455,7 @@ ogp_numbers.edit(
 )
 
 
-ogp_between = Mistakes("gan.ogp", "test_ogp_looks_between_real_and_generated")
+ogp_between = Mistakes("gan.ogp", "TestOgp::test_looks_between_real_and_generated")
 
 ogp_between.edit(
     "ogp_with_normal_noise",
@@ -469,7 +473,7 @@ ogp_between.edit(
 )
 
 
-ogp_everywhere = Mistakes("gan.ogp", "test_ogp_looks_everywhere_between")
+ogp_everywhere = Mistakes("gan.ogp", "TestOgp::test_looks_everywhere_between")
 
 ogp_everywhere.edit(
     "ogp_at_the_midpoint",
@@ -502,7 +506,7 @@ ogp_everywhere.edit(
 )
 
 
-ogp_learning = Mistakes("gan.ogp", "test_critic_learns_through_the_penalty")
+ogp_learning = Mistakes("gan.ogp", "TestOgp::test_has_the_gradient_of_its_values")
 
 ogp_learning.edit(
     "ogp_without_create_graph",
@@ -513,7 +517,7 @@ ogp_learning.edit(
 )
 
 
-ogp_data = Mistakes("gan.ogp", "test_penalty_takes_real_samples_from_a_data_set")
+ogp_data = Mistakes("gan.ogp", "TestOgp::test_takes_real_samples_from_a_data_set")
 
 ogp_data.edit(
     "ogp_needs_samples_with_gradients",

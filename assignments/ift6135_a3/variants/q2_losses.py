@@ -42,6 +42,33 @@ def ogp_of_p_with_gradient(p, cp, q, cq, critic):
 make_losses = Variants("gan.make_losses")
 
 make_losses.edit(
+    "losses_work_on_detached_copies",
+    """cp = critic(p)
+""",
+    """p, q = (x.detach().clone().requires_grad_() for x in (p, q))
+        cp = critic(p)
+""",
+    "or in copies, for the real and the generated samples alike",
+)
+make_losses.edit(
+    "losses_without_a_graph_for_the_real_values",
+    "return loss_fn(critic(p), critic(q))",
+    """with torch.no_grad():
+            cp = critic(p)
+        return loss_fn(cp, critic(q))""",
+    "the generator learns nothing from the real samples' values",
+)
+make_losses.edit(
+    "losses_flatten_the_values",
+    """        cp = critic(p)
+        cq = critic(q)
+""",
+    """        cp = critic(p).view(-1)
+        cq = critic(q).view(-1)
+""",
+    "the critic's values may be given to the parts as rows (N,)",
+)
+make_losses.edit(
     "losses_switch_the_gradient_on_in_place",
     """cp = critic(p)
 """,
@@ -118,40 +145,6 @@ def losses_as_objects(loss_type, reg_type=None, reg_cf=1.0):
 
 
 @make_losses
-def losses_work_on_detached_copies(loss_type, reg_type=None, reg_cf=1.0):
-    """or in copies, for the real and the generated samples alike"""
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(p.detach()), critic(q))
-
-    def critic_loss(p, q, critic):
-        p = p.detach().clone().requires_grad_()
-        q = q.detach().clone().requires_grad_()
-        cp, cq = critic(p), critic(q)
-        return reg_cf * reg_fn(p, cp, q, cq, critic) - loss_fn(cp, cq)
-
-    return metric, critic_loss
-
-
-@make_losses
-def losses_without_a_graph_for_the_real_values(loss_type, reg_type=None, reg_cf=1.0):
-    """the generator learns nothing from the real samples' values"""
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        with torch.no_grad():
-            cp = critic(p)
-        return loss_fn(cp, critic(q))
-
-    def critic_loss(p, q, critic):
-        cp, cq = critic(p), critic(q.detach())
-        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q.detach(), cq, critic)
-
-    return metric, critic_loss
-
-
-@make_losses
 def losses_call_their_parts_by_keyword(loss_type, reg_type=None, reg_cf=1.0):
     """arguments by keyword, in another order"""
     loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
@@ -165,21 +158,6 @@ def losses_call_their_parts_by_keyword(loss_type, reg_type=None, reg_cf=1.0):
         if reg_type is None:
             return loss
         return loss + torch.as_tensor(reg_cf) * reg_fn(critic=critic, q=q, cq=cq, p=p, cp=cp)
-
-    return metric, critic_loss
-
-
-@make_losses
-def losses_flatten_the_values(loss_type, reg_type=None, reg_cf=1.0):
-    """the critic's values may be given to the parts as rows (N,)"""
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(p).view(-1), critic(q).view(-1))
-
-    def critic_loss(p, q, critic):
-        cp, cq = critic(p).view(-1), critic(q).view(-1)
-        return -loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)
 
     return metric, critic_loss
 
@@ -209,6 +187,15 @@ make_losses_beside_penalties = Variants(
 )
 
 make_losses_beside_penalties.edit(
+    "losses_give_copies_to_the_penalty",
+    """cp = critic(p)
+""",
+    """p = p.detach().clone().requires_grad_(True)
+        cp = critic(p)
+""",
+    "or in copies of them, which are what the penalty gets",
+)
+make_losses_beside_penalties.edit(
     "losses_switch_the_gradient_on_for_cp",
     """cp = critic(p)
 """,
@@ -217,19 +204,3 @@ make_losses_beside_penalties.edit(
 """,
     "the gradient is switched on in the samples themselves",
 )
-
-
-@make_losses_beside_penalties
-def losses_give_copies_to_the_penalty(loss_type, reg_type=None, reg_cf=1.0):
-    """or in copies of them, which are what the penalty gets"""
-    loss_fn, reg_fn = chosen_parts(loss_type, reg_type, reg_cf)
-
-    def metric(p, q, critic):
-        return loss_fn(critic(p), critic(q))
-
-    def critic_loss(p, q, critic):
-        x = p.detach().clone().requires_grad_(True)
-        cp, cq = critic(x), critic(q)
-        return -loss_fn(cp, cq) + reg_cf * reg_fn(x, cp, q, cq, critic)
-
-    return metric, critic_loss

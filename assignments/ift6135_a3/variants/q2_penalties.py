@@ -44,6 +44,37 @@ def penalty_at(critic, x):
 
 r1gp = Variants("gan.r1gp")
 
+r1gp.edit(
+    "r1gp_by_one_sum",
+    "grad.square().sum(dim=1).mean()",
+    "grad.square().sum() / p.size(0)",
+    "the sum of all squares over N is the mean of the squared norms",
+)
+r1gp.edit(
+    "r1gp_with_einsum",
+    "grad.square().sum(dim=1).mean()",
+    'torch.einsum("nd,nd->n", grad, grad).mean()',
+    "einsum takes the scalar product of each row with itself",
+)
+r1gp.edit(
+    "r1gp_norm_in_double",
+    "grad.square().sum(dim=1).mean()",
+    "grad.double().square().sum(1).mean(0)",
+    "the norm is taken in float64, and the result stays there",
+)
+r1gp.edit(
+    "r1gp_with_an_epsilon",
+    "grad.square().sum(dim=1).mean()",
+    "(torch.sqrt(grad.square().sum(dim=1) + 1e-12) ** 2).mean()",
+    "1e-12 in the norm changes nothing",
+)
+r1gp.edit(
+    "r1gp_by_the_gradient_of_the_mean",
+    "critic(p).sum(), p, create_graph=True)",
+    "p.size(0) * critic(p).mean(), p, create_graph=True)",
+    "the gradient of the mean is that of the sum over N",
+)
+
 
 @r1gp
 def r1gp_switches_the_gradient_on_in_place(p, cp, q, cq, critic):
@@ -76,22 +107,6 @@ def r1gp_on_a_copy(p, cp, q, cq, critic):
     x = (p * 1.0).requires_grad_() if not p.requires_grad else p * 1.0
     gradient = grad(critic(x).sum(), x, create_graph=True)[0]
     return torch.linalg.vector_norm(gradient.reshape(len(x), -1), dim=1).square().mean()
-
-
-@r1gp
-def r1gp_by_one_sum(p, cp, q, cq, critic):
-    """the sum of all squares over N is the mean of the squared norms"""
-    x = p.detach().requires_grad_()
-    gradient = grad(critic(x).sum(), x, create_graph=True)[0]
-    return gradient.square().sum() / x.shape[0]
-
-
-@r1gp
-def r1gp_with_einsum(p, cp, q, cq, critic):
-    """einsum takes the scalar product of each row with itself"""
-    x = p.detach().requires_grad_()
-    gradient = grad(critic(x).sum(), x, create_graph=True)[0].reshape(x.shape[0], -1)
-    return torch.einsum("nd,nd->n", gradient, gradient).mean()
 
 
 @r1gp
@@ -152,15 +167,6 @@ def r1gp_differentiates_cp_if_it_can(p, cp, q, cq, critic):
 
 
 @r1gp
-def r1gp_norm_in_double(p, cp, q, cq, critic):
-    """the norm is taken in float64, and the result stays there"""
-    with torch.enable_grad():
-        x = p.detach().requires_grad_()
-        gradient = grad(critic(x).sum(), x, create_graph=True)[0].double()
-        return gradient.reshape(x.shape[0], -1).square().sum(1).mean(0)
-
-
-@r1gp
 def r1gp_sums_over_named_axes(p, cp, q, cq, critic):
     """all axes but the first are named, and there may be none"""
     x = p.detach().requires_grad_()
@@ -168,23 +174,6 @@ def r1gp_sums_over_named_axes(p, cp, q, cq, critic):
     if squares.dim() > 1:
         squares = squares.sum(dim=list(range(1, squares.dim())))
     return squares.mean()
-
-
-@r1gp
-def r1gp_with_an_epsilon(p, cp, q, cq, critic):
-    """1e-12 in the norm changes nothing"""
-    x = p.detach().requires_grad_()
-    gradient = grad(critic(x).sum(), x, create_graph=True)[0].reshape(x.shape[0], -1)
-    norm = torch.sqrt(gradient.square().sum(dim=1) + 1e-12)
-    return torch.mean(norm**2)
-
-
-@r1gp
-def r1gp_by_the_gradient_of_the_mean(p, cp, q, cq, critic):
-    """the gradient of the mean is that of the sum over N"""
-    x = p.detach().requires_grad_()
-    (gradient,) = grad(critic(x).mean(), x, create_graph=True)
-    return (gradient.reshape(x.shape[0], -1) * x.shape[0]).square().sum(dim=1).mean()
 
 
 # They differentiate the given `cp`, so `make_losses` switches the gradient on in the real samples
@@ -202,15 +191,6 @@ def r1gp_differentiates_the_given_values(p, cp, q, cq, critic):
 
 
 @r1gp_beside_losses
-def r1gp_differentiates_the_given_values_with_ones(p, cp, q, cq, critic):
-    """the same with grad_outputs, as the WGAN-GP code that goes round"""
-    gradient = torch.autograd.grad(
-        outputs=cp, inputs=p, grad_outputs=torch.ones_like(cp), create_graph=True, retain_graph=True
-    )[0]
-    return gradient.reshape(p.size(0), -1).norm(2, dim=1).pow(2).mean()
-
-
-@r1gp_beside_losses
 def r1gp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
     """critic(p) is evaluated again, by a p whose gradient is on already"""
     (gradient,) = torch.autograd.grad(critic(p).sum(), p, create_graph=True)
@@ -218,6 +198,25 @@ def r1gp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
 
 
 ogp = Variants("gan.ogp")
+
+ogp.edit(
+    "ogp_at_points_that_keep_their_history",
+    "(eps * p + (1 - eps) * q).detach().requires_grad_()",
+    "eps * p.requires_grad_() + (1 - eps) * q",
+    "the mixed samples may stay connected with p, which requires a gradient",
+)
+ogp.edit(
+    "ogp_with_noise_on_the_generated_samples",
+    "eps * p + (1 - eps) * q",
+    "p + eps * (q - p)",
+    "eps on the generated samples: 1 - eps is as uniform as eps",
+)
+ogp.edit(
+    "ogp_with_lerp",
+    "eps * p + (1 - eps) * q",
+    "torch.lerp(q.expand_as(p), p, eps)",
+    "lerp goes from q to p",
+)
 
 
 @ogp
@@ -280,20 +279,6 @@ def ogp_with_noise_filled_in_place(p, cp, q, cq, critic):
 
 
 @ogp
-def ogp_with_noise_on_the_generated_samples(p, cp, q, cq, critic):
-    """eps on the generated samples: 1 - eps is as uniform as eps"""
-    eps = torch.rand([p.shape[0]] + [1] * (p.dim() - 1))
-    return penalty_at(critic, p + eps * (q - p))
-
-
-@ogp
-def ogp_with_lerp(p, cp, q, cq, critic):
-    """lerp goes from q to p"""
-    eps = torch.rand([p.shape[0]] + [1] * (p.dim() - 1))
-    return penalty_at(critic, torch.lerp(q.expand_as(p), p, eps))
-
-
-@ogp
 def ogp_with_an_epsilon_under_the_root(p, cp, q, cq, critic):
     """the mixed samples keep their history, and 1e-12 is under the root"""
     eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
@@ -309,16 +294,6 @@ def ogp_with_an_epsilon_under_the_root(p, cp, q, cq, critic):
     )[0]
     norm = torch.sqrt(torch.sum(gradient.view(p.size(0), -1) ** 2, dim=1) + 1e-12)
     return torch.mean((norm - 1) ** 2)
-
-
-@ogp
-def ogp_at_points_that_keep_their_history(p, cp, q, cq, critic):
-    """the mixed samples may stay connected with p, which requires a gradient"""
-    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
-    p.requires_grad_()
-    x = eps * p + (1 - eps) * q
-    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-    return (gradient.reshape(x.size(0), -1).norm(dim=1) - 1).pow(2).mean()
 
 
 @ogp
@@ -367,23 +342,6 @@ def ogp_with_noise_expanded_over_the_entries(p, cp, q, cq, critic):
     eps = torch.rand(p.shape[0], 1).expand(p.shape[0], p.nelement() // p.shape[0])
     eps = eps.contiguous().view(p.size())
     return penalty_at(critic, eps * p + (1 - eps) * q)
-
-
-@ogp
-def ogp_of_variables(p, cp, q, cq, critic):
-    """made of new leaves from the data, as older code has it"""
-    eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))
-    x = torch.autograd.Variable(eps * p.data + (1 - eps) * q.data, requires_grad=True)
-    values = critic(x)
-    gradient = torch.autograd.grad(
-        outputs=values,
-        inputs=x,
-        grad_outputs=torch.ones(values.size()),
-        create_graph=True,
-        retain_graph=True,
-        only_inputs=True,
-    )[0]
-    return ((gradient.view(gradient.size(0), -1).norm(2, dim=1) - 1) ** 2).mean()
 
 
 ogp_beside_losses = Variants(

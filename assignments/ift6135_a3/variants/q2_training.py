@@ -1,7 +1,5 @@
 """Right ways to write 2.5: the training step, `make_train_step`."""
 
-import itertools
-
 import torch
 
 from grader.catalogue import Variants
@@ -56,49 +54,96 @@ make_train_step.edit(
     "return metric(p, generator(), critic)",
     "or on the batch of real samples that the step had",
 )
+make_train_step.edit(
+    "training_reuses_the_last_real_batch",
+    """        p = next(train_data_iter)
+        q = generator()
+""",
+    """        q = generator()
+""",
+    "the generator's step may reuse the critic's last batch",
+)
+make_train_step.edit(
+    "training_loops_over_the_data",
+    """for _ in range(critic_inner_iters):
+            p = next(train_data_iter)
+""",
+    """for _, p in zip(range(critic_inner_iters), train_data_iter):
+""",
+    "a loop over the data itself, of as many turns as there are inner steps",
+)
+make_train_step.edit(
+    "training_writes_the_losses_out",
+    "metric, critic_loss = make_losses(loss_type, reg_type, reg_cf)",
+    """distance = jsd if loss_type == "JSD" else w1
+    penalty = {"GP": ogp, "R1": r1gp, None: lambda *_: 0.0}[reg_type]
 
+    def metric(p, q, critic):
+        return distance(critic(p), critic(q))
 
-@make_train_step
-def training_reuses_the_last_real_batch(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """the generator's step may reuse the critic's last batch"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            p = next(data)
-            q = generator()
-            critic_optim.zero_grad()
-            critic_loss(p, q.detach(), critic).backward()
-            critic_optim.step()
-        generator_optim.zero_grad()
-        loss = metric(p, generator(), critic)
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss
-
-    return train_step
-
-
-@make_train_step
-def training_reuses_the_last_batches(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """and its last generated samples: the generator is the same"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            p, q = next(data), generator()
-            critic_optim.zero_grad()
-            critic_loss(p, q.detach(), critic).backward()
-            critic_optim.step()
-        generator_optim.zero_grad()
+    def critic_loss(p, q, critic):
+        cp, cq = critic(p), critic(q)
+        return reg_cf * penalty(p, cp, q, cq, critic) - distance(cp, cq)""",
+    "the two losses may be written out where they are used",
+)
+make_train_step.edit(
+    "training_recomputes_the_metric_before_the_step",
+    "        generator_optim.step()",
+    """        with torch.no_grad():
+            loss = metric(p, q, critic)
+        generator_optim.step()""",
+    "the same value computed once more before the step",
+)
+make_train_step.edit(
+    "training_without_detaching",
+    "q = generator().detach()  # the critic's step needs no gradient of the generator",
+    "q = generator()",
+    "samples need not be detached if gradients are cleared",
+)
+make_train_step.edit(
+    "training_generates_without_a_graph",
+    "q = generator().detach()  # the critic's step needs no gradient of the generator",
+    """with torch.no_grad():
+                q = generator()""",
+    "no graph is made for the critic's generated samples",
+)
+make_train_step.edit(
+    "training_freezes_the_critic_meanwhile",
+    "loss = metric(p, q, critic)",
+    """critic.requires_grad_(False)
         loss = metric(p, q, critic)
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss.detach()
-
-    return train_step
+        critic.requires_grad_(True)""",
+    "the critic is frozen for the generator's step alone",
+)
+make_train_step.edit(
+    "training_goes_back_into_one_model",
+    "loss.backward()",
+    "loss.backward(inputs=list(generator.parameters()))",
+    "backward() into the parameters of one model only",
+)
+make_train_step.edit(
+    "training_sets_the_gradients_by_hand",
+    "        loss.backward()",
+    """        parameters = list(generator.parameters())
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient""",
+    "gradients from autograd.grad, put into the parameters",
+)
+make_train_step.edit(
+    "training_thaws_the_critic_for_its_turn",
+    """            critic_optim.zero_grad()
+            critic_loss(p, q, critic).backward()
+            critic_optim.step()
+""",
+    """            critic.requires_grad_(True)
+            critic_optim.zero_grad()
+            critic_loss(p, q, critic).backward()
+            critic_optim.step()
+            critic.requires_grad_(False)
+""",
+    "the critic may stay frozen until its next turn",
+)
 
 
 @make_train_step
@@ -120,50 +165,6 @@ def training_draws_all_batches_first(loss_type, inner=1, reg_type=None, reg_cf=1
         generator_optim.step()
         average(generator, test_generator, alpha)
         return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_slices_the_data(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """islice draws the batches of the inner loop"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for p in itertools.islice(data, inner):
-            critic_optim.zero_grad(set_to_none=True)
-            loss = critic_loss(p.clone(), generator().detach().clone(), critic)
-            loss.backward()
-            critic_optim.step()
-        p, q = next(data).requires_grad_(), generator()
-        generator_optim.zero_grad(set_to_none=True)
-        distance = metric(p, q, critic)
-        distance.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return distance.clone()
-
-    return train_step
-
-
-@make_train_step
-def training_loops_over_the_data(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """a loop over the data itself, left after enough batches"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for turn, p in enumerate(data, start=1):
-            critic_optim.zero_grad()
-            critic_loss(p, generator(None).detach(), critic).backward()
-            critic_optim.step()
-            if turn == inner:
-                break
-        generator_optim.zero_grad()
-        loss = metric(p, generator(None), critic)
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return torch.tensor(loss.item())
 
     return train_step
 
@@ -199,59 +200,6 @@ def training_makes_the_losses_at_each_call(
 
 
 @make_train_step
-def training_writes_the_losses_out(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """the two losses may be written out where they are used"""
-    checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-    distance = jsd if loss_type == "JSD" else w1
-    penalty = {"GP": ogp, "R1": r1gp, None: None}[reg_type]
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            p, q = next(data).requires_grad_(), generator().detach()
-            cp, cq = critic(p), critic(q)
-            loss = -distance(cp, cq)
-            if penalty is not None:
-                loss = loss + reg_cf * penalty(p, cp, q, cq, critic)
-            critic_optim.zero_grad()
-            loss.backward()
-            critic_optim.step()
-        loss = distance(critic(next(data)), critic(generator()))
-        generator_optim.zero_grad()
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_recomputes_the_metric_before_the_step(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """the same value computed once more before the step"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        critic.train()
-        generator.train()
-        for _ in range(inner):
-            critic.zero_grad()
-            critic_loss(next(data), generator().detach(), critic).backward()
-            critic_optim.step()
-        p, q = next(data), generator()
-        generator.zero_grad()
-        metric(p, q, critic).backward()
-        with torch.no_grad():
-            value = metric(p, q, critic)
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return value
-
-    return train_step
-
-
-@make_train_step
 def training_reuses_the_last_generated_batch(
     loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
 ):
@@ -275,26 +223,6 @@ def training_reuses_the_last_generated_batch(
 
 
 @make_train_step
-def training_without_detaching(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """samples need not be detached if gradients are cleared"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            critic_loss(next(data), generator(), critic).backward()
-            critic_optim.step()
-        generator_optim.zero_grad()
-        loss = metric(next(data), generator(), critic)
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss
-
-    return train_step
-
-
-@make_train_step
 def training_retains_the_graph(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
     """one graph for both: the samples are kept with their graph"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
@@ -311,29 +239,6 @@ def training_retains_the_graph(loss_type, inner=1, reg_type=None, reg_cf=1.0, al
         generator_optim.step()
         average(generator, test_generator, alpha)
         return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_generates_without_a_graph(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """no graph is made for the critic's generated samples"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            with torch.no_grad():
-                q = generator()
-            loss = critic_loss(next(data), q, critic)
-            critic_optim.zero_grad(set_to_none=False)
-            loss.backward()
-            critic_optim.step()
-        loss = metric(next(data), generator(), critic)
-        generator_optim.zero_grad(set_to_none=False)
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss.clone().detach()
 
     return train_step
 
@@ -361,78 +266,6 @@ def training_clears_after_each_step(loss_type, inner=1, reg_type=None, reg_cf=1.
 
 
 @make_train_step
-def training_freezes_the_critic_meanwhile(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """the critic is frozen for the generator's step alone"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        critic.requires_grad_(True)
-        generator.requires_grad_(False)
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            critic_loss(next(data), generator(), critic).backward()
-            critic_optim.step()
-        critic.requires_grad_(False)
-        generator.requires_grad_(True)
-        generator_optim.zero_grad()
-        loss = metric(next(data), generator(), critic)
-        loss.backward()
-        generator_optim.step()
-        critic.requires_grad_(True)
-        average(generator, test_generator, alpha)
-        return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_goes_back_into_one_model(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """backward() into the parameters of one model only"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_optim.zero_grad()
-            loss = critic_loss(next(data), generator(), critic)
-            loss.backward(inputs=list(critic.parameters()))
-            critic_optim.step()
-        generator_optim.zero_grad()
-        loss = metric(next(data), generator(), critic)
-        loss.backward(inputs=list(generator.parameters()))
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_sets_the_gradients_by_hand(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """gradients from autograd.grad, put into the parameters"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def descend(loss, model, optim):
-        parameters = list(model.parameters())
-        for parameter, gradient in zip(
-            parameters, torch.autograd.grad(loss, parameters), strict=True
-        ):
-            parameter.grad = gradient
-        optim.step()
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            descend(critic_loss(next(data), generator(), critic), critic, critic_optim)
-        loss = metric(next(data), generator(), critic)
-        descend(loss, generator, generator_optim)
-        average(generator, test_generator, alpha)
-        return loss.detach()
-
-    return train_step
-
-
-@make_train_step
 def training_with_closures(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
     """step() may be given a closure that computes the gradient"""
     metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
@@ -455,32 +288,6 @@ def training_with_closures(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=
         value = generator_optim.step(of_the_generator)
         average(generator, test_generator, alpha)
         return value.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_thaws_the_critic_for_its_turn(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """the critic may stay frozen until its next turn"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        critic.requires_grad_(True)
-        for _ in range(inner):
-            critic.zero_grad()
-            with torch.no_grad():
-                q = generator()
-            critic_loss(next(data), q, critic).backward()
-            critic_optim.step()
-        critic.requires_grad_(False)
-        generator.zero_grad()
-        loss = metric(next(data), generator(), critic)
-        loss.backward()
-        generator_optim.step()
-        average(generator, test_generator, alpha)
-        return loss
 
     return train_step
 

@@ -22,10 +22,13 @@ class FollowThrough(Function):
     Attributes:
         built_on: the classes that mark these contracts.
         stand_ins: what the assignment's probe `with_stand_ins` replaces, by contract.
+        prepared: whether that probe is in between where nothing is replaced, too, because it
+            prepares what the contract is called with.
     """
 
     built_on: ClassVar[tuple[type[Contract], ...]] = ()
     stand_ins: ClassVar[tuple[str, ...]] = ()
+    prepared: ClassVar[bool] = False
 
     def __init_subclass__(cls, **header: Any) -> None:
         if cls.stand_ins:
@@ -57,7 +60,7 @@ class FollowThrough(Function):
         return True
 
     def _on_parts(self, fixture: str, value: Any) -> Any:
-        if not self.replaced:
+        if not self.replaced and not self.prepared:
             return value
         if fixture == "readings":
             return lambda name: self._on_parts("reference", value(name))
