@@ -177,3 +177,11 @@ def test_earlier_draws_of_a_network_that_has_moved_are_stale() -> None:
         {"event": "return", "call": 0},
     ]
     assert test._drawn(moved[3], moved) == {"x": [2], "z": []}
+
+
+def test_a_step_that_goes_on_and_on_is_not_looked_at_for_ever() -> None:
+    def looping(*args: Any) -> Any:
+        return [duel(*args) for _ in range(1000)][-1]
+
+    with pytest.raises(CheckFailed, match="far more than a step needs"):
+        check(Critic, "cleared", looping)

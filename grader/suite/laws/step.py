@@ -20,6 +20,8 @@ Loss = Callable[[Networks, Mapping[str, Tensor]], Any]
 
 # Two float32 computations of one gradient or loss agree to this, relative to the largest element.
 SAME, SMALLEST = 1e-4, 1e-2
+# In one call. What could have led to a step is tried in all combinations, at the grader's expense.
+MAX_EVENTS = 100
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,12 @@ class Step(Contract):
         """All events of so many calls, and the steps of `who`, of which there are some; `more` is
         for `watch`."""
         events = self.watch(calls, **more)
+        self.expect.true(
+            len(events) <= MAX_EVENTS * calls,
+            f"{self.name} draws far more than a step needs",
+            "One call is one step; what loops over it is the training.",
+            f"{len(events)} events in {calls} calls",
+        )
         steps = [e for e in events if self.is_step(e, self.who)]
         self.expect.true(
             bool(steps),
