@@ -108,8 +108,9 @@ def _headers(path: Path) -> Iterator[Header]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and any(k.arg == "of" for k in node.keywords):
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    for node in classes.values():
+        if any(k.arg == "of" for k in node.keywords):
             place = f"{path}:{node.lineno}"
             try:
                 said = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
@@ -119,14 +120,18 @@ def _headers(path: Path) -> Iterator[Header]:
                     "computing anything"
                 ) from None
             laws = frozenset(said) - {"of", "question"}
-            yield Header(node.name, str(said["of"]), laws, _has_examples(node), place)
+            yield Header(node.name, str(said["of"]), laws, _has_examples(node, classes), place)
 
 
-def _has_examples(node: ast.ClassDef) -> bool:
-    """Whether a class leaves its contract a result with a batch axis: no shape () of its own."""
+def _has_examples(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> bool:
+    """Whether a class leaves its contract a result with a batch axis: no shape () of its own, nor
+    of a class of the same file that it inherits from."""
     own = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "result_shape"]
     returned = [n.value for one in own for n in ast.walk(one) if isinstance(n, ast.Return)]
-    return not any(isinstance(value, ast.Tuple) and not value.elts for value in returned)
+    if returned:
+        return not any(isinstance(value, ast.Tuple) and not value.elts for value in returned)
+    names = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    return all(_has_examples(classes[name], classes) for name in names if name in classes)
 
 
 def _fields(header: Header, breaker: Breaker) -> dict[str, Any]:
