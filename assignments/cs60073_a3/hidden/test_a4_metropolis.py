@@ -258,12 +258,14 @@ class TestThin(Function, question="a.4.2", of="sampling.thin"):
     def kept(self, n, burn_in, every):
         """The numbers of the rows that stay of n, which are the rows' first coordinates."""
         numbers = np.arange(n, dtype=np.float64)
-        args = [np.stack([numbers, -numbers], axis=1), burn_in, every]
+        args = [np.stack([numbers, -(numbers**2)], axis=1), burn_in, every]
         run = self.submission(self.probes.a.sampled, function=self.contract, args=args)
         rows = as_array(run["result"], "what is kept").astype(np.float64)
         self.expect.finite(rows, what="what is kept")
         self.expect.true(
-            rows.ndim == 2 and rows.shape[1] == 2 and bool((rows[:, 1] == -rows[:, 0]).all()),
+            rows.ndim == 2
+            and rows.shape[1] == 2
+            and bool((rows[:, 1] == -(rows[:, 0] ** 2)).all()),
             "the rows that are kept are not rows of the chain",
             "Rows are kept or dropped as they are.",
         )
