@@ -132,11 +132,11 @@ def _has_examples(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> bo
     """Whether a class leaves its contract a result with a batch axis: no shape () of its own, nor
     of the classes of its file that it inherits from."""
     own = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "result_shape"]
-    bases = [classes[b.id] for b in node.bases if isinstance(b, ast.Name) and b.id in classes]
-    if not own:
-        return all(_has_examples(base, classes) for base in bases)
     returned = [n.value for one in own for n in ast.walk(one) if isinstance(n, ast.Return)]
-    return not any(isinstance(value, ast.Tuple) and not value.elts for value in returned)
+    if returned:
+        return not any(isinstance(value, ast.Tuple) and not value.elts for value in returned)
+    names = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    return all(_has_examples(classes[name], classes) for name in names if name in classes)
 
 
 def _fields(header: Header, breaker: Breaker) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,15 @@ Function = Callable[..., Any]
 
 
 def tensors(args: tuple[Any, ...]) -> Iterator[Tensor]:
-    return (a for a in args if isinstance(a, Tensor))
+    """The tensors among arguments; arrays of NumPy as tensors of the same memory."""
+    return (torch.as_tensor(a) for a in args if isinstance(a, Tensor | np.ndarray))
+
+
+def spoilt(result: Any, spoil: Function) -> Any:
+    """The result spoilt; of several results, the first."""
+    if isinstance(result, tuple):
+        return spoil(torch.as_tensor(result[0])), *result[1:]
+    return spoil(torch.as_tensor(result))
 
 
 def optimisers(args: Iterable[Any]) -> list[Any]:
@@ -38,8 +47,7 @@ def with_spoilt_step(function: Function, spoil: Function, *args: Any, **kwargs: 
 def with_the_value_of_the_first_example(function: Function, *args: Any, **kwargs: Any) -> Any:
     """Every example has the value of the first one here. An index or a broadcast takes one example
     of the batch for all of them."""
-    result = function(*args, **kwargs)
-    return result[:1].expand_as(result) * 1.0
+    return spoilt(function(*args, **kwargs), lambda r: r[:1].expand_as(r) * 1.0)
 
 
 @breaks("values", "has_the_right_values", per_example=False)
@@ -52,14 +60,14 @@ def of_the_other_sign(function: Function, *args: Any, **kwargs: Any) -> Any:
 def as_a_column(function: Function, *args: Any, **kwargs: Any) -> Any:
     """The result has one axis of size one more than the contract says, as keepdim=True leaves it.
     Added to a tensor without that axis, it is broadcast without a word."""
-    return torch.as_tensor(function(*args, **kwargs)).unsqueeze(-1)
+    return spoilt(function(*args, **kwargs), lambda r: r.unsqueeze(-1))
 
 
 @breaks("shape", "has_the_right_shape", per_example=True)
 def summed_over_the_batch(function: Function, *args: Any, **kwargs: Any) -> Any:
     """The examples of the batch are added up, but each is asked for by itself. Reduce the axes
     after the first."""
-    return function(*args, **kwargs).sum(0)
+    return spoilt(function(*args, **kwargs), lambda r: r.sum(0))
 
 
 @breaks("batch_of_one", "keeps_a_batch_of_one")
@@ -73,7 +81,8 @@ def squeezed(function: Function, *args: Any, **kwargs: Any) -> Any:
 def changing_an_argument_in_place(function: Function, *args: Any, **kwargs: Any) -> Any:
     """An argument is changed in place, and the caller still needs it. `x += 1`, `x[...] = 0` and
     methods whose names end in _ change the tensor itself; compute a new one."""
-    copies = [a.clone() if isinstance(a, Tensor) else a for a in args]
+    arrays = [np.copy(a) if isinstance(a, np.ndarray) else a for a in args]
+    copies = [a.clone() if isinstance(a, Tensor) else a for a in arrays]
     result = function(*copies, **kwargs)
     with torch.no_grad():
         for given in tensors(args):
@@ -164,3 +173,34 @@ def returning_nothing(function: Function, *args: Any, **kwargs: Any) -> Any:
         step(*given, **named)
 
     return with_spoilt_step(function, silent, *args, **kwargs)
+
+
+@breaks("mean", "has_the_right_mean")
+def moved_aside(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """The draws are not centred where they should be: a constant is added to all of them."""
+    return spoilt(function(*args, **kwargs), lambda r: r + 3 * r.std())
+
+
+@breaks("variance", "has_the_right_variance")
+def twice_as_wide(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """The draws scatter twice as far as they should."""
+    return spoilt(function(*args, **kwargs), lambda r: 2 * r - r.mean(0))
+
+
+@breaks("independent", "draws_anew")
+def with_a_seed_inside(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """A seed is set inside the function, so that all its calls give the same draws. Set it once, at
+    the top of the notebook."""
+    torch.manual_seed(1234)
+    np.random.seed(1234)
+    sources = [isinstance(a, np.random.Generator) for a in args]
+    own = np.random.default_rng(1234)
+    given = [own if is_source else a for a, is_source in zip(args, sources, strict=True)]
+    return function(*given, **kwargs)
+
+
+@breaks("independent", "draws_anew")
+def repeating_one_draw(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Every row is the same draw: it is drawn once and repeated, or one array is changed in place
+    and kept again and again."""
+    return spoilt(function(*args, **kwargs), lambda r: r[-1:].expand_as(r) * 1.0)

@@ -6,6 +6,8 @@ first argument of a method is its model, as a dict that says how to make it:
 
     {"model": "solution.Flow", "size": [2, 8], "parameters": {"layers.0.u": ..., ...}}
 
+A source of random numbers is `{"seed": 5}`: a NumPy generator, the global sources being seeded too.
+
 The rest is for the probes of an assignment, which import it:
 
     from grader.suite.driving import in_place_of, plain
@@ -172,11 +174,14 @@ def find(impl: Any, function: str) -> Any:
 
 
 def made(impl: Any, value: Any, view: bool = False) -> Any:
-    """A copy of an argument, or the model that a dict describes, in its place.
+    """A copy of an argument, or the model or generator that a dict describes, in its place.
 
     Raises:
         AttributeError: the model has no such parameter.
     """
+    if isinstance(value, dict) and set(value) == {"seed"}:
+        seed_all(value["seed"])
+        return np.random.default_rng(value["seed"])
     if not isinstance(value, dict) or "model" not in value:
         return _copy(value, view)
     model = find(impl, value["model"])(*value["size"])

@@ -15,8 +15,9 @@ from scipy.special import logsumexp, ndtr
 
 from grader.measures.plane import Square, largest_ratio, projected_cdf
 from grader.suite.expect import as_array
+from grader.suite.laws import Draws, Function, generator, weight
 
-FALSE_FAIL = 1e-9  # per test
+FALSE_FAIL = Draws.false_fail
 POINTS = 1000
 HALF_WIDTH = 25.0  # beyond it the logistic densities below are under exp(-25)
 # Three sides, so that a mixture in the middle of the proposal has a component off each of them.
@@ -27,450 +28,349 @@ def array(tensor):
     return tensor.double().numpy()
 
 
-def target_of(draw):
-    """A mixture of three well-separated components of different weight."""
-    turn, radius = draw.number(0, 2 * math.pi), draw.number(2.0, 3.0)
-    weights = np.array([draw.number(0.8, 1.0), draw.number(0.5, 0.7), draw.number(0.4, 0.6)])
-    return {
-        "weights": weights / weights.sum(),
-        "centres": radius * np.stack([np.cos(ANGLES + turn), np.sin(ANGLES + turn)], axis=1),
-        "scales": np.array([draw.number(0.35, 0.55) for _ in range(3)]),
-        "matrix": np.array([[1.0, draw.number(-0.5, 0.5)], [0.0, 1.0]]),
-    }
+class Problem:
+    """A target of three well-separated components of different weight, a broad proposal, so that
+    p / q has its largest value near a component of p, and that value."""
 
+    def __init__(self, probes, draw):
+        turn, radius = draw.number(0, 2 * math.pi), draw.number(2.0, 3.0)
+        weights = np.array([draw.number(0.8, 1.0), draw.number(0.5, 0.7), draw.number(0.4, 0.6)])
+        self.target = {
+            "weights": weights / weights.sum(),
+            "centres": radius * np.stack([np.cos(ANGLES + turn), np.sin(ANGLES + turn)], axis=1),
+            "scales": array(draw.uniform(3, low=0.35, high=0.55)),
+            "matrix": np.array([[1.0, draw.number(-0.5, 0.5)], [0.0, 1.0]]),
+        }
+        self.proposal = {
+            "weights": np.ones(1),
+            "centres": np.zeros((1, 2)),
+            "scales": np.array([draw.number(1.3, 1.6)]),
+            "matrix": np.eye(2),
+        }
+        self.densities = [{"log_density": self.target}, {"log_density": self.proposal}]
+        self.p, self.q = (
+            probes.a.LogisticMixture(**d).log_density for d in (self.target, self.proposal)
+        )
+        self.top = largest_ratio(self.p, self.q, 6)[0]
 
-def proposal_of(draw):
-    """One broad component, so that p / q has its largest value near a component of p."""
-    return {
-        "weights": np.ones(1),
-        "centres": np.zeros((1, 2)),
-        "scales": np.array([draw.number(1.3, 1.6)]),
-        "matrix": np.eye(2),
-    }
+    def accepted(self, c):
+        """The density of what is accepted, but for its constant."""
+        return lambda x: np.minimum(np.exp(self.p(x)), c * np.exp(self.q(x)))
 
-
-@pytest.fixture
-def problem(probes, draw):
-    """A target, a proposal, and the largest value of p / q."""
-    target, proposal = target_of(draw), proposal_of(draw)
-    p, q = (probes.LogisticMixture(**d).log_density for d in (target, proposal))
-    return {
-        "target": target,
-        "proposal": proposal,
-        "p": p,
-        "q": q,
-        "top": largest_ratio(p, q, 6)[0],
-    }
-
-
-def accepted_density(problem, c):
-    return lambda x: np.minimum(np.exp(problem["p"](x)), c * np.exp(problem["q"](x)))
-
-
-def acceptance(problem, c):
-    """The rate Z / c, by quadrature."""
-    square = Square(HALF_WIDTH, 700)
-    return square.integral(accepted_density(problem, c)(square.points)) / c
-
-
-def rows_of(expect, value, n, what):
-    """At least n points of the plane as rows; (n, 1, 2) and (2, n) say as much as (n, 2)."""
-    points = as_array(value, what).astype(np.float64)
-    if points.ndim == 2 and len(points) == 2 and points.shape[1] > 2:
-        points = points.T
-    expect.true(
-        points.size >= 2 * n and points.shape[-1] == 2,
-        f"{what}: {n} were asked for; an array of another shape came back",
-        "Points are rows: (n, 2).",
-        f"shape {points.shape}",
-    )
-    return points.reshape(-1, 2)
-
-
-def points_of(expect, call, n):
-    """The accepted points, (n, 2), and the rate, a number."""
-    expect.finite(call["points"], what="the accepted points")
-    expect.finite(call["rate"], what="the acceptance rate")
-    points = rows_of(expect, call["points"], n, "the accepted points")
-    rate = as_array(call["rate"]).astype(np.float64).reshape(-1)
-    expect.true(rate.size == 1, "the acceptance rate is not one number", "Accepted over attempted.")
-    return points[:n], float(rate[0])
+    def rate(self, c):
+        """The acceptance rate Z / c, by quadrature."""
+        square = Square(HALF_WIDTH, 400)
+        return square.integral(self.accepted(c)(square.points)) / c
 
 
 # --- a.2.1 the proposal -----------------------------------------------------------------------
 
 
-@pytest.mark.question("a.2.1", weight=1)
-def test_proposal_has_the_right_log_density(submission, expect, draw):
+class TestProposal(
+    Function, question="a.2.1", of="sampling.proposal_log_density", values=1, shape=0.25
+):
     """log N(x | 0, sigma^2 I), with its constant: q is compared with p, which has one too."""
-    for _ in range(3):
-        sigma, x = draw.number(0.5, 4.0), array(draw.normal(9, 2, std=3.0))
-        wanted = -(x**2).sum(1) / (2 * sigma**2) - math.log(2 * math.pi * sigma**2)
-        found = submission.sampling.proposal_log_density(x, sigma)
-        expect.close(
-            expect.each(found, 9, what="log q(x)"),
-            wanted,
-            what="log q(x)",
-            help="sigma is a standard deviation; in the plane the constant stands there twice.",
-            slack=1e-9 * (1 + np.abs(wanted).max()),
-        )
+
+    parameters = ("x", "sigma")
+    slack = 1e-7
+    look_at = {
+        "values": "sigma is a standard deviation; in the plane the constant is there twice.",
+    }
+
+    def inputs(self, draw, batch=4):
+        return [array(draw.normal(batch, 2, std=3.0)), draw.number(0.5, 4.0)]
 
 
-@pytest.mark.question("a.2.1", weight=0.25)
-def test_proposal_gives_one_number_per_point(submission, expect, draw):
-    """The result has shape (N,). A single point may give a single number."""
-    count = draw.integer(3, 9)
-    x = array(draw.normal(count, 2))
-    found, other = (submission.sampling.proposal_log_density(a, 1.5) for a in (x, 2 * x))
-    for value in (found, other):
-        expect.finite(value, what="log q(x)")
-    expect.true(
-        not np.array_equal(as_array(found), as_array(other)),
-        "log q(x) is the same at other points",
-        "Is the function finished?",
-    )
-    expect.shape(found, (count,), what="log q(x)")
-
-
-@pytest.mark.question("a.2.1", weight=1)
-def test_draws_follow_the_proposal(submission, probes, expect, stats, draw):
+class TestProposalDraws(
+    Draws,
+    question="a.2.1",
+    of="sampling.draw_proposal",
+    mean=0.2,
+    variance=0.4,
+    distribution=0.4,
+    shape=0.25,
+    independent=0.5,
+):
     """Both coordinates are normal with mean 0 and standard deviation sigma, and independent."""
-    n, sigma = 6000, draw.number(0.4, 0.7) ** (2 * draw.integer(0, 1) - 1)
-    x = submission(probes.proposal_draws, seed=draw.seed(), n=n, sigma=sigma)
-    expect.finite(x, what="the draws")
-    x = rows_of(expect, x, n, "the draws")[:n]
-    help = "sigma is a standard deviation; each of the 2 n numbers is drawn by itself."
-    # A sum and a difference have equal variances only where the coordinates are uncorrelated.
-    for values in (x[:, 0], x[:, 1], (x[:, 0] + x[:, 1]) / 2**0.5):
-        expect.plausible(
-            stats.normal_mean(values, 0.0, sigma, false_fail=FALSE_FAIL, effect=0.2),
-            "the mean of the draws is not that of the proposal",
-            help,
-        )
-        expect.plausible(
-            stats.normal_variance(values, sigma**2, false_fail=FALSE_FAIL, effect=1.35),
-            "the variance of the draws is not that of the proposal",
-            help,
-        )
-    values = x.reshape(-1) / sigma
-    # A bounded distribution of the same variance is near the normal one, and has nothing far out.
-    far = float(2 * ndtr(-2.4))
-    for finding in (
-        stats.uniform(ndtr(values), false_fail=FALSE_FAIL, effect=0.06),
-        stats.share(
-            int((np.abs(values) > 2.4).sum()), 2 * n, far, false_fail=FALSE_FAIL, effect=0.016
-        ),
-    ):
-        expect.plausible(finding, "the draws are not normal", help)
 
-
-@pytest.mark.question("a.2.1", weight=0.25)
-def test_as_many_draws_as_were_asked_for(submission, probes, expect, draw):
-    """(n, 2), for a single draw as well."""
-    for n in (1, draw.integer(5, 30)):
-        x = submission(probes.proposal_draws, seed=draw.seed(), n=n, sigma=1.0)
-        expect.finite(x, what="the draws")
-        expect.true(
-            len(np.unique(as_array(x))) > n,
-            "the draws are all the same",
-            "Is the function finished?",
-        )
-        expect.shape(x, (n, 2), what="the draws")
-
-
-@pytest.mark.question("a.2.1", weight=0.5)
-def test_draws_are_new_each_time(submission, probes, expect, draw):
-    """A function that sets a seed gives the same points whenever it is called, and whatever is
-    computed from two calls is no two experiments."""
-    n, sigma = 20, draw.number(0.5, 2.0)
-    calls = [submission(probes.proposal_draws, seed=draw.seed(), n=n, sigma=sigma) for _ in "12"]
-    for x in calls:
-        expect.finite(x, what="the draws")
-        expect.true(as_array(x).size >= n, "there are fewer draws than were asked for")
-    first, second = (set(as_array(x).reshape(-1).tolist()) for x in calls)
-    expect.true(
-        len(first & second) < len(first) / 2,
-        "a second call gives the same draws again",
-        "Set the seed once, at the top of the notebook, and never in a function.",
+    parameters = ("n", "sigma", "rng")
+    effects = {"mean": 0.2, "variance": 1.35, "distribution": 0.06}
+    look_at = dict.fromkeys(
+        ("mean", "variance", "distribution"),
+        "sigma is a standard deviation; each of the 2 n numbers is drawn by itself.",
     )
+
+    def inputs(self, draw, count=20):
+        return [
+            count,
+            draw.number(0.4, 0.7) ** (2 * draw.integer(0, 1) - 1),
+            generator(draw.seed()),
+        ]
+
+    def result_shape(self, count):
+        return (count, 2)
+
+    def called(self, args):
+        return self.submission(self.probes.a.sampled, function=self.contract, args=args)
+
+    def standardised(self, draw):
+        """Draws over sigma, (6000, 2)."""
+        args = self.inputs(draw, 6000)
+        return self.got(args, 6000)[:6000] / args[1]
+
+    def normals(self, draw):
+        """A sum has the variance of a coordinate only where the two are uncorrelated."""
+        x, y = self.standardised(draw).T
+        for values in (x, y, (x + y) / 2**0.5):
+            yield values, 0.0, 1.0
+
+    def ranks(self, draw):
+        yield ndtr(self.standardised(draw))
+
+    def has_the_right_distribution(self):
+        """Draws are normal: they follow its distribution function, and some of them are far out.
+        A bounded distribution of the same variance is near the normal one, without those."""
+        super().has_the_right_distribution()
+        values, far = np.abs(self.standardised(self.draw)), float(2 * ndtr(-2.4))
+        finding = self.stats.share(
+            int((values > 2.4).sum()), values.size, far, false_fail=FALSE_FAIL, effect=0.016
+        )
+        self.plausible("distribution", finding)
 
 
 # --- a.2.2 rejection sampling -----------------------------------------------------------------
 
 
-@pytest.mark.question("a.2.2", weight=2)
-def test_accepted_points_follow_the_target(submission, probes, expect, stats, draw, problem):
-    """With an envelope, accepted points are independent draws from p."""
-    call = submission(
-        probes.rejections,
-        seed=draw.seed(),
-        target=problem["target"],
-        proposal=problem["proposal"],
-        c=1.05 * problem["top"],
-        n=POINTS,
-    )[0]
-    points, _ = points_of(expect, call, POINTS)
-    follows(expect, stats, draw, points, accepted_density(problem, 1.05 * problem["top"]), "p")
-
-
-@pytest.mark.question("a.2.2", weight=1)
-def test_without_an_envelope_the_ratio_is_capped(submission, probes, expect, stats, draw, problem):
-    """Where p is above c q a point is accepted with probability one, so that what is accepted
-    follows min(p, c q). The assignment's own c = 12 is such a constant."""
-    c = draw.number(0.08, 0.12) * problem["top"]
-    call = submission(
-        probes.rejections,
-        seed=draw.seed(),
-        target=problem["target"],
-        proposal=problem["proposal"],
-        c=c,
-        n=POINTS,
-    )[0]
-    points, _ = points_of(expect, call, POINTS)
-    follows(expect, stats, draw, points, accepted_density(problem, c), "min(p, c q)")
-
-
-def follows(expect, stats, draw, points, density, name):
-    first = np.array([math.cos(a := draw.number(0, math.pi)), math.sin(a)])
-    for direction in (first, np.array([-first[1], first[0]])):
-        u = projected_cdf(density, direction, HALF_WIDTH)(points)
-        expect.plausible(
-            stats.uniform(u, false_fail=FALSE_FAIL, effect=0.19),
-            f"the accepted points do not follow {name}",
-            "Accept x where a new uniform number, one for each point, is below p(x) / (c q(x)).",
-        )
-
-
-@pytest.mark.question("a.2.2", weight=1.5)
-@pytest.mark.parametrize("envelope", [True, False], ids=["envelope", "no envelope"])
-def test_acceptance_rate_is_the_right_one(
-    submission, probes, expect, stats, draw, problem, envelope
+class TestRejection(
+    Draws,
+    question="a.2.2",
+    of="sampling.rejection_sampling",
+    distribution=2,
+    independent=0.5,
+    shape=0.5,
 ):
-    """Accepted over attempted: on average 1 / c for an envelope, and the integral of
-    min(p / c, q) for any c."""
-    c = problem["top"] * (draw.number(1.1, 1.5) if envelope else draw.number(0.2, 0.4))
-    call = submission(
-        probes.rejections,
-        seed=draw.seed(),
-        target=problem["target"],
-        proposal=problem["proposal"],
-        c=c,
-        n=POINTS,
-    )[0]
-    _, rate = points_of(expect, call, POINTS)
-    expect.true(
-        0 < rate < 1,
-        "the acceptance rate is not between 0 and 1",
-        "Accepted over attempted, as a fraction.",
-        f"rate {rate}",
-    )
-    right = acceptance(problem, c)
-    attempts = max(POINTS, round(POINTS / rate))
-    expect.plausible(
-        stats.share(POINTS, attempts, right, false_fail=FALSE_FAIL, effect=0.35 * right),
-        "the acceptance rate is not what p, q and c make it",
-        "Every draw from q is an attempt, also those of rounds in which nothing is accepted.",
-    )
+    parameters = ("log_p", "log_q", "draw_q", "c", "n", "rng")
+    effects = {"distribution": 0.19}
+    said = {"distribution": "the accepted points do not have the density min(p, c q)"}
+    look_at = {
+        "distribution": "Accept x where a new uniform number, one for each point, is below "
+        "p(x) / (c q(x)); where that is above one, x is accepted."
+    }
 
+    def arguments(self, problem, c, n):
+        source = generator(self.draw.seed())
+        return [*problem.densities, {"draws": problem.proposal}, c, n, source]
 
-@pytest.mark.question("a.2.2", weight=0.5)
-def test_acceptance_rate_counts_points_and_attempts_alike(
-    submission, probes, expect, draw, problem
-):
-    """Where points are drawn in batches, some lie behind the n-th acceptance. They may be counted,
-    with the points accepted among them, or not be counted; counting the attempts alone makes the
-    rate too small. And accepted points are drawn from q, each once.
+    def inputs(self, draw, count=20):
+        problem = Problem(self.probes, draw)
+        return self.arguments(problem, 0.5 * problem.top, count)
 
-    Ten calls are looked at. If each rate is n over everything drawn, nothing was accepted behind
-    the last kept point, or it was not counted. The first has probability (1 - Z / c)^(draws there).
-    """
-    c = 0.3 * problem["top"]
-    n = 150
-    calls = submission(
-        probes.rejections,
-        seed=draw.seed(),
-        target=problem["target"],
-        proposal=problem["proposal"],
-        c=c,
-        n=n,
-        repeats=10,
-    )
-    behind, lost = 0, True
-    for call in calls:
-        points, rate = points_of(expect, call, n)
-        drawn = np.asarray(call["drawn"], dtype=np.float64).reshape(-1, 2)
-        where = {tuple(x): i for i, x in enumerate(drawn)}
-        places = [where.get(tuple(x), -1) for x in points]
-        expect.true(
-            min(places) >= 0 and len(set(places)) == n,
-            "some accepted points are no draws from q, or stand there twice",
-            "Keep the accepted ones among the points that draw_q gives.",
+    def result_shape(self, count):
+        return (count, 2)
+
+    def called(self, args):
+        probe = self.probes.a.sampled
+        return self.submission(probe, function=self.contract, args=args, several=2)
+
+    def drawn(self, result):
+        return result[0]
+
+    def accepted(self, problem, c, n):
+        """The accepted points (n, 2) and the acceptance rate of a call, and all that was drawn
+        from the proposal."""
+        after = self.called(self.arguments(problem, c, n))
+        points, rate = after["result"]
+        rate = as_array(rate, "the acceptance rate").astype(np.float64).reshape(-1)
+        self.expect.finite(rate, what="the acceptance rate")
+        self.expect.true(
+            rate.size == 1, "the acceptance rate is not one number", "Accepted over attempted."
         )
-        behind += len(drawn) - max(places) - 1
-        lost &= abs(rate * len(drawn) - n) < 1e-6 * n
-    chance = (1 - acceptance(problem, c)) ** behind
-    expect.true(
-        not lost or chance > FALSE_FAIL,
-        "the acceptance rate counts draws behind the n-th acceptance, but not what they gave",
-        "Either stop counting at the n-th acceptance, or divide all that was accepted by all that "
-        "was drawn.",
-        f"{behind} draws behind the last acceptances, chance {chance:.3g}",
-    )
+        drawn = as_array(after["drawn"][0]).reshape(-1, 2)
+        return self.rows(points, n)[:n], float(rate[0]), drawn
 
-
-@pytest.mark.question("a.2.2", weight=1.5)
-def test_each_point_is_decided_for_by_itself(submission, probes, expect, stats, draw, problem):
-    """Each draw from q needs a uniform number of its own. Where one number decides for a whole
-    batch, the batch has far too many accepted points, or far too few.
-
-    Given the draws from q, the number accepted among the first of them is a sum of independent
-    trials, whose distribution is known exactly; its squared distance from the mean is looked at,
-    over its variance. Counting begins behind the first accepted point.
-    """
-    c, n = draw.number(0.08, 0.12) * problem["top"], 100
-    calls = submission(
-        probes.rejections,
-        seed=draw.seed(),
-        target=problem["target"],
-        proposal=problem["proposal"],
-        c=c,
-        n=n,
-        repeats=12,
-    )
-    squares, possible = [], []
-    for call in calls:
-        points, _ = points_of(expect, call, n)
-        drawn = np.asarray(call["drawn"], dtype=np.float64).reshape(-1, 2)
+    def places(self, points, drawn):
+        """Where in what was drawn each accepted point is, (n,)."""
         where = {tuple(x): i for i, x in enumerate(drawn)}
         places = np.array([where.get(tuple(x), -1) for x in points])
-        expect.true(
-            bool((places >= 0).all()) and len(drawn) - places.min() >= n,
-            "some accepted points are no draws from q",
+        self.expect.true(
+            bool(places.min() >= 0) and len(set(places)) == len(points),
+            "some accepted points are not draws from q, or are there twice",
             "Keep the accepted ones among the points that draw_q gives.",
         )
-        looked_at = np.arange(places.min() + 1, places.min() + n)
-        x = drawn[looked_at]
-        chances = np.minimum(np.exp(problem["p"](x) - problem["q"](x)) / c, 1.0)
-        log_shares = np.zeros(1)  # of 0, 1, 2, ... accepted
-        with np.errstate(divide="ignore"):
-            for accept, reject in np.log([chances, 1 - chances]).T:
-                log_shares = np.logaddexp(
-                    np.append(log_shares + reject, -np.inf), np.append(-np.inf, log_shares + accept)
-                )
-        variance = (chances * (1 - chances)).sum()
-        off = (np.arange(n) - chances.sum()) ** 2 / variance - 1
-        possible.append((log_shares, off))
-        squares.append(off[np.isin(looked_at, places).sum()])
-    expect.plausible(
-        stats.chernoff_mean(
-            squares,
-            0.0,
-            lambda t: float(np.mean([logsumexp(log_p + t * off) for log_p, off in possible])),
-            (-2.0, 0.48),
-            false_fail=FALSE_FAIL,
-            effect=12.0,
-        ),
-        "how many points are accepted varies too much from batch to batch",
-        "Draw a uniform number for each point, not one for all: rng.random(len(x)).",
-    )
+        return places
 
+    def projected(self, problem, c):
+        """Ranks of accepted points along two directions."""
+        points, _, _ = self.accepted(problem, c, POINTS)
+        first = np.array([math.cos(a := self.draw.number(0, math.pi)), math.sin(a)])
+        for direction in (first, np.array([-first[1], first[0]])):
+            yield projected_cdf(problem.accepted(c), direction, HALF_WIDTH)(points)
 
-@pytest.mark.question("a.2.2", weight=0.5)
-def test_second_call_accepts_other_points(submission, probes, expect, draw, problem):
-    """A function that sets a seed accepts the same points whenever it is called."""
-    calls = submission(
-        probes.rejections,
-        seed=draw.seed(),
-        target=problem["target"],
-        proposal=problem["proposal"],
-        c=0.5 * problem["top"],
-        n=20,
-        repeats=2,
-    )
-    first, second = (set(points_of(expect, call, 20)[0].reshape(-1).tolist()) for call in calls)
-    expect.true(
-        len(first & second) < len(first) / 2,
-        "a second call accepts the same points again",
-        "Set the seed once, at the top of the notebook, and never in a function.",
-    )
+    def ranks(self, draw):
+        """With an envelope, accepted points are independent draws from p."""
+        problem = Problem(self.probes, draw)
+        return self.projected(problem, 1.05 * problem.top)
 
+    @weight(1)
+    def test_caps_the_ratio_without_an_envelope(self):
+        """Where p is above c q a point is accepted with probability one, so that what is accepted
+        follows min(p, c q). The assignment's own c = 12 is such a constant."""
+        problem = Problem(self.probes, self.draw)
+        for values in self.projected(problem, self.draw.number(0.08, 0.12) * problem.top):
+            finding = self.stats.uniform(values, false_fail=FALSE_FAIL, effect=0.19)
+            self.plausible("distribution", finding)
 
-@pytest.mark.question("a.2.2", weight=0.5)
-def test_exactly_n_points_are_returned(submission, probes, expect, draw, problem):
-    """(n, 2), whatever is left over of the last batch."""
-    for n in (1, draw.integer(60, 90)):
-        call = submission(
-            probes.rejections,
-            seed=draw.seed(),
-            target=problem["target"],
-            proposal=problem["proposal"],
-            c=problem["top"],
-            n=n,
-        )[0]
-        points_of(expect, call, n)
-        expect.shape(call["points"], (n, 2), what="the accepted points")
+    @weight(1.5)
+    @pytest.mark.parametrize("ends", [(1.1, 1.5), (0.2, 0.4)], ids=["envelope", "no envelope"])
+    def test_has_the_right_acceptance_rate(self, ends):
+        """Accepted over attempted: on average 1 / c for an envelope, and the integral of
+        min(p / c, q) for any c."""
+        problem = Problem(self.probes, self.draw)
+        c = problem.top * self.draw.number(*ends)
+        _, rate, _ = self.accepted(problem, c, POINTS)
+        self.expect.true(
+            0 < rate < 1,
+            "the acceptance rate is not between 0 and 1",
+            "Accepted over attempted, as a fraction.",
+            f"rate {rate}",
+        )
+        right, attempts = problem.rate(c), max(POINTS, round(POINTS / rate))
+        self.expect.plausible(
+            self.stats.share(POINTS, attempts, right, false_fail=FALSE_FAIL, effect=0.35 * right),
+            "the acceptance rate is not what p, q and c make it",
+            "Every draw from q is an attempt, also those of rounds in which nothing is accepted.",
+        )
+
+    @weight(0.5)
+    def test_counts_points_and_attempts_alike(self):
+        """Where points are drawn in batches, some lie behind the n-th acceptance. They may be
+        counted, with the points accepted among them, or not be counted; counting the attempts
+        alone makes the rate too small. And accepted points are drawn from q, each once.
+
+        Ten calls are looked at. If each rate is n over everything drawn, nothing was accepted
+        behind the last kept point, or it was not counted. The first has probability
+        (1 - Z / c)^(draws there).
+        """
+        problem, n = Problem(self.probes, self.draw), 150
+        c, behind, lost = 0.3 * problem.top, 0, True
+        for _ in range(10):
+            points, rate, drawn = self.accepted(problem, c, n)
+            behind += len(drawn) - max(self.places(points, drawn)) - 1
+            lost &= abs(rate * len(drawn) - n) < 1e-6 * n
+        chance = (1 - problem.rate(c)) ** behind
+        self.expect.true(
+            not lost or chance > FALSE_FAIL,
+            "the acceptance rate counts draws behind the n-th acceptance, but not what they gave",
+            "Either stop counting at the n-th acceptance, or divide all that was accepted by all "
+            "that was drawn.",
+            f"{behind} draws behind the last acceptances, chance {chance:.3g}",
+        )
+
+    @weight(1.5)
+    def test_decides_for_each_point_by_itself(self):
+        """Each draw from q needs a uniform number of its own. Where one number decides for a whole
+        batch, the batch has far too many accepted points, or far too few.
+
+        Given the draws from q, the number accepted among the first of them is a sum of independent
+        trials, whose distribution is known exactly; its squared distance from the mean is looked
+        at, over its variance. Counting begins behind the first accepted point.
+        """
+        problem, n = Problem(self.probes, self.draw), 100
+        c = self.draw.number(0.08, 0.12) * problem.top
+        squares, possible = [], []
+        for _ in range(12):
+            points, _, drawn = self.accepted(problem, c, n)
+            places = self.places(points, drawn)
+            looked_at = np.arange(places.min() + 1, places.min() + n)
+            x = drawn[looked_at]
+            chances = np.minimum(np.exp(problem.p(x) - problem.q(x)) / c, 1.0)
+            log_shares = np.zeros(1)  # of 0, 1, 2, ... accepted
+            with np.errstate(divide="ignore"):
+                for accept, reject in np.log([chances, 1 - chances]).T:
+                    none, one = log_shares + reject, log_shares + accept
+                    log_shares = np.logaddexp(np.append(none, -np.inf), np.append(-np.inf, one))
+            off = (np.arange(n) - chances.sum()) ** 2 / (chances * (1 - chances)).sum() - 1
+            possible.append((log_shares, off))
+            squares.append(off[np.isin(looked_at, places).sum()])
+        self.expect.plausible(
+            self.stats.chernoff_mean(
+                squares,
+                0.0,
+                lambda t: float(np.mean([logsumexp(log_p + t * off) for log_p, off in possible])),
+                (-2.0, 0.48),
+                false_fail=FALSE_FAIL,
+                effect=12.0,
+            ),
+            "how many points are accepted varies too much from batch to batch",
+            "Draw a uniform number for each point, not one for all: rng.random(len(x)).",
+        )
 
 
 # --- a.2.3 the envelope -----------------------------------------------------------------------
 
 
-@pytest.mark.question("a.2.3", weight=1)
-def test_envelope_constant_is_the_largest_ratio(submission, probes, expect, draw, problem):
-    """The smallest c with p <= c q everywhere is the largest value of p / q, which lies near a
-    component of p, though not at its mean."""
-    found = submission(
-        probes.envelope, target=problem["target"], proposal=problem["proposal"], half_width=6.0
-    )
-    wanted = problem["top"]
-    expect.close(
-        found,
-        wanted,
-        what="the largest value of p / q on the square",
-        help="A mesh of 200 by 200 points is fine enough. Divide the densities, and look for the "
-        "largest value of the quotient.",
-        slack=0.012 * wanted,
-    )
+class TestEnvelopeConstant(Function, question="a.2.3", of="sampling.envelope_constant"):
+    """The smallest c with p <= c q everywhere is the largest value of p / q."""
+
+    def ask(self, implementation, *args):
+        asked = {"function": self.contract, "args": list(args)}
+        return implementation(self.probes.a.sampled, **asked)["result"]
+
+    def is_the_largest(self, width, relative, what, help):
+        problem = Problem(self.probes, self.draw)
+        wanted = largest_ratio(problem.p, problem.q, width)[0]
+        found = self.got(*problem.densities, width)
+        self.expect.close(found, wanted, what=what, help=help, slack=relative * wanted)
+
+    @weight(1)
+    def test_is_the_largest_ratio(self):
+        """The largest value of p / q lies near a component of p, though not at its mean."""
+        help = (
+            "A mesh of 200 by 200 points is fine enough. Divide the densities, and look for the "
+            "largest value of the quotient."
+        )
+        self.is_the_largest(6.0, 0.012, "the largest value of p / q on the square", help)
+
+    @weight(0.5)
+    def test_stays_in_its_square(self):
+        """Only the square counts: outside it p / q may be larger, and here it is."""
+        width, what = self.draw.number(0.8, 1.2), "the largest value of p / q on a smaller square"
+        help = "The mesh reaches from -half_width to half_width, both included."
+        self.is_the_largest(width, 0.03, what, help)
 
 
-@pytest.mark.question("a.2.3", weight=0.5)
-def test_envelope_constant_stays_in_its_square(submission, probes, expect, draw, problem):
-    """Only the square counts: outside it p / q may be larger, and here it is."""
-    width = draw.number(0.8, 1.2)
-    wanted = largest_ratio(problem["p"], problem["q"], width)[0]
-    found = submission(
-        probes.envelope, target=problem["target"], proposal=problem["proposal"], half_width=width
-    )
-    expect.close(
-        found,
-        wanted,
-        what="the largest value of p / q on a smaller square",
-        help="The mesh reaches from -half_width to half_width, both included.",
-        slack=0.03 * wanted,
-    )
-
-
-@pytest.mark.question("a.2.3", weight=1)
-def test_envelopes_are_told_from_other_constants(submission, probes, expect, draw, problem):
+class TestIsEnvelope(Function, question="a.2.3", of="sampling.is_envelope"):
     """c is an envelope if p <= c q everywhere, so if it is at least the largest p / q."""
-    factors = [draw.number(*ends) for ends in ((0.4, 0.6), (0.8, 0.9), (1.1, 1.25), (1.8, 3.0))]
-    constants = [f * problem["top"] for f in factors]
-    square = {"target": problem["target"], "proposal": problem["proposal"], "half_width": 6.0}
-    # One constant a call: whoever visits the mesh in a loop needs seconds for each.
-    says = [submission(probes.envelope_verdict, **square, c=c) for c in constants]
-    expect.true(
-        all(isinstance(s, bool) for s in says),
-        "is_envelope does not answer with True or False",
-        "Return the comparison.",
-    )
-    right = [f > 1 for f in factors]
-    if says == right:
-        return
-    # A wrong envelope_constant is marked above; what follows from it is right here.
-    own = as_array(submission(probes.envelope, **square), "envelope_constant(...)")
-    follows = own.size == 1 and says == [c >= float(own.flat[0]) for c in constants]
-    expect.true(
-        bool(follows) and len(set(says)) > 1,
-        "is_envelope accepts a constant that is too small, or refuses one that is large enough",
-        "Compare c with the largest value of p / q.",
-        f"constants over the largest ratio {factors}, answers {says}",
-    )
+
+    @weight(1)
+    def test_tells_envelopes_from_other_constants(self):
+        """A constant is an envelope from the largest value of p / q on. A wrong `envelope_constant`
+        is another check's: what follows from it is right here."""
+        problem, says = Problem(self.probes, self.draw), []
+        ends = ((0.4, 0.6), (0.8, 0.9), (1.1, 1.25), (1.8, 3.0))
+        factors = [self.draw.number(*e) for e in ends]
+        # One constant a call: whoever visits the mesh in a loop needs seconds for each.
+        for factor in factors:
+            args = [*problem.densities, factor * problem.top, 6.0]
+            says.append(self.asked(self.contract, args))
+        self.expect.true(
+            all(s.dtype == bool and s.size == 1 for s in says),
+            "is_envelope does not answer with True or False",
+            "Return the comparison.",
+        )
+        answers = [bool(s) for s in says]
+        if answers == [f > 1 for f in factors]:
+            return
+        own = self.asked("sampling.envelope_constant", [*problem.densities, 6.0])
+        follows = own.size == 1 and answers == [f * problem.top >= float(own) for f in factors]
+        self.expect.true(
+            bool(follows) and len(set(answers)) > 1,
+            "is_envelope accepts a constant that is too small, or refuses one that is large enough",
+            "Compare c with the largest value of p / q.",
+            f"constants over the largest ratio {factors}, answers {answers}",
+        )
+
+    def asked(self, function, args):
+        """The answer of a function of the submission, as an array."""
+        run = self.submission(self.probes.a.sampled, function=function, args=args)
+        return as_array(run["result"], function)

@@ -4,105 +4,70 @@ import numpy as np
 
 from grader.catalogue import Mistakes
 
+proposal = Mistakes("sampling.proposal_log_density", "TestProposal::test_has_the_right_values")
+proposal_shape = Mistakes("sampling.proposal_log_density", "TestProposal::test_has_the_right_shape")
 
-def collect(chance, draw_q, n, rng):
-    """Accept with a chance that is a function of the points; stop counting at the n-th."""
-    kept, attempts = [], 0
-    while sum(map(len, kept)) < n:
-        x = draw_q(500, rng)
-        places = np.flatnonzero(rng.random(len(x)) < chance(x))[: n - sum(map(len, kept))]
-        kept.append(x[places])
-        full = sum(map(len, kept)) == n
-        attempts += places[-1] + 1 if full else len(x)
-    return np.concatenate(kept), n / attempts
-
-
-def mesh_points(half_width, resolution=201):
-    axis = np.linspace(-half_width, half_width, resolution)
-    return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-
-
-proposal = Mistakes("sampling.proposal_log_density", "test_proposal_has_the_right_log_density")
-
-
-@proposal
-def proposal_with_sigma_for_a_variance(x, sigma):
-    """sigma is taken for a variance. It is a standard deviation: the covariance is sigma^2 I."""
-    return -0.5 * ((x**2).sum(axis=1) / sigma + 2 * np.log(2 * np.pi * sigma))
-
-
-@proposal
-def proposal_without_its_constant(x, sigma):
+proposal.edit(
+    "proposal_with_sigma_for_a_variance",
+    "dimensions = x.shape[1]",
+    "dimensions, sigma = x.shape[1], np.sqrt(sigma)",
+    "sigma is taken for a variance. It is a standard deviation: the covariance is sigma^2 I.",
+)
+proposal.edit(
+    "proposal_without_its_constant",
+    " + constant",
+    "",
     """The constant is missing. It does not cancel: p has its own, and p / (c q) is compared with a
-    uniform number."""
-    return -0.5 * (x**2).sum(axis=1) / sigma**2
-
-
-@proposal
-def proposal_with_the_constant_of_one_dimension(x, sigma):
-    """The constant is that of one dimension, sqrt(2 pi) sigma; in the plane it is its square."""
-    return -0.5 * ((x**2).sum(axis=1) / sigma**2 + np.log(2 * np.pi * sigma**2))
-
-
-proposal_shape = Mistakes(
-    "sampling.proposal_log_density", "test_proposal_gives_one_number_per_point"
+    uniform number.""",
+)
+proposal.edit(
+    "proposal_with_the_constant_of_one_dimension",
+    "dimensions * np.log",
+    "np.log",
+    "The constant is that of one dimension, sqrt(2 pi) sigma; in the plane it is its square.",
+)
+proposal_shape.edit(
+    "proposal_density_of_pairs",
+    ".sum(axis=1) / sigma**2 + constant",
+    ".sum(axis=1, keepdims=True) / sigma**2 + np.full(len(x), constant)",
+    "(N, 1) and (N,) are broadcast to (N, N): every point is paired with every other one.",
 )
 
+draws_variance = Mistakes(
+    "sampling.draw_proposal", "TestProposalDraws::test_has_the_right_variance"
+)
+draws_normal = Mistakes(
+    "sampling.draw_proposal", "TestProposalDraws::test_has_the_right_distribution"
+)
+draws_count = Mistakes("sampling.draw_proposal", "TestProposalDraws::test_has_the_right_shape")
 
-@proposal_shape
-def proposal_density_of_pairs(x, sigma):
-    """(N, 1) and (N,) are broadcast to (N, N): every point is paired with every other one."""
-    constant = np.full(len(x), np.log(2 * np.pi * sigma**2))
-    return -(x**2).sum(axis=1, keepdims=True) / (2 * sigma**2) - constant
+draws_variance.edit(
+    "draws_multiplied_by_the_variance",
+    "sigma *",
+    "sigma**2 *",
+    "Normal draws are multiplied by a standard deviation, and here by a variance.",
+)
+draws_variance.edit(
+    "draws_on_a_line",
+    "(n, 2)",
+    "(n, 1)) * np.ones(2",
+    "Both coordinates get the same random number, so that all points lie on a line.",
+)
+draws_normal.edit(
+    "draws_that_are_uniform",
+    "rng.standard_normal((n, 2))",
+    "rng.uniform(-(3**0.5), 3**0.5, (n, 2))",
+    "The draws are uniform, with the right variance. The proposal is normal.",
+)
+draws_normal.edit(
+    "draws_of_a_bounded_distribution",
+    "rng.standard_normal((n, 2))",
+    "20**0.5 * (rng.beta(2, 2, (n, 2)) - 0.5)",
+    "The draws have the right mean and variance, but are not normal: none is far out.",
+)
+draws_count.edit("draws_as_columns", "(n, 2)", "(2, n)", "Points are rows: (n, 2), not (2, n).")
 
-
-draws = Mistakes("sampling.draw_proposal", "test_draws_follow_the_proposal")
-
-
-@draws
-def draws_multiplied_by_the_variance(n, sigma, rng):
-    """Normal draws are multiplied by a standard deviation, and here by a variance."""
-    return rng.normal(0.0, sigma**2, size=(n, 2))
-
-
-@draws
-def draws_on_a_line(n, sigma, rng):
-    """Both coordinates get the same random number, so that all points lie on a line."""
-    return sigma * rng.standard_normal((n, 1)) * np.ones(2)
-
-
-@draws
-def draws_that_are_uniform(n, sigma, rng):
-    """The draws are uniform, with the right variance. The proposal is normal."""
-    return rng.uniform(-(3**0.5) * sigma, 3**0.5 * sigma, (n, 2))
-
-
-@draws
-def draws_of_a_bounded_distribution(n, sigma, rng):
-    """The draws have the right mean and variance, but are not normal: none is far out."""
-    return sigma * 20**0.5 * (rng.beta(2, 2, (n, 2)) - 0.5)
-
-
-draws_new = Mistakes("sampling.draw_proposal", "test_draws_are_new_each_time")
-
-
-@draws_new
-def draws_with_a_seed_inside(n, sigma, rng):
-    """The function sets a seed, so that all its calls give the same points."""
-    np.random.seed(1234)
-    return np.random.normal(0, sigma, (n, 2))
-
-
-draws_count = Mistakes("sampling.draw_proposal", "test_as_many_draws_as_were_asked_for")
-
-
-@draws_count
-def draws_as_columns(n, sigma, rng):
-    """Points are rows: (n, 2), not (2, n)."""
-    return rng.normal(0.0, sigma, (2, n))
-
-
-accepted = Mistakes("sampling.rejection_sampling", "test_accepted_points_follow_the_target")
+accepted = Mistakes("sampling.rejection_sampling", "TestRejection::test_has_the_right_distribution")
 
 accepted.edit(
     "rejection_without_the_uniform_draw",
@@ -111,37 +76,19 @@ accepted.edit(
     """No random number decides: points are accepted where the ratio is large enough. Then the
     middle of each mode is kept, and nothing else.""",
 )
-
-
-@accepted
-def rejection_keeps_the_rejected(log_p, log_q, draw_q, c, n, rng):
-    """Accepted and rejected are exchanged: a point is kept where u is above the ratio."""
-    return collect(lambda x: 1 - np.exp(log_p(x) - log_q(x)) / c, draw_q, n, rng)
-
-
-@accepted
-def rejection_compares_a_logarithm_with_a_ratio(log_p, log_q, draw_q, c, n, rng):
+accepted.edit(
+    "rejection_keeps_the_rejected",
+    "< np.exp(",
+    "> np.exp(",
+    "Accepted and rejected are exchanged: a point is kept where u is above the ratio.",
+)
+accepted.edit(
+    "rejection_compares_a_logarithm_with_a_ratio",
+    "rng.random(len(x))",
+    "np.log(rng.random(len(x)))",
     """log u is compared with the ratio itself, not with its logarithm: nearly everything is
-    accepted, and what comes out is the proposal."""
-    kept, attempts = [], 0
-    while sum(map(len, kept)) < n:
-        x = draw_q(500, rng)
-        attempts += len(x)
-        kept.append(x[np.log(rng.random(len(x))) < np.exp(log_p(x) - log_q(x)) / c])
-    points = np.concatenate(kept)
-    return points[:n], len(points) / (attempts + 1)
-
-
-@accepted
-def rejection_with_one_uniform_for_a_batch(log_p, log_q, draw_q, c, n, rng):
-    """One uniform number decides for a whole batch. Each point needs its own."""
-    kept, attempts = [], 0
-    while sum(map(len, kept)) < n:
-        x = draw_q(10_000, rng)
-        attempts += len(x)
-        kept.append(x[rng.random() < np.exp(log_p(x) - log_q(x)) / c])
-    points = np.concatenate(kept)
-    return points[:n], len(points) / attempts
+    accepted, and what comes out is the proposal.""",
+)
 
 
 @accepted
@@ -152,7 +99,7 @@ def rejection_stops_after_n_attempts(log_p, log_q, draw_q, c, n, rng):
     return x[accepted], float(accepted.mean())
 
 
-rate = Mistakes("sampling.rejection_sampling", "test_acceptance_rate_is_the_right_one")
+rate = Mistakes("sampling.rejection_sampling", "test_has_the_right_acceptance_rate")
 
 rate.edit(
     "rejection_claims_one_over_c",
@@ -173,37 +120,37 @@ rate.edit(
     "100 * n / attempts",
     "The rate is given in per cent. A fraction between 0 and 1 is asked for.",
 )
-
-
-@rate
-def rejection_without_c(log_p, log_q, draw_q, c, n, rng):
-    """c does not enter: the uniform number is compared with p / q."""
-    return collect(lambda x: np.exp(log_p(x) - log_q(x)), draw_q, n, rng)
-
+rate.edit(
+    "rejection_without_c",
+    " - np.log(c)",
+    "",
+    "c does not enter: the uniform number is compared with p / q.",
+)
 
 accepted_or_rate = Mistakes(
     "sampling.rejection_sampling",
-    "test_accepted_points_follow_the_target",
-    "test_acceptance_rate_is_the_right_one",
+    "TestRejection::test_has_the_right_distribution",
+    "test_has_the_right_acceptance_rate",
 )
 
-
-@accepted_or_rate
-def rejection_without_q(log_p, log_q, draw_q, c, n, rng):
+accepted_or_rate.edit(
+    "rejection_without_q",
+    "- log_q(x) - np.log(c)",
+    "- np.log(c / 20)",
     """The ratio is p / c; the proposal's density is missing. Points that q proposes often are then
-    accepted as readily as rare ones."""
-    return collect(lambda x: np.exp(log_p(x)) / c * 20, draw_q, n, rng)
-
-
-@accepted_or_rate
-def rejection_by_the_largest_density(log_p, log_q, draw_q, c, n, rng):
-    """The ratio is p over the largest p; neither q nor c is in it."""
-    return collect(lambda x: np.exp(log_p(x) - log_p(x).max()), draw_q, n, rng)
-
-
-rate_counts = Mistakes(
-    "sampling.rejection_sampling", "test_acceptance_rate_counts_points_and_attempts_alike"
+    accepted as readily as rare ones.""",
 )
+accepted_or_rate.edit(
+    "rejection_by_the_largest_density",
+    "- log_q(x) - np.log(c)",
+    "- log_p(x).max()",
+    "The ratio is p over the largest p; neither q nor c is in it.",
+)
+
+rate_counts = Mistakes("sampling.rejection_sampling", "test_counts_points_and_attempts_alike")
+exactly_n = Mistakes("sampling.rejection_sampling", "TestRejection::test_has_the_right_shape")
+capped = Mistakes("sampling.rejection_sampling", "test_caps_the_ratio_without_an_envelope")
+each_point = Mistakes("sampling.rejection_sampling", "test_decides_for_each_point_by_itself")
 
 rate_counts.edit(
     "rejection_counts_the_last_batch_whole",
@@ -212,74 +159,51 @@ rate_counts.edit(
     """The last batch is counted whole among the attempts, but what it gave beyond n is not counted
     among the accepted: the rate is too small.""",
 )
-
-
-exactly_n = Mistakes("sampling.rejection_sampling", "test_exactly_n_points_are_returned")
-
-
-@exactly_n
-def rejection_returns_too_many(log_p, log_q, draw_q, c, n, rng):
-    """Everything that the last batch gave is returned. n points are asked for."""
-    kept, attempts = [], 0
-    while sum(map(len, kept)) < n:
-        x = draw_q(500, rng)
-        attempts += len(x)
-        kept.append(x[rng.random(len(x)) * c < np.exp(log_p(x) - log_q(x))])
-    points = np.concatenate(kept)
-    return points, len(points) / attempts
-
-
-@exactly_n
-def rejection_with_an_axis_too_many(log_p, log_q, draw_q, c, n, rng):
+exactly_n.edit(
+    "rejection_returns_too_many",
+    "np.concatenate(points)[:n]",
+    "np.concatenate(points)",
+    "Everything that the last batch gave is returned. n points are asked for.",
+)
+exactly_n.edit(
+    "rejection_with_an_axis_too_many",
+    "np.concatenate(points)[:n]",
+    "np.concatenate(points)[:n, None]",
     """Each accepted point is kept as a row of its own, (1, 2), so that the result is (n, 1, 2):
-    np.concatenate joins them, np.array and np.stack add an axis."""
-    kept, tries = [], 0
-    while len(kept) < n:
-        x = draw_q(1, rng)
-        tries += 1
-        if rng.random() < (np.exp(log_p(x) - log_q(x)) / c)[0]:
-            kept.append(x)
-    return np.array(kept), n / tries
-
-
-capped = Mistakes("sampling.rejection_sampling", "test_without_an_envelope_the_ratio_is_capped")
-
+    np.concatenate joins them, np.array and np.stack add an axis.""",
+)
 capped.edit(
     "rejection_drops_what_is_above_the_envelope",
     "np.exp(np.minimum(log_ratio, 0.0))",
     "np.where(log_ratio <= 0, np.exp(log_ratio), 0.0)",
     "Points whose ratio is above one are thrown away. Their probability of being accepted is one.",
 )
-
-
-second_call = Mistakes("sampling.rejection_sampling", "test_second_call_accepts_other_points")
-
-second_call.edit(
-    "rejection_with_a_seed_inside",
-    "    points, accepted",
-    """    rng = np.random.default_rng(1234)
-    points, accepted""",
-    "The function sets a seed, so that all its calls accept the same points.",
+each_point.edit(
+    "rejection_with_one_uniform_for_a_batch",
+    """x = draw_q(n, rng)
+        log_ratio = log_p(x) - log_q(x) - np.log(c)
+        accept = rng.random(len(x))""",
+    """x = draw_q(10_000, rng)
+        log_ratio = log_p(x) - log_q(x) - np.log(c)
+        accept = rng.random()""",
+    "One uniform number decides for a whole batch. Each point needs its own.",
+)
+each_point.edit(
+    "rejection_with_one_uniform_for_a_small_batch",
+    "rng.random(len(x))",
+    "rng.random()",
+    """One uniform number decides for a whole batch. Over many batches the points follow p, and
+    still they come in lumps.""",
 )
 
-
-each_point = Mistakes("sampling.rejection_sampling", "test_each_point_is_decided_for_by_itself")
-
-
-@each_point
-def rejection_with_one_uniform_for_a_small_batch(log_p, log_q, draw_q, c, n, rng):
-    """One uniform number decides for a whole batch. Over many batches the points follow p, and
-    still they come in lumps."""
-    kept, attempts = [], 0
-    while sum(map(len, kept)) < n:
-        x = draw_q(2 * n, rng)
-        attempts += len(x)
-        kept.append(x[rng.random() < np.exp(log_p(x) - log_q(x)) / c])
-    points = np.concatenate(kept)
-    return points[:n], len(points) / attempts
+envelope = Mistakes("sampling.envelope_constant", "test_is_the_largest_ratio")
+envelope_square = Mistakes("sampling.envelope_constant", "test_stays_in_its_square")
 
 
-envelope = Mistakes("sampling.envelope_constant", "test_envelope_constant_is_the_largest_ratio")
+def mesh_points(half_width, resolution=201):
+    axis = np.linspace(-half_width, half_width, resolution)
+    return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+
 
 envelope.edit(
     "envelope_as_a_logarithm",
@@ -302,8 +226,7 @@ def envelope_at_the_top_of_p(log_p, log_q, half_width=6.0):
     """This is p / q where p is largest. The quotient is larger a little further out, and may be
     largest at another mode."""
     x = mesh_points(half_width)
-    at = x[log_p(x).argmax()][None]
-    return float(np.exp(log_p(at) - log_q(at))[0])
+    return float(np.exp(log_p(x) - log_q(x))[log_p(x).argmax()])
 
 
 @envelope
@@ -313,36 +236,30 @@ def envelope_on_a_coarse_mesh(log_p, log_q, half_width=6.0):
     return float(np.exp((log_p(x) - log_q(x)).max()))
 
 
-envelope_square = Mistakes(
-    "sampling.envelope_constant", "test_envelope_constant_stays_in_its_square"
+envelope_square.edit(
+    "envelope_on_a_fixed_square",
+    "np.zeros(2), half_width",
+    "np.zeros(2), (half_width := 6.0)",
+    "The mesh always has the same size; the square is an argument.",
 )
 
+told_apart = Mistakes("sampling.is_envelope", "test_tells_envelopes_from_other_constants")
 
-@envelope_square
-def envelope_on_a_fixed_square(log_p, log_q, half_width=6.0):
-    """The mesh always has the same size; the square is an argument."""
-    x = mesh_points(6.0)
-    return float(np.exp((log_p(x) - log_q(x)).max()))
-
-
-told_apart = Mistakes("sampling.is_envelope", "test_envelopes_are_told_from_other_constants")
-
-
-@told_apart
-def envelope_taken_for_granted(log_p, log_q, c, half_width=6.0):
-    """Every constant is taken for an envelope."""
-    return True
-
-
-@told_apart
-def envelope_looked_at_in_the_middle(log_p, log_q, c, half_width=6.0):
-    """p <= c q is looked at in one place only. It has to hold everywhere."""
-    middle = np.zeros((1, 2))
-    return bool(log_p(middle)[0] <= np.log(c) + log_q(middle)[0])
-
-
-@told_apart
-def envelope_from_below(log_p, log_q, c, half_width=6.0):
-    """The comparison is the wrong way round: an envelope lies above p."""
-    x = mesh_points(half_width)
-    return bool((log_p(x) >= np.log(c) + log_q(x)).any())
+told_apart.edit(
+    "envelope_taken_for_granted",
+    "bool(c >= envelope_constant(log_p, log_q, half_width))",
+    "True",
+    "Every constant is taken for an envelope.",
+)
+told_apart.edit(
+    "envelope_looked_at_in_the_middle",
+    "c >= envelope_constant(log_p, log_q, half_width)",
+    "(log_p(np.zeros((1, 2))) <= np.log(c) + log_q(np.zeros((1, 2))))[0]",
+    "p <= c q is looked at in one place only. It has to hold everywhere.",
+)
+told_apart.edit(
+    "envelope_from_below",
+    "c >=",
+    "c <=",
+    "The comparison is the wrong way round: an envelope lies above p.",
+)

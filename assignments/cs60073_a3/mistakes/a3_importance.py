@@ -1,78 +1,59 @@
 """Mistakes in a.3.1 to a.3.3: the integrand, weighted mean and variance, effective sample size."""
 
-import numpy as np
-
 from grader.catalogue import Mistakes
 
+integrand = Mistakes("sampling.integrand", "TestIntegrand::test_has_the_right_values")
+integrand_shape = Mistakes("sampling.integrand", "TestIntegrand::test_has_the_right_shape")
 
-def weights_of(log_w):
-    w = np.exp(log_w - log_w.max())
-    return w / w.sum()
-
-
-integrand = Mistakes("sampling.integrand", "test_integrand_has_the_right_values")
-
-
-@integrand
-def integrand_with_exchanged_coordinates(x):
-    """The coordinates are exchanged: the first one is squared."""
-    return x[:, 1] ** 2 + np.sin(x[:, 0])
-
-
-@integrand
-def integrand_of_the_first_two_points(x):
-    """Rows and columns are exchanged: x[0] is the first point, x[:, 0] the first coordinate."""
-    return x[0] ** 2 + np.sin(x[-1])
-
-
-integrand_shape = Mistakes("sampling.integrand", "test_integrand_gives_one_number_per_point")
-
-
-@integrand_shape
-def integrand_as_a_column(x):
-    """The values of all points are columns of a matrix (N, 1); (N,) is asked for."""
-    return x[:, :1] ** 2 + np.sin(x[:, 1:])
-
-
-@integrand_shape
-def integrand_of_pairs(x):
+integrand.edit(
+    "integrand_with_exchanged_coordinates",
+    "x[:, 0] ** 2 + np.sin(x[:, 1])",
+    "x[:, 1] ** 2 + np.sin(x[:, 0])",
+    "The coordinates are exchanged: the first one is squared.",
+)
+integrand.edit(
+    "integrand_of_the_first_two_points",
+    "x[:, 0] ** 2 + np.sin(x[:, 1])",
+    "x[0] ** 2 + np.sin(x[-1])",
+    "Rows and columns are exchanged: x[0] is the first point, x[:, 0] the first coordinate.",
+)
+integrand_shape.edit(
+    "integrand_of_pairs",
+    "x[:, 0] ** 2",
+    "x[:, :1] ** 2",
     """A column (N, 1) and a row (N,) are broadcast to (N, N): every point is paired with every
-    other one."""
-    return x[:, :1] ** 2 + np.sin(x[:, 1])
+    other one.""",
+)
 
+mean = Mistakes("sampling.self_normalized_mean", "TestMean::test_has_the_right_values")
+mean_of_extremes = Mistakes("sampling.self_normalized_mean", "TestMean::test_is_right_far_out")
 
-mean = Mistakes("sampling.self_normalized_mean", "test_mean_is_self_normalised")
-
-
-@mean
-def mean_without_normalisation(log_w, f):
+mean.edit(
+    "mean_without_normalisation",
+    "w = np.exp(log_w - log_w.max())\n    return float((w * f).sum() / w.sum())",
+    "return float((np.exp(log_w) * f).mean())",
     """The sum is divided by N and not by the sum of the weights. That is right only where both
-    densities are normalised, and varies more."""
-    return float((np.exp(log_w) * f).mean())
-
-
-@mean
-def mean_with_logarithms(log_w, f):
-    """The logarithms of the weights are used as weights."""
-    return float((log_w * f).sum() / log_w.sum())
-
-
-@mean
-def mean_under_the_proposal(log_w, f):
-    """The weights are not used: this is the mean under q."""
-    return float(f.mean())
-
-
-@mean
-def mean_of_weights_that_are_cut_off(log_w, f):
+    densities are normalised, and varies more.""",
+)
+mean.edit(
+    "mean_with_logarithms",
+    "np.exp(log_w - log_w.max())",
+    "log_w",
+    "The logarithms of the weights are used as weights.",
+)
+mean.edit(
+    "mean_under_the_proposal",
+    "(w * f).sum() / w.sum()",
+    "f.mean()",
+    "The weights are not used: this is the mean under q.",
+)
+mean.edit(
+    "mean_of_weights_that_are_cut_off",
+    "log_w - log_w.max()",
+    "np.clip(log_w - log_w.max(), -8.0, None)",
     """Small weights are cut off at a smallest one. There are many of them, and together they
-    count."""
-    w = np.exp(np.clip(log_w - log_w.max(), -8.0, None))
-    return (w * f).sum() / w.sum()
-
-
-mean_of_extremes = Mistakes("sampling.self_normalized_mean", "test_mean_survives_extreme_weights")
-
+    count.""",
+)
 mean_of_extremes.edit(
     "mean_that_overflows",
     "log_w - log_w.max()",
@@ -81,19 +62,8 @@ mean_of_extremes.edit(
     the largest logarithm out first.""",
 )
 
-
-mean_arguments = Mistakes("sampling.self_normalized_mean", "test_arguments_keep_their_values")
-
-mean_arguments.edit(
-    "mean_that_shifts_its_weights",
-    "w = np.exp(log_w - log_w.max())",
-    """log_w -= log_w.max()
-    w = np.exp(log_w)""",
-    "The largest logarithm is subtracted in place: log_w of the caller is another one after.",
-)
-
-
-variance = Mistakes("sampling.weighted_variance", "test_variance_is_that_of_f")
+variance = Mistakes("sampling.weighted_variance", "TestVariance::test_has_the_right_values")
+variance_of_extremes = Mistakes("sampling.weighted_variance", "TestVariance::test_is_right_far_out")
 
 variance.edit(
     "variance_of_the_estimate",
@@ -108,37 +78,31 @@ variance.edit(
     "np.sqrt((w * (f - mean) ** 2).sum())",
     "This is the standard deviation, the root of the variance.",
 )
-
-
-@variance
-def variance_under_the_proposal(log_w, f):
-    """The weights are not used: this is the variance of f under q."""
-    return float(f.var())
-
-
-@variance
-def variance_around_the_plain_mean(log_w, f):
-    """The distances are measured from the plain mean, and not from the weighted one."""
-    return float((weights_of(log_w) * (f - f.mean()) ** 2).sum())
-
-
-@variance
-def variance_without_the_mean(log_w, f):
-    """This is the second moment; the square of the mean is not taken off."""
-    return float((weights_of(log_w) * f**2).sum())
-
-
-@variance
-def variance_of_the_products(log_w, f):
-    """This is the variance of the numbers w f. Weights say how often a value counts; they do not
-    change the value."""
-    return float((weights_of(log_w) * f).var())
-
-
-variance_of_extremes = Mistakes(
-    "sampling.weighted_variance", "test_variance_survives_extreme_weights"
+variance.edit(
+    "variance_under_the_proposal",
+    "(w * (f - mean) ** 2).sum()",
+    "f.var()",
+    "The weights are not used: this is the variance of f under q.",
 )
-
+variance.edit(
+    "variance_around_the_plain_mean",
+    "(w * f).sum()",
+    "f.mean()",
+    "The distances are measured from the plain mean, and not from the weighted one.",
+)
+variance.edit(
+    "variance_without_the_mean",
+    "(f - mean) ** 2",
+    "f**2",
+    "This is the second moment; the square of the mean is not taken off.",
+)
+variance.edit(
+    "variance_of_the_products",
+    "(w * (f - mean) ** 2).sum()",
+    "(w * f).var()",
+    """This is the variance of the numbers w f. Weights say how often a value counts; they do not
+    change the value.""",
+)
 variance_of_extremes.edit(
     "variance_that_overflows",
     "log_w - log_w.max()",
@@ -146,71 +110,38 @@ variance_of_extremes.edit(
     "The formula is right, but exp overflows for large logarithms and gives 0 for small ones.",
 )
 
+size = Mistakes("sampling.effective_sample_size", "TestSize::test_has_the_right_values")
+equal = Mistakes("sampling.effective_sample_size", "test_of_equal_and_of_single_weights")
+size_of_extremes = Mistakes("sampling.effective_sample_size", "TestSize::test_is_right_far_out")
 
-variance_arguments = Mistakes("sampling.weighted_variance", "test_arguments_keep_their_values")
-
-
-@variance_arguments
-def variance_that_centres_its_values(log_w, f):
-    """The mean is subtracted in place: f of the caller is another one after."""
-    w = np.exp(log_w - log_w.max())
-    f -= (w * f).sum() / w.sum()
-    return float((w * f**2).sum() / w.sum())
-
-
-size = Mistakes("sampling.effective_sample_size", "test_effective_sample_size_has_the_right_value")
-
-
-@size
-def size_upside_down(log_w):
-    """The fraction is upside down."""
-    return float((weights_of(log_w) ** 2).sum())
-
-
-@size
-def size_as_a_share(log_w):
-    """This is the share of the draws that count, between 0 and 1. Their number is asked for."""
-    return float(1 / (weights_of(log_w) ** 2).sum() / len(log_w))
-
-
-@size
-def size_from_the_entropy(log_w):
-    """This is the perplexity of the weights, exp of their entropy: another measure of the same
-    thing, and not the one that is asked for."""
-    w = weights_of(log_w)
-    return float(np.exp(-(w * np.log(np.maximum(w, 1e-300))).sum()))
-
-
-size_of_extremes = Mistakes(
-    "sampling.effective_sample_size", "test_effective_sample_size_of_equal_and_of_single_weights"
+size.edit(
+    "size_upside_down",
+    "w.sum() ** 2 / (w**2).sum()",
+    "(w**2).sum() / w.sum() ** 2",
+    "The fraction is upside down.",
 )
-
-size_of_extremes.edit(
+size.edit(
+    "size_as_a_share",
+    "w.sum() ** 2 / (w**2).sum()",
+    "w.sum() ** 2 / (w**2).sum() / len(w)",
+    "This is the share of the draws that count, between 0 and 1. Their number is asked for.",
+)
+size.edit(
+    "size_from_the_entropy",
+    "w.sum() ** 2 / (w**2).sum()",
+    "w.sum() * np.exp(-(w * np.log(np.maximum(w, 1e-300))).sum() / w.sum())",
+    """This is the perplexity of the weights, exp of their entropy: another measure of the same
+    thing, and not the one that is asked for.""",
+)
+equal.edit(
     "size_without_the_square",
     "w.sum() ** 2",
     "w.sum()",
     "The sum of the weights is not squared; that is right only where they add up to one.",
 )
-
-
-size_of_large_weights = Mistakes(
-    "sampling.effective_sample_size", "test_effective_sample_size_survives_extreme_weights"
-)
-
-size_of_large_weights.edit(
+size_of_extremes.edit(
     "size_that_overflows",
     "log_w - log_w.max()",
     "log_w",
     "The formula is right, but exp overflows for large logarithms and gives 0 for small ones.",
-)
-
-
-size_arguments = Mistakes("sampling.effective_sample_size", "test_weights_keep_their_values")
-
-size_arguments.edit(
-    "size_that_shifts_its_weights",
-    "w = np.exp(log_w - log_w.max())",
-    """log_w -= log_w.max()
-    w = np.exp(log_w)""",
-    "The largest logarithm is subtracted in place: log_w of the caller is another one after.",
 )

@@ -1,10 +1,12 @@
 """Mistakes in a.4.1 to a.4.3: the walk, burn-in and thinning, autocorrelation."""
 
-import numpy as np
-
 from grader.catalogue import Mistakes
 
-moves = Mistakes("sampling.metropolis_hastings", "test_walk_moves_as_often_as_it_should")
+moves = Mistakes(
+    "sampling.metropolis_hastings",
+    "test_moves_as_often_as_it_should",
+    "test_moves_to_where_it_should",
+)
 
 moves.edit(
     "walk_that_moves_when_it_should_stay",
@@ -32,22 +34,19 @@ moves.edit(
     "The proposals are recorded, and not the states that were decided for.",
 )
 
-
-@moves
-def walk_that_keeps_only_moves(log_p, x0, step, n, rng):
+moves.edit(
+    "walk_that_keeps_only_moves",
+    "for i in range(n):",
+    "while (i := accepted) < n:",
     """A rejected proposal leaves no row. The old state counts once more: without that, the chain
-    lingers too little where p is large."""
-    x, rows, tries = np.array(x0, dtype=float), [], 0
-    while len(rows) < n:
-        y = x + step * rng.standard_normal(2)
-        tries += 1
-        if np.log(rng.random()) < log_p(y) - log_p(x):
-            x = y
-            rows.append(x)
-    return np.array(rows), len(rows) / tries
+    lingers too little where p is large.""",
+)
 
-
-target = Mistakes("sampling.metropolis_hastings", "test_walk_leaves_the_target_as_it_is")
+target = Mistakes(
+    "sampling.metropolis_hastings",
+    "TestWalk::test_has_the_right_distribution",
+    "test_weighs_the_state_that_it_is_in",
+)
 
 target.edit(
     "walk_that_accepts_everything",
@@ -82,8 +81,7 @@ target.edit(
     "One uniform number is drawn before the loop and decides for all proposals.",
 )
 
-
-whereto = Mistakes("sampling.metropolis_hastings", "test_walk_moves_to_where_it_should")
+whereto = Mistakes("sampling.metropolis_hastings", "test_moves_to_where_it_should")
 
 whereto.edit(
     "walk_with_step_for_a_variance",
@@ -98,8 +96,8 @@ whereto.edit(
     "The proposals are uniform in a square; N(x, step^2 I) is asked for.",
 )
 
-
-plain = Mistakes("sampling.metropolis_hastings", "test_walk_on_a_plain_adds_up_normal_steps")
+drift = Mistakes("sampling.metropolis_hastings", "TestWalk::test_has_the_right_mean")
+plain = Mistakes("sampling.metropolis_hastings", "TestWalk::test_has_the_right_variance")
 
 plain.edit(
     "walk_with_the_squared_step",
@@ -108,7 +106,7 @@ plain.edit(
     """The noise is multiplied by the square of step: a variance where a standard deviation is
     expected.""",
 )
-plain.edit(
+drift.edit(
     "walk_that_drifts",
     "rng.standard_normal(len(x))",
     "rng.random(len(x))",
@@ -128,8 +126,7 @@ plain.edit(
     "Every proposal is made around the start. It belongs around the present state.",
 )
 
-
-own_state = Mistakes("sampling.metropolis_hastings", "test_walk_weighs_the_state_that_it_is_in")
+own_state = Mistakes("sampling.metropolis_hastings", "test_weighs_the_state_that_it_is_in")
 
 own_state.edit(
     "walk_with_a_stale_density",
@@ -138,7 +135,6 @@ own_state.edit(
     """After a move the log-density of the old state is kept: all later proposals are compared with
     the start.""",
 )
-
 
 rate = Mistakes("sampling.metropolis_hastings", "test_acceptance_rate_is_the_share_of_moves")
 
@@ -156,8 +152,7 @@ rate.edit(
     proposals that were accepted, between 0 and 1.""",
 )
 
-
-start = Mistakes("sampling.metropolis_hastings", "test_chain_begins_at_its_start")
+start = Mistakes("sampling.metropolis_hastings", "TestWalk::test_begins_at_its_start")
 
 start.edit(
     "walk_from_the_origin",
@@ -165,30 +160,16 @@ start.edit(
     "np.zeros(2)",
     "The walk starts at the origin, whatever x0 says.",
 )
-start.edit(
-    "walk_that_moves_its_argument",
-    "return chain",
-    """x0[:] = x
-    return chain""",
-    """The state is changed in place: the caller's x0 changes, and rows that were kept may all be
-    the same array.""",
+start_shape = Mistakes("sampling.metropolis_hastings", "TestWalk::test_has_the_right_shape")
+
+start_shape.edit(
+    "walk_with_an_axis_too_many",
+    "return chain,",
+    "return chain[:, None],",
+    "States are kept as rows of their own, (1, 2), so that the chain is (n, 1, 2).",
 )
 
-
-@start
-def walk_with_an_axis_too_many(log_p, x0, step, n, rng):
-    """States are kept as rows of their own, (1, 2), so that the chain is (n, 1, 2)."""
-    x, chain, accepted = np.array(x0)[None], [], 0
-    for _ in range(n):
-        there = x + step * rng.standard_normal((1, 2))
-        if np.log(rng.random()) < (log_p(there) - log_p(x))[0]:
-            x = there
-            accepted += 1
-        chain.append(x)
-    return np.array(chain), accepted / n
-
-
-logarithms = Mistakes("sampling.metropolis_hastings", "test_walk_works_with_logarithms")
+logarithms = Mistakes("sampling.metropolis_hastings", "test_works_with_logarithms")
 
 logarithms.edit(
     "walk_with_plain_densities",
@@ -197,38 +178,23 @@ logarithms.edit(
     "exp of both log-densities is taken before they are divided: zero over zero.",
 )
 
+burn_in_first = Mistakes("sampling.thin", "test_takes_the_burn_in_off_before_thinning")
 
-plain_or_whereto = Mistakes(
-    "sampling.metropolis_hastings",
-    "test_walk_on_a_plain_adds_up_normal_steps",
-    "test_walk_moves_to_where_it_should",
-)
-
-plain_or_whereto.edit(
-    "walk_on_a_diagonal",
-    "rng.standard_normal(len(x))",
-    "rng.normal()",
-    "One random number moves both coordinates: the walk stays on a diagonal.",
-)
-
-
-burn_in_first = Mistakes("sampling.thin", "test_burn_in_comes_off_before_thinning")
-
-
-@burn_in_first
-def thin_before_the_burn_in(chain, burn_in, every):
+burn_in_first.edit(
+    "thin_before_the_burn_in",
+    "[burn_in::every]",
+    "[::every][burn_in:]",
     """The chain is thinned first, so that the burn-in takes off `every` times as many
-    iterations."""
-    return chain[::every][burn_in:]
+    iterations.""",
+)
+burn_in_first.edit(
+    "thin_what_was_to_be_forgotten",
+    "burn_in::every",
+    ":burn_in:every",
+    "The burn-in is kept, and the rest is thrown away.",
+)
 
-
-@burn_in_first
-def thin_what_was_to_be_forgotten(chain, burn_in, every):
-    """The burn-in is kept, and the rest is thrown away."""
-    return chain[:burn_in:every]
-
-
-one_in_several = Mistakes("sampling.thin", "test_one_row_in_several_is_kept")
+one_in_several = Mistakes("sampling.thin", "test_keeps_one_row_in_several")
 
 one_in_several.edit("thin_nothing", "burn_in::every", "burn_in:", "Nothing is thinned.")
 
@@ -242,16 +208,16 @@ def thin_by_averaging(chain, burn_in, every):
     return rest[: n * every].reshape(n, every, -1).mean(axis=1)
 
 
-every_row = Mistakes("sampling.thin", "test_every_row_after_the_burn_in_can_be_kept")
+every_row = Mistakes("sampling.thin", "test_can_keep_every_row_after_the_burn_in")
 
+every_row.edit(
+    "thin_that_skips_one_row",
+    "burn_in::every",
+    "burn_in + 1 :: every",
+    "The first row after the burn-in never stays, not even where all are asked for.",
+)
 
-@every_row
-def thin_that_skips_one_row(chain, burn_in, every):
-    """The first row after the burn-in never stays, not even where all are asked for."""
-    return chain[burn_in + 1 :: every]
-
-
-correlation = Mistakes("sampling.autocorrelation", "test_autocorrelation_has_the_right_values")
+correlation = Mistakes("sampling.autocorrelation", "TestAutocorrelation::test_has_the_right_values")
 
 correlation.edit(
     "autocorrelation_with_the_mean",
@@ -274,8 +240,8 @@ correlation.edit(
     autocorrelation.""",
 )
 
-
-lag_zero = Mistakes("sampling.autocorrelation", "test_autocorrelation_runs_from_lag_zero")
+lag_count = Mistakes("sampling.autocorrelation", "TestAutocorrelation::test_has_the_right_shape")
+lag_zero = Mistakes("sampling.autocorrelation", "test_runs_from_lag_zero")
 
 lag_zero.edit(
     "autocorrelation_left_a_covariance",
@@ -283,26 +249,15 @@ lag_zero.edit(
     "/ n",
     "This is the covariance; divide by the variance.",
 )
-lag_zero.edit(
+lag_count.edit(
     "autocorrelation_from_lag_one",
     "np.array(products)",
     "np.array(products[1:])",
     "Lag zero is missing: the first value belongs to it and is one.",
 )
-lag_zero.edit(
+lag_count.edit(
     "autocorrelation_one_lag_short",
     "np.array(products)",
     "np.array(products[:-1])",
     "The last lag is missing: range(max_lag) ends one before it.",
-)
-
-
-correlation_argument = Mistakes("sampling.autocorrelation", "test_sequence_keeps_its_values")
-
-correlation_argument.edit(
-    "autocorrelation_that_centres_its_sequence",
-    "centred = x - x.mean()",
-    """x -= x.mean()
-    centred = x""",
-    "The mean is subtracted in place: the chain of the caller is moved to the origin.",
 )

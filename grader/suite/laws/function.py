@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -268,7 +269,7 @@ class Function(Contract):
         after, again = self.called(given), self.called(other)
         self.responds(after["result"], again["result"])
         for place, (left, was) in enumerate(zip(after["args"], given, strict=True)):
-            if isinstance(was, Tensor):
+            if isinstance(was, Tensor | np.ndarray):
                 self.expect.unchanged(
                     left,
                     was,
