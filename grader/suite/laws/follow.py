@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from grader.suite.driving import find
+from grader.suite import driving
 from grader.suite.laws.base import Contract
 from grader.suite.laws.function import Arguments, Function
 
@@ -52,7 +52,7 @@ class FollowThrough(Function):
         super().enter(lambda name: self._on_parts(name, fixture(name)))
 
     def ask(self, implementation: Any, *args: Any) -> Any:
-        run = implementation(self.probes.call, function=self.contract, args=list(args))
+        run = implementation(driving.call, function=self.contract, args=list(args))
         return run["result"]
 
     def own_parts_are_right(self) -> bool:
@@ -69,7 +69,7 @@ class FollowThrough(Function):
         return all(self._agrees(*part) for part in self.part_inputs(self.draw))
 
     def _agrees(self, function: str, args: Arguments) -> bool:
-        call = self.probes.call
+        call = driving.call
         for views in (False, True):
             asked = {"function": function, "args": args, "views": views}
             try:
@@ -90,7 +90,7 @@ class FollowThrough(Function):
             return lambda name: self._on_parts("reference", value(name))
         if fixture in ("submission", "reference"):
             return functools.partial(
-                _asked_on, value, find(self.probes, self.stand_in_probe), self.replaced
+                _asked_on, value, driving.find(self.probes, self.stand_in_probe), self.replaced
             )
         return value
 

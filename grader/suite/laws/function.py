@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from grader.suite import driving
 from grader.suite.laws.base import Contract, law
 
 Arguments = list[Any]
@@ -113,7 +114,7 @@ class Function(Contract):
         """What the submission gives for copies of the arguments, as `result`, and what these are
         after the call, as `args`; `how` are further keywords of the probe `call`."""
         asked = {"function": self.contract, "args": args, **how}
-        after: dict[str, Any] = self.submission(self.probes.call, **asked)
+        after: dict[str, Any] = self.submission(driving.call, **asked)
         return after
 
     def read(self, value: Any, like: Any, what: str) -> Any:
@@ -305,7 +306,7 @@ class Function(Contract):
                 for _ in range(3)
             ]
             slopes = self.submission(
-                self.probes.slopes,
+                driving.slopes,
                 function=self.contract,
                 args=args,
                 directions=directions,
