@@ -368,7 +368,7 @@ def _gradient(parameter: Tensor) -> Tensor:
 def _copy(value: Any, view: bool = False) -> Any:
     if view and isinstance(value, Tensor) and value.dim():
         wide = torch.cat([value, value], dim=-1)
-        if value.dim() > 2:  # as heads are that were cut out of a layer's result
+        if value.dim() > 3:  # as heads are that were cut out of a layer's result
             wide = wide.transpose(1, 2).contiguous().transpose(1, 2)
         return wide[..., : value.shape[-1]]
     if isinstance(value, Tensor):
