@@ -90,6 +90,13 @@ def changing_an_argument_in_place(function: Function, *args: Any, **kwargs: Any)
     return result
 
 
+@breaks("layout", "takes_parts_of_larger_tensors")
+def viewing_its_arguments(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """view asks for values that follow each other in memory. Those of a part of a larger tensor do
+    not: reshape takes them."""
+    return function(*(a.view(-1).view(a.shape) if isinstance(a, Tensor) else a for a in args))
+
+
 @breaks("gradient", "has_the_gradient_of_its_values")
 def detached(function: Function, *args: Any, **kwargs: Any) -> Any:
     """The result has lost its graph, so nothing learns through it. .detach(), .data, .item(),

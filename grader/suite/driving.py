@@ -40,7 +40,7 @@ def call(impl: Any, *, function: str, args: list[Any], views: bool = False) -> d
         function: its dotted name, e.g. `gan.jsd`.
         args: of the call; all probes but `raised` make models of dicts.
         views: hand over tensors that are parts of larger ones, as the halves of a layer's result
-            are: their rows do not follow each other in memory.
+            and its heads are: their rows do not follow each other in memory.
 
     Returns:
         `result`, and `args` as they are after the call.
@@ -309,6 +309,29 @@ def watched_step(
     return events
 
 
+def on_stand_ins(
+    impl: Any,
+    probe: Callable[..., Any],
+    stand_ins: dict[str, Callable[..., Any]],
+    replaced: list[str],
+    asked: dict[str, Any],
+) -> Any:
+    """What a probe finds with some contracts replaced, in case others use them.
+
+    Args:
+        probe: it is called with the implementation.
+        stand_ins: functions by the contract that each replaces, e.g. `gan.jsd`.
+        replaced: which of them are replaced.
+        asked: keywords of the probe.
+    """
+    with contextlib.ExitStack() as until_it_is_done:
+        for contract in replaced:
+            owner, _, name = contract.rpartition(".")
+            stand_in = in_place_of(find(impl, owner), {name: stand_ins[contract]})
+            until_it_is_done.enter_context(stand_in)
+        return probe(impl, **asked)
+
+
 @contextlib.contextmanager
 def in_place_of(module: Any, stand_ins: dict[str, Callable[..., Any]]) -> Iterator[None]:
     """Put functions in the place of a module's or a class's own as long as the block runs.
@@ -357,7 +380,10 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 def _copy(value: Any, view: bool = False) -> Any:
     if view and isinstance(value, Tensor) and value.dim():
-        return torch.cat([value, value], dim=-1)[..., : value.shape[-1]]
+        wide = torch.cat([value, value], dim=-1)
+        if value.dim() > 3:  # as heads are that were cut out of a layer's result
+            wide = wide.transpose(1, 2).contiguous().transpose(1, 2)
+        return wide[..., : value.shape[-1]]
     if isinstance(value, Tensor):
         return value.clone()
     return value.copy() if isinstance(value, np.ndarray) else value

@@ -231,4 +231,5 @@ def test_the_files_of_the_assignments_name_functions_for_their_probes() -> None:
     for name in ("ift6135_a3", "cs60073_a3"):
         assignment = find_assignment(name)
         modules = frozenset(f.name for f in assignment.about.files)
-        assert any(driven(assignment.probes.read_text(), modules).values())
+        for path in assignment.probe_files.values():
+            assert any(driven(path.read_text(), modules).values()), path

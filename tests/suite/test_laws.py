@@ -33,6 +33,7 @@ class Energy(
     shape=1,
     batch_of_one=0.25,
     arguments=0.5,
+    layout=0.5,
     gradient=1.5,
     far_out=1,
     images=1,
@@ -123,7 +124,7 @@ def test_a_right_function_keeps_every_law(law: str) -> None:
 )
 def test_what_breaks_a_law_fails_it(breaker: Any) -> None:
     broken = getattr(law_mistakes, breaker.name)
-    with pytest.raises(CheckFailed):
+    with pytest.raises((CheckFailed, RuntimeError)):  # of torch's own, where there is no wall
         check(breaker.law, lambda *args: broken(energy, *args))
 
 
@@ -149,7 +150,7 @@ def test_checks_have_the_weights_of_the_header() -> None:
     }
     assert marks["test_has_the_right_values"] == 4
     assert marks["test_is_even"] == 2
-    assert len(marks) == 8
+    assert len(marks) == 9
 
 
 def test_a_misspelt_law_is_an_error_that_names_the_near_one() -> None:

@@ -2,7 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-ahead = Mistakes("language_model.causal_attention", "test_attention_never_looks_ahead")
+ahead = Mistakes("language_model.causal_attention", "TestAttention::test_never_looks_ahead")
 
 ahead.edit(
     "attention_without_a_mask",
@@ -33,7 +33,7 @@ ahead.edit(
 )
 
 
-attention = Mistakes("language_model.causal_attention", "test_attention_has_the_right_values")
+attention = Mistakes("language_model.causal_attention", "TestAttention::test_has_the_right_values")
 
 attention.edit(
     "attention_without_the_scale",
@@ -72,8 +72,8 @@ attention.edit(
 
 attention_or_ahead = Mistakes(
     "language_model.causal_attention",
-    "test_attention_has_the_right_values",
-    "test_attention_never_looks_ahead",
+    "TestAttention::test_has_the_right_values",
+    "TestAttention::test_never_looks_ahead",
 )
 
 attention_or_ahead.edit(
@@ -85,7 +85,7 @@ attention_or_ahead.edit(
 )
 
 
-large_scores = Mistakes("language_model.causal_attention", "test_attention_survives_large_scores")
+large_scores = Mistakes("language_model.causal_attention", "TestAttention::test_is_right_far_out")
 
 large_scores.edit(
     "attention_with_plain_exp",
@@ -97,7 +97,7 @@ large_scores.edit(
 
 
 attention_gradients = Mistakes(
-    "language_model.causal_attention", "test_gradients_reach_the_past_and_the_present_alone"
+    "language_model.causal_attention", "TestAttention::test_has_the_gradient_of_its_values"
 )
 
 attention_gradients.edit(
@@ -108,20 +108,7 @@ attention_gradients.edit(
 )
 
 
-attention_arguments = Mistakes(
-    "language_model.causal_attention", "test_attention_leaves_its_arguments_alone"
-)
-
-attention_arguments.edit(
-    "attention_that_scales_in_place",
-    "scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])",
-    """q /= math.sqrt(q.shape[-1])
-    scores = q @ k.transpose(-2, -1)""",
-    "The queries are scaled in place, and the caller's tensor with them.",
-)
-
-
-any_length = Mistakes("language_model.causal_attention", "test_attention_takes_any_length")
+any_length = Mistakes("language_model.causal_attention", "TestAttention::test_keeps_a_batch_of_one")
 
 any_length.edit(
     "attention_squeezed",
@@ -132,21 +119,9 @@ any_length.edit(
 )
 
 
-heads_of_a_layer = Mistakes(
-    "language_model.causal_attention", "test_attention_takes_heads_of_a_layer"
+heads = Mistakes(
+    "language_model.SelfAttention.forward", "TestSelfAttention::test_has_the_right_values"
 )
-
-heads_of_a_layer.edit(
-    "attention_that_views_its_heads",
-    "    weights = scores",
-    """    q.view(-1, length, q.shape[-1])
-    weights = scores""",
-    """view asks for values that follow each other in memory. Heads that a layer cuts out do not:
-    reshape takes them, and matrix products take four axes as they are.""",
-)
-
-
-heads = Mistakes("language_model.SelfAttention.forward", "test_three_heads_attend_apart")
 
 heads.edit(
     "heads_by_a_view_alone",
@@ -179,15 +154,16 @@ heads.edit(
     "heads(self.value(x)), heads(self.key(x))",
     "Keys and values have changed places.",
 )
+heads.edit(
+    "heads_that_interleave",
+    """.view(batch, length, HEADS, D_HEAD).transpose(1, 2)
 
+        seen = causal_attention(heads(self.query(x)), heads(self.key(x)), heads(self.value(x)))
+        joined = seen.transpose(1, 2)""",
+    """.view(batch, length, D_HEAD, HEADS).permute(0, 3, 1, 2)
 
-@heads
-def heads_that_interleave(self, x):
+        seen = causal_attention(heads(self.query(x)), heads(self.key(x)), heads(self.value(x)))
+        joined = seen.permute(0, 2, 3, 1)""",
     """The 192 columns are dealt out to the heads in turn: head h gets the columns h, h + 3 and so
-    on. It gets the columns 64 h to 64 h + 63."""
-    batch, length, _ = x.shape
-    q, k, v = (
-        part(x).view(batch, length, D_HEAD, HEADS).permute(0, 3, 1, 2)
-        for part in (self.query, self.key, self.value)
-    )
-    return self.output(causal_attention(q, k, v).permute(0, 2, 3, 1).reshape(x.shape))
+    on. It gets the columns 64 h to 64 h + 63.""",
+)

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from grader.catalogue import Mistakes
 
 block_size = Mistakes(
-    "language_model.Block.__init__", "test_model_has_the_parameters_that_are_asked_for"
+    "language_model.Block.__init__",
+    "TestParts::test_have_the_number_of_parameters_that_is_asked_for",
 )
 
 block_size.edit(
@@ -18,7 +19,7 @@ block_size.edit(
 
 
 feed_forward = Mistakes(
-    "language_model.Block.__init__", "test_feed_forward_is_gelu_between_two_layers"
+    "language_model.Block.__init__", "TestFeedForward::test_is_gelu_between_two_layers"
 )
 
 feed_forward.edit(
@@ -35,7 +36,7 @@ feed_forward.edit(
 )
 
 
-block_shapes = Mistakes("language_model.Block.__init__", "test_parameters_have_the_right_shapes")
+block_shapes = Mistakes("language_model.Block.__init__", "TestParts::test_have_the_right_shapes")
 
 block_shapes.edit(
     "block_without_a_bias",
@@ -55,9 +56,7 @@ block_shapes.edit(
 )
 
 
-block_order = Mistakes(
-    "language_model.Block.forward", "test_block_adds_before_it_goes_on_and_norms_first"
-)
+block_order = Mistakes("language_model.Block.forward", "TestBlock::test_has_the_right_values")
 
 block_order.edit(
     "block_with_one_residual",
@@ -72,45 +71,42 @@ block_order.edit(
     "norm1 is used twice, and norm2 never.",
 )
 block_order.edit(
-    "block_that_adds_in_place",
-    "x = x + self.attention",
-    "x += self.attention",
-    """The result is right, but it is added to the input in place, which changes the caller's
-    tensor.""",
+    "block_with_parallel_parts",
+    """x = x + self.attention(self.norm1(x))
+        return x + self.feed_forward(self.norm2(x))""",
+    "return x + self.attention(self.norm1(x)) + self.feed_forward(self.norm2(x))",
+    """Both parts get the same input. The feed-forward network comes after attention, and sees what
+    it added.""",
+)
+block_order.edit(
+    "block_without_residuals",
+    """x = x + self.attention(self.norm1(x))
+        return x + self""",
+    """x = self.attention(self.norm1(x))
+        return self""",
+    "There is no residual at all: nothing is added to what came in.",
+)
+block_order.edit(
+    "block_that_adds_what_was_normed",
+    """x = x + self.attention(self.norm1(x))
+        return x + self.feed_forward(self.norm2(x))""",
+    """x = self.norm1(x)
+        x = self.norm2(x + self.attention(x))
+        return x + self.feed_forward(x)""",
+    "The normed input is added, not the input itself.",
+)
+block_order.edit(
+    "block_with_the_norm_afterwards",
+    """x = x + self.attention(self.norm1(x))
+        return x + self.feed_forward(self.norm2(x))""",
+    """x = self.norm1(x + self.attention(x))
+        return self.norm2(x + self.feed_forward(x))""",
+    """This is the post-norm order: the norm comes after the sum. Here each part gets its normed
+    input, and nothing is normed on the way past it.""",
 )
 
 
-@block_order
-def block_with_the_norm_afterwards(self, x):
-    """This is the post-norm order: the norm comes after the sum. Here each part gets its normed
-    input, and nothing is normed on the way past it."""
-    x = self.norm1(x + self.attention(x))
-    return self.norm2(x + self.feed_forward(x))
-
-
-@block_order
-def block_without_residuals(self, x):
-    """There is no residual at all: nothing is added to what came in."""
-    return self.feed_forward(self.norm2(self.attention(self.norm1(x))))
-
-
-@block_order
-def block_that_adds_what_was_normed(self, x):
-    """The normed input is added, not the input itself."""
-    y = self.norm1(x)
-    y = y + self.attention(y)
-    z = self.norm2(y)
-    return z + self.feed_forward(z)
-
-
-@block_order
-def block_with_parallel_parts(self, x):
-    """Both parts get the same input. The feed-forward network comes after attention, and sees what
-    it added."""
-    return x + self.attention(self.norm1(x)) + self.feed_forward(self.norm2(x))
-
-
-xavier = Mistakes("language_model.initialise", "test_linear_layers_begin_with_xaviers_distribution")
+xavier = Mistakes("language_model.initialise", "TestParts::test_begin_with_xaviers_distribution")
 
 xavier.edit(
     "initialise_with_normals",
@@ -131,16 +127,16 @@ xavier.edit(
     '(module.weight, gain=nn.init.calculate_gain("relu"))',
     "The gain is that for ReLU. Xavier's distribution has gain 1 unless something else is said.",
 )
-
-
-@xavier
-def initialise_nothing(model):
-    """The layers keep torch's own beginning, which is Kaiming's distribution with another bound."""
-    return
+xavier.edit(
+    "initialise_nothing",
+    "nn.init.xavier_uniform_(module.weight)",
+    "pass",
+    "The layers keep torch's own beginning, which is Kaiming's distribution with another bound.",
+)
 
 
 only_linear = Mistakes(
-    "language_model.initialise", "test_initialise_draws_linear_layers_and_nothing_else"
+    "language_model.initialise", "TestInitialise::test_draws_linear_layers_and_nothing_else"
 )
 
 only_linear.edit(
@@ -160,7 +156,8 @@ only_linear.edit(
 
 
 model_size = Mistakes(
-    "language_model.TinyTransformer.__init__", "test_model_has_the_parameters_that_are_asked_for"
+    "language_model.TinyTransformer.__init__",
+    "TestParts::test_have_the_number_of_parameters_that_is_asked_for",
 )
 
 model_size.edit(
@@ -185,7 +182,7 @@ model_size.edit(
 
 
 model_shapes = Mistakes(
-    "language_model.TinyTransformer.__init__", "test_parameters_have_the_right_shapes"
+    "language_model.TinyTransformer.__init__", "TestParts::test_have_the_right_shapes"
 )
 
 model_shapes.edit(
@@ -197,7 +194,7 @@ model_shapes.edit(
 )
 
 
-model = Mistakes("language_model.TinyTransformer.forward", "test_model_joins_its_parts")
+model = Mistakes("language_model.TinyTransformer.forward", "TestModel::test_has_the_right_values")
 
 model.edit(
     "model_without_positions",
@@ -251,19 +248,19 @@ model.edit(
     "self.head(self.final_norm(x)).log_softmax(1)",
     "The logits are normalised along the text, so that each depends on all later ones.",
 )
-
-
-@model
-def model_with_positions_in_every_block(self, tokens):
-    """Positions are added again before every block. They are added once, to the embedding."""
-    x = self.embedding(tokens)
-    for block in self.blocks:
-        x = block(x + sinusoidal_positions(tokens.shape[1], D_MODEL))
-    return self.head(self.final_norm(x))
+model.edit(
+    "model_with_positions_in_every_block",
+    """x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
+        for block in self.blocks:
+            x = block(x)""",
+    """for block in self.blocks:
+            x = block(x + sinusoidal_positions(tokens.shape[1], D_MODEL))""",
+    "Positions are added again before every block. They are added once, to the embedding.",
+)
 
 
 logits_shape = Mistakes(
-    "language_model.TinyTransformer.forward", "test_model_gives_logits_for_each_place"
+    "language_model.TinyTransformer.forward", "TestModel::test_has_the_right_shape"
 )
 
 logits_shape.edit(
@@ -274,9 +271,7 @@ logits_shape.edit(
 )
 
 
-loss_values = Mistakes(
-    "language_model.next_token_loss", "test_loss_is_the_mean_of_the_negative_log_likelihood"
-)
+loss_values = Mistakes("language_model.next_token_loss", "TestLoss::test_has_the_right_values")
 
 
 @loss_values
@@ -288,26 +283,28 @@ def loss_with_a_second_shift(logits, targets):
     return F.cross_entropy(logits[:, :-1].flatten(0, 1), targets[:, 1:].flatten())
 
 
-@loss_values
-def loss_as_a_sum(logits, targets):
+loss_values.edit(
+    "loss_as_a_sum",
+    "targets.reshape(-1))",
+    'targets.reshape(-1), reduction="sum")',
     """The log-likelihoods are added up. The mean is asked for, so that the loss does not grow with
-    the batch."""
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+    the batch.""",
+)
+loss_values.edit(
+    "loss_with_two_softmaxes",
+    "cross_entropy(logits.",
+    "cross_entropy(logits.softmax(-1).",
+    "There is a softmax before the cross-entropy, which takes one itself.",
+)
+loss_values.edit(
+    "loss_in_bits",
+    "targets.reshape(-1))",
+    "targets.reshape(-1)) / math.log(2)",
+    "This is in bits. The loss is in nats: natural logarithms.",
+)
 
 
-@loss_values
-def loss_with_two_softmaxes(logits, targets):
-    """There is a softmax before the cross-entropy, which takes one itself."""
-    return F.cross_entropy(logits.softmax(-1).flatten(0, 1), targets.flatten())
-
-
-@loss_values
-def loss_in_bits(logits, targets):
-    """This is in bits. The loss is in nats: natural logarithms."""
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten()) / 0.6931471805599453
-
-
-loss_large = Mistakes("language_model.next_token_loss", "test_loss_survives_large_logits")
+loss_large = Mistakes("language_model.next_token_loss", "TestLoss::test_is_right_far_out")
 
 
 @loss_large
@@ -316,32 +313,3 @@ def loss_with_log_of_softmax(logits, targets):
     two together."""
     chosen = logits.softmax(-1).gather(-1, targets[..., None])
     return -torch.log(chosen).mean()
-
-
-loss_training = Mistakes("language_model.next_token_loss", "test_loss_can_be_trained_through")
-
-
-@loss_training
-def loss_of_detached_logits(logits, targets):
-    """The logits are detached, so that nothing is learned."""
-    loss = F.cross_entropy(logits.detach().flatten(0, 1), targets.flatten())
-    return loss + 0 * logits.sum()
-
-
-loss_parts = Mistakes("language_model.next_token_loss", "test_loss_takes_parts_of_larger_tensors")
-
-
-@loss_parts
-def loss_that_views_its_logits(logits, targets):
-    """view asks for values that follow each other in memory. Logits and targets that were cut out
-    of larger tensors do not: reshape takes them."""
-    return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.view(-1))
-
-
-loss_scalar = Mistakes("language_model.next_token_loss", "test_loss_is_a_scalar")
-
-
-@loss_scalar
-def loss_with_an_axis(logits, targets):
-    """A scalar has shape (), not (1,)."""
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten()).reshape(1)

@@ -5,7 +5,7 @@ import torch
 from grader.catalogue import Mistakes
 
 vocabulary = Mistakes(
-    "language_model.make_vocabulary", "test_vocabulary_has_every_character_once_in_order"
+    "language_model.make_vocabulary", "TestVocabulary::test_has_every_character_once_in_order"
 )
 
 
@@ -23,7 +23,7 @@ def vocabulary_in_order_of_appearance(text):
     return list(dict.fromkeys(text))
 
 
-encoding = Mistakes("language_model.encode", "test_encode_gives_places_in_the_vocabulary")
+encoding = Mistakes("language_model.encode", "TestEncode::test_has_the_right_values")
 
 
 @encoding
@@ -32,22 +32,26 @@ def encode_as_code_points(text, vocabulary):
     return torch.tensor([ord(character) for character in text])
 
 
-tokens_shape = Mistakes("language_model.encode", "test_tokens_are_one_axis_of_int64")
+tokens_type = Mistakes("language_model.encode", "TestEncode::test_gives_int64")
 
 
-@tokens_shape
+@tokens_type
 def encode_as_floats(text, vocabulary):
     """The places are right but come as floats. An embedding is indexed with torch.long."""
     return torch.tensor([float(vocabulary.index(character)) for character in text])
 
 
-@tokens_shape
-def encode_as_a_batch_of_one(text, vocabulary):
-    """A text is one axis of tokens, (N,), without a batch of one in front."""
-    return torch.tensor([[vocabulary.index(character) for character in text]])
+tokens_shape = Mistakes("language_model.encode", "TestEncode::test_has_the_right_shape")
+
+tokens_shape.edit(
+    "encode_as_a_batch_of_one",
+    "[place[character] for character in text]",
+    "[[place[character] for character in text]]",
+    "A text is one axis of tokens, (N,), without a batch of one in front.",
+)
 
 
-decoding = Mistakes("language_model.decode", "test_decode_undoes_encode")
+decoding = Mistakes("language_model.decode", "TestDecode::test_undoes_encode")
 
 
 @decoding
@@ -56,7 +60,7 @@ def decode_with_blanks(tokens, vocabulary):
     return " ".join(vocabulary[token] for token in tokens.tolist())
 
 
-splitting = Mistakes("language_model.split", "test_split_keeps_the_order_of_the_text")
+splitting = Mistakes("language_model.split", "TestSplit::test_keeps_the_order_of_the_text")
 
 splitting.edit(
     "split_of_shuffled_characters",
@@ -68,16 +72,17 @@ splitting.edit(
     """The text is shuffled before it is cut. The split is contiguous: shuffled characters are no
     language any more.""",
 )
+splitting.edit(
+    "split_of_other_shares",
+    "tokens[: n * 90 // 100], tokens[n * 90 // 100 : n * 95 // 100], tokens[n * 95 // 100 :]",
+    "tokens[: n * 8 // 10], tokens[n * 8 // 10 : n * 9 // 10], tokens[n * 9 // 10 :]",
+    "This is 80/10/10; the assignment has 90/5/5.",
+)
 
 
-@splitting
-def split_of_other_shares(tokens):
-    """This is 80/10/10; the assignment has 90/5/5."""
-    n = len(tokens)
-    return tokens[: int(0.8 * n)], tokens[int(0.8 * n) : int(0.9 * n)], tokens[int(0.9 * n) :]
-
-
-blocks = Mistakes("language_model.make_blocks", "test_blocks_are_consecutive_and_targets_come_next")
+blocks = Mistakes(
+    "language_model.make_blocks", "TestBlocks::test_are_consecutive_and_targets_come_next"
+)
 
 blocks.edit(
     "blocks_without_the_shift",
@@ -93,36 +98,37 @@ blocks.edit(
     """Each row is shifted within itself, so that its last target is the first token of the same
     row. It is the token that comes next in the text.""",
 )
-
-
-@blocks
-def blocks_that_overlap(tokens, context=128):
+blocks.edit(
+    "blocks_that_overlap",
+    """inputs = tokens[:whole].reshape(-1, context)
+    targets = tokens[1 : whole + 1].reshape(-1, context)""",
+    """inputs = tokens[:-1].unfold(0, context, 1)
+    targets = tokens[1:].unfold(0, context, 1)""",
     """There is a block for each starting place, so that an epoch sees each token many times. Here
-    blocks do not overlap."""
-    return tokens[:-1].unfold(0, context, 1), tokens[1:].unfold(0, context, 1)
+    blocks do not overlap.""",
+)
 
 
-blocks_default = Mistakes("language_model.make_blocks", "test_blocks_have_128_tokens_by_default")
+blocks_default = Mistakes(
+    "language_model.make_blocks", "TestBlocks::test_have_128_tokens_by_default"
+)
+
+blocks_default.edit("blocks_of_64", "= CONTEXT", "= 64", "The default context is not 128.")
 
 
-@blocks_default
-def blocks_of_64(tokens, context=64):
-    """The default context is not 128."""
-    whole = (len(tokens) - 1) // context * context
-    return tokens[:whole].reshape(-1, context), tokens[1 : whole + 1].reshape(-1, context)
+blocks_rows = Mistakes("language_model.make_blocks", "TestBlocks::test_are_rows")
+
+blocks_rows.edit(
+    "blocks_in_one_row",
+    "return inputs, targets",
+    "return inputs.flatten(), targets.flatten()",
+    "The text is cut to whole blocks, but not into rows: ((N - 1) // T, T).",
+)
 
 
-blocks_rows = Mistakes("language_model.make_blocks", "test_blocks_are_rows")
-
-
-@blocks_rows
-def blocks_in_one_row(tokens, context=128):
-    """The text is cut to whole blocks, but not into rows: ((N - 1) // T, T)."""
-    whole = (len(tokens) - 1) // context * context
-    return tokens[:whole], tokens[1 : whole + 1]
-
-
-positions = Mistakes("language_model.sinusoidal_positions", "test_positions_are_sines_and_cosines")
+positions = Mistakes(
+    "language_model.sinusoidal_positions", "TestPositions::test_has_the_right_values"
+)
 
 positions.edit(
     "positions_with_twice_the_exponent",
@@ -144,18 +150,20 @@ positions.edit(
     """Angles are multiplied by 10000^(2i/dim) instead of divided: no wavelength is longer than 2
     pi.""",
 )
-
-
-@positions
-def positions_with_a_wavelength_for_each_column(length, dim):
+positions.edit(
+    "positions_with_a_wavelength_for_each_column",
+    "table = torch.stack([angle.sin(), angle.cos()], dim=2)",
+    """table = torch.arange(dim).double()
+    angle = position / 10000 ** (table / dim)
+    table = torch.where(table % 2 == 0, angle.sin(), angle.cos())""",
     """Every column has its own wavelength. A sine and a cosine share one: two columns make a point
-    on a circle."""
-    angle = torch.arange(length).float()[:, None] / 10000 ** (torch.arange(dim).float() / dim)
-    even = torch.arange(dim) % 2 == 0
-    return torch.where(even, angle.sin(), angle.cos())
+    on a circle.""",
+)
 
 
-positions_shape = Mistakes("language_model.sinusoidal_positions", "test_positions_have_their_shape")
+positions_shape = Mistakes(
+    "language_model.sinusoidal_positions", "TestPositions::test_have_their_shape"
+)
 
 positions_shape.edit(
     "positions_with_a_batch_axis",

@@ -16,7 +16,7 @@ def block_nats(model, tokens, context):
     return found
 
 
-perplexity = Mistakes("language_model.perplexity", "test_perplexity_has_the_right_value")
+perplexity = Mistakes("language_model.perplexity", "TestPerplexity::test_has_the_right_values")
 
 
 @perplexity
@@ -42,7 +42,7 @@ def perplexity_of_float_targets(model, tokens, context=128):
 
 
 perplexity_short_block = Mistakes(
-    "language_model.perplexity", "test_perplexity_has_the_right_value[a_short_block]"
+    "language_model.perplexity", "TestPerplexity::test_counts_every_token_the_same"
 )
 
 
@@ -55,23 +55,26 @@ def perplexity_of_a_mean_over_blocks(model, tokens, context=128):
 
 
 perplexity_even_odds = Mistakes(
-    "language_model.perplexity", "test_perplexity_of_even_odds_is_the_size_of_the_vocabulary"
+    "language_model.perplexity", "TestPerplexity::test_of_even_odds_is_the_size_of_the_vocabulary"
+)
+
+perplexity_even_odds.edit(
+    "perplexity_with_base_two",
+    "math.exp(",
+    "2 ** (",
+    "This is 2 to the power of nats. With natural logarithms it has to be exp.",
+)
+perplexity_even_odds.edit(
+    "perplexity_without_exp",
+    "math.exp(",
+    "(",
+    "This is the loss in nats; its exp is the perplexity.",
 )
 
 
-@perplexity_even_odds
-def perplexity_with_base_two(model, tokens, context=128):
-    """This is 2 to the power of nats. With natural logarithms it has to be exp."""
-    return 2 ** float(torch.cat(block_nats(model, tokens, context)).mean())
-
-
-@perplexity_even_odds
-def perplexity_without_exp(model, tokens, context=128):
-    """This is the loss in nats; its exp is the perplexity."""
-    return float(torch.cat(block_nats(model, tokens, context)).mean())
-
-
-perplexity_context = Mistakes("language_model.perplexity", "test_perplexity_keeps_to_the_context")
+perplexity_context = Mistakes(
+    "language_model.perplexity", "TestPerplexity::test_keeps_to_the_context"
+)
 
 
 @perplexity_context
@@ -80,9 +83,7 @@ def perplexity_of_the_text_at_once(model, tokens, context=128):
     return float(F.cross_entropy(model(tokens[None, :-1])[0], tokens[1:]).exp())
 
 
-perplexity_batches = Mistakes(
-    "language_model.perplexity", "test_perplexity_of_a_text_of_many_batches"
-)
+perplexity_batches = Mistakes("language_model.perplexity", "TestPerplexity::test_of_many_batches")
 
 
 @perplexity_batches
@@ -94,7 +95,9 @@ def perplexity_of_a_mean_over_batches(model, tokens, context=128):
     return float(torch.stack(batches).mean().exp())
 
 
-perplexity_short_text = Mistakes("language_model.perplexity", "test_perplexity_of_a_short_text")
+perplexity_short_text = Mistakes(
+    "language_model.perplexity", "TestPerplexity::test_of_a_short_text"
+)
 
 
 @perplexity_short_text
@@ -109,18 +112,8 @@ def perplexity_that_misses_the_last_block(model, tokens, context=128):
     return math.exp(total / max(count, 1))
 
 
-perplexity_number = Mistakes("language_model.perplexity", "test_perplexity_is_one_number")
-
-
-@perplexity_number
-def perplexity_with_an_axis(model, tokens, context=128):
-    """A perplexity is one number, not a list of one."""
-    inputs, targets = make_blocks(tokens, context)
-    return torch.exp(next_token_loss(model(inputs), targets)).reshape(1)
-
-
 ngram_perplexity = Mistakes(
-    "language_model.ngram_perplexity", "test_ngram_perplexity_follows_from_the_probabilities"
+    "language_model.ngram_perplexity", "TestNgramPerplexity::test_has_the_right_values"
 )
 
 ngram_perplexity.edit(
@@ -159,7 +152,7 @@ ngram_perplexity.edit(
 
 
 ngram_counts = Mistakes(
-    "language_model.ngram_probabilities", "test_ngram_probabilities_are_smoothed_counts"
+    "language_model.ngram_probabilities", "TestNgrams::test_has_the_right_values"
 )
 
 ngram_counts.edit(
@@ -176,22 +169,18 @@ ngram_counts.edit(
     ".double() + 1",
     "alpha is 1 here whatever is passed.",
 )
-
-
-@ngram_counts
-def ngram_with_a_history_too_long(train, history, n, vocab_size, alpha=0.1):
+ngram_counts.edit(
+    "ngram_with_a_history_too_long",
+    """    grams = train""",
+    """    n += 1
+    grams = train""",
     """A history of n tokens is looked at. An n-gram has n - 1 of them before the token that it
-    predicts."""
-    text, last = train.tolist(), tuple(history.tolist()[-n:])
-    counts = torch.full((vocab_size,), float(alpha))
-    for i in range(len(text) - n):
-        if tuple(text[i : i + n]) == last:
-            counts[text[i + n]] += 1
-    return counts / counts.sum()
+    predicts.""",
+)
 
 
 ngram_unknown = Mistakes(
-    "language_model.ngram_probabilities", "test_ngram_of_an_unknown_history_knows_nothing"
+    "language_model.ngram_probabilities", "TestNgrams::test_of_an_unknown_history_know_nothing"
 )
 
 ngram_unknown.edit(
@@ -204,26 +193,21 @@ ngram_unknown.edit(
 
 
 ngram_end = Mistakes(
-    "language_model.ngram_probabilities", "test_ngram_at_the_end_of_the_text_counts_what_follows"
+    "language_model.ngram_probabilities",
+    "TestNgrams::test_at_the_end_of_the_text_count_what_follows",
+)
+
+ngram_end.edit(
+    "ngram_that_counts_the_end",
+    "return counts / counts.sum()",
+    """seen = (train.unfold(0, n - 1, 1) == h).all(dim=1).sum() if n > 1 else len(train)
+    return counts / (seen + alpha * vocab_size)""",
+    """The total counts the history at the very end of the text, which nothing follows. The
+    probabilities then add up to less than 1.""",
 )
 
 
-@ngram_end
-def ngram_that_counts_the_end(train, history, n, vocab_size, alpha=0.1):
-    """The total counts the history at the very end of the text, which nothing follows. The
-    probabilities then add up to less than 1."""
-    text, last = train.tolist(), tuple(history.tolist()[len(history) - n + 1 :])
-    total = sum(tuple(text[i : i + n - 1]) == last for i in range(len(text) - n + 2))
-    counts = torch.zeros(vocab_size)
-    for i in range(len(text) - n + 1):
-        if tuple(text[i : i + n - 1]) == last:
-            counts[text[i + n - 1]] += 1
-    if n == 1:
-        total = len(text)
-    return (counts + alpha) / (total + alpha * vocab_size)
-
-
-ngram_row = Mistakes("language_model.ngram_probabilities", "test_ngram_probabilities_are_one_row")
+ngram_row = Mistakes("language_model.ngram_probabilities", "TestNgrams::test_has_the_right_shape")
 
 ngram_row.edit(
     "ngram_with_an_axis_too_many",

@@ -6,16 +6,7 @@ import torch
 
 from grader.catalogue import Mistakes
 
-
-def nucleus(logits, p, temperature, descending=True, scale=True, before=True):
-    probabilities = (logits / temperature).softmax(dim=-1)
-    ordered, order = probabilities.sort(dim=-1, descending=descending)
-    total = ordered.cumsum(dim=-1) - (ordered if before else 0)
-    kept = torch.zeros_like(probabilities).scatter(-1, order, ordered * (total < p))
-    return kept / kept.sum(dim=-1, keepdim=True) if scale else kept
-
-
-top_k = Mistakes("language_model.top_k_probabilities", "test_top_k_keeps_the_k_likeliest")
+top_k = Mistakes("language_model.top_k_probabilities", "TestTopK::test_keeps_the_k_likeliest")
 
 top_k.edit(
     "top_k_not_scaled",
@@ -41,43 +32,36 @@ top_k.edit(
     "scaled.masked_fill(scaled < kth, -math.inf)",
     "These are the masked logits; the softmax of them is missing.",
 )
-
-
-@top_k
-def top_k_without_the_last(logits, k=20, temperature=1.0):
-    """The k-th largest itself is left out: only k - 1 tokens remain."""
-    if k == 1:
-        return (logits == logits.amax(dim=-1, keepdim=True)).float()
-    scaled = logits / temperature
-    last = scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]
-    return scaled.masked_fill(scaled <= last, -math.inf).softmax(dim=-1)
-
-
-@top_k
-def top_k_in_sorted_order(logits, k=20, temperature=1.0):
-    """The result has the order of the sorted logits, so that probabilities belong to the wrong
-    tokens. Put them back into their places."""
-    values = (logits / temperature).sort(dim=-1, descending=True).values
-    values[..., k:] = -math.inf
-    return values.softmax(dim=-1)
-
-
-@top_k
-def top_k_without_a_return(logits, k=20, temperature=1.0):
-    """Nothing is returned."""
-    (logits / temperature).topk(min(k, logits.shape[-1]), dim=-1)
-
-
-top_k_cold = Mistakes(
-    "language_model.top_k_probabilities", "test_top_k_keeps_the_k_likeliest[cold]"
+top_k.edit(
+    "top_k_without_the_last",
+    "scaled < kth",
+    "(scaled <= kth) & (scaled < scaled.amax(dim=-1, keepdim=True))",
+    "The k-th largest itself is left out: only k - 1 tokens remain.",
 )
+top_k.edit(
+    "top_k_in_sorted_order",
+    """kth = scaled""",
+    """scaled = scaled.sort(dim=-1, descending=True).values
+    kth = scaled""",
+    """The result has the order of the sorted logits, so that probabilities belong to the wrong
+    tokens. Put them back into their places.""",
+)
+top_k.edit(
+    "top_k_without_a_return",
+    "return scaled",
+    "scaled",
+    "Nothing is returned.",
+)
+
+
+top_k_cold = Mistakes("language_model.top_k_probabilities", "TestTopK::test_sharpens_when_cold")
 
 top_k_cold.edit(
     "top_k_without_temperature", "logits / temperature", "logits", "The temperature is not used."
 )
 
 
-top_k_hot = Mistakes("language_model.top_k_probabilities", "test_top_k_keeps_the_k_likeliest[hot]")
+top_k_hot = Mistakes("language_model.top_k_probabilities", "TestTopK::test_flattens_when_hot")
 
 top_k_hot.edit(
     "top_k_with_inverse_temperature",
@@ -88,7 +72,7 @@ top_k_hot.edit(
 
 
 top_k_default = Mistakes(
-    "language_model.top_k_probabilities", "test_top_k_has_20_by_default_and_takes_few_tokens"
+    "language_model.top_k_probabilities", "TestTopK::test_has_20_by_default_and_takes_few_tokens"
 )
 
 top_k_default.edit(
@@ -99,7 +83,7 @@ top_k_default.edit(
 )
 
 
-top_k_rows = Mistakes("language_model.top_k_probabilities", "test_top_k_treats_every_row_apart")
+top_k_rows = Mistakes("language_model.top_k_probabilities", "TestTopK::test_has_the_right_values")
 
 top_k_rows.edit(
     "top_k_of_all_rows_together",
@@ -109,7 +93,7 @@ top_k_rows.edit(
 )
 
 
-@top_k_rows
+@top_k
 def top_k_of_rows_alone(logits, k=20, temperature=1.0):
     """Rows (B, V) are taken and nothing else; the logits of one place are (V,)."""
     scaled = logits / temperature
@@ -118,20 +102,8 @@ def top_k_of_rows_alone(logits, k=20, temperature=1.0):
     return scaled.softmax(dim=1)
 
 
-top_k_logits = Mistakes("language_model.top_k_probabilities", "test_top_k_leaves_the_logits_alone")
-
-
-@top_k_logits
-def top_k_in_place(logits, k=20, temperature=1.0):
-    """The caller's logits are changed in place."""
-    logits /= temperature
-    kth = logits.topk(min(k, logits.shape[-1]), dim=-1).values[..., -1:]
-    logits[logits < kth] = -math.inf
-    return logits.softmax(dim=-1)
-
-
 top_k_ties = Mistakes(
-    "language_model.top_k_probabilities", "test_top_k_with_ties_keeps_what_is_likelier"
+    "language_model.top_k_probabilities", "TestTopK::test_with_ties_keeps_what_is_likelier"
 )
 
 
@@ -145,17 +117,7 @@ def top_k_of_different_values(logits, k=20, temperature=1.0):
     return torch.stack(rows).reshape(logits.shape)
 
 
-top_k_shape = Mistakes("language_model.top_k_probabilities", "test_top_k_keeps_the_shape")
-
-top_k_shape.edit(
-    "top_k_squeezed",
-    "scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)",
-    "scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1).squeeze()",
-    "squeeze() drops every axis of size one: a batch of one row loses its axis.",
-)
-
-
-top_p = Mistakes("language_model.top_p_probabilities", "test_top_p_keeps_the_nucleus")
+top_p = Mistakes("language_model.top_p_probabilities", "TestTopP::test_keeps_the_nucleus")
 
 top_p.edit(
     "top_p_not_scaled",
@@ -186,46 +148,53 @@ top_p.edit(
     kept = torch.zeros_like(probabilities).scatter(-1, order, ordered * inside)""",
     "One token after the one that crosses p is kept too.",
 )
-
-
-@top_p
-def top_p_without_sorting(logits, p=0.9, temperature=1.0):
-    """The probabilities are added up in the order of the vocabulary. Sort them first."""
-    probabilities = (logits / temperature).softmax(dim=-1)
-    before = probabilities.cumsum(dim=-1) - probabilities
-    kept = probabilities * (before < p)
-    return kept / kept.sum(dim=-1, keepdim=True)
-
-
-@top_p
-def top_p_as_a_threshold(logits, p=0.9, temperature=1.0):
+top_p.edit(
+    "top_p_without_sorting",
+    "probabilities.sort(dim=-1, descending=True)",
+    "probabilities, torch.arange(logits.shape[-1]).expand_as(logits)",
+    "The probabilities are added up in the order of the vocabulary. Sort them first.",
+)
+top_p.edit(
+    "top_p_as_a_threshold",
+    "ordered * (before < p)",
+    "ordered * ((ordered >= 1 - p) | (before == 0))",
     """Tokens that have less than 1 - p each are dropped. The nucleus is about the sum of the
-    likeliest, not about each one."""
-    probabilities = (logits / temperature).softmax(dim=-1)
-    largest = probabilities.amax(dim=-1, keepdim=True)
-    kept = probabilities * ((probabilities >= 1 - p) | (probabilities == largest))
-    return kept / kept.sum(dim=-1, keepdim=True)
-
-
-@top_p
-def top_p_with_temperature_afterwards(logits, p=0.9, temperature=1.0):
-    """The nucleus is found without the temperature. The temperature comes first: the nucleus is
-    that of the distribution that is drawn from."""
-    kept = nucleus(logits, p, 1.0) > 0
-    return (logits / temperature).masked_fill(~kept, -math.inf).softmax(dim=-1)
-
-
-@top_p
-def top_p_as_min_p(logits, p=0.9, temperature=1.0):
+    likeliest, not about each one.""",
+)
+top_p.edit(
+    "top_p_as_min_p",
+    "ordered * (before < p)",
+    "ordered * (ordered >= p * ordered[..., :1])",
     """All tokens are kept that are at least p times as likely as the likeliest. That is min-p,
-    another strategy."""
-    probabilities = (logits / temperature).softmax(dim=-1)
-    least = p * probabilities.max(dim=-1, keepdim=True).values
-    kept = probabilities * (probabilities >= least)
-    return kept / kept.sum(dim=-1, keepdim=True)
+    another strategy.""",
+)
 
 
-top_p_nothing = Mistakes("language_model.top_p_probabilities", "test_top_p_never_leaves_nothing")
+top_p_temperature = Mistakes(
+    "language_model.top_p_probabilities",
+    "TestTopP::test_sharpens_when_cold",
+    "TestTopP::test_flattens_when_hot",
+)
+
+top_p_temperature.edit(
+    "top_p_with_temperature_afterwards",
+    """(logits / temperature).softmax(dim=-1)
+    ordered, order = probabilities.sort(dim=-1, descending=True)
+    before = ordered.cumsum(dim=-1) - ordered  # what the likelier tokens have together
+""",
+    """logits.softmax(dim=-1)
+    ordered, order = probabilities.sort(dim=-1, descending=True)
+    before = ordered.cumsum(dim=-1) - ordered
+    ordered = (logits / temperature).softmax(dim=-1).gather(-1, order)
+""",
+    """The nucleus is found without the temperature. The temperature comes first: the nucleus is
+    that of the distribution that is drawn from.""",
+)
+
+
+top_p_nothing = Mistakes(
+    "language_model.top_p_probabilities", "TestTopP::test_never_leaves_nothing"
+)
 
 top_p_nothing.edit(
     "top_p_that_may_be_empty",
@@ -237,7 +206,7 @@ top_p_nothing.edit(
 
 
 top_p_default = Mistakes(
-    "language_model.top_p_probabilities", "test_top_p_is_90_percent_by_default"
+    "language_model.top_p_probabilities", "TestTopP::test_is_90_percent_by_default"
 )
 
 top_p_default.edit(
@@ -245,34 +214,19 @@ top_p_default.edit(
 )
 
 
-top_p_rows = Mistakes("language_model.top_p_probabilities", "test_top_p_treats_every_row_apart")
+top_p_rows = Mistakes("language_model.top_p_probabilities", "TestTopP::test_has_the_right_values")
 
-
-@top_p_rows
-def top_p_of_the_first_row(logits, p=0.9, temperature=1.0):
-    """All rows get the nucleus of the first. Each row has its own."""
-    probabilities = (logits / temperature).softmax(dim=-1)
-    first = probabilities.reshape(-1, logits.shape[-1])[:1]
-    ordered, order = first.sort(dim=-1, descending=True)
-    inside = torch.zeros_like(first, dtype=torch.bool)
-    inside = inside.scatter(-1, order, ordered.cumsum(dim=-1) - ordered < p)
-    kept = probabilities * inside[0]
-    return kept / kept.sum(dim=-1, keepdim=True)
-
-
-top_p_logits = Mistakes("language_model.top_p_probabilities", "test_top_p_leaves_the_logits_alone")
-
-top_p_logits.edit(
-    "top_p_in_place",
-    "probabilities = (logits / temperature)",
-    """logits /= temperature
-    probabilities = logits""",
-    "The caller's logits are divided in place.",
+top_p_rows.edit(
+    "top_p_of_the_first_row",
+    "return kept / kept",
+    """kept = probabilities * (kept.reshape(-1, logits.shape[-1])[0] > 0)
+    return kept / kept""",
+    "All rows get the nucleus of the first. Each row has its own.",
 )
 
 
 top_p_everything = Mistakes(
-    "language_model.top_p_probabilities", "test_top_p_of_everything_is_the_softmax"
+    "language_model.top_p_probabilities", "TestTopP::test_of_everything_is_the_softmax"
 )
 
 top_p_everything.edit(
@@ -283,7 +237,7 @@ top_p_everything.edit(
 )
 
 
-top_p_shape = Mistakes("language_model.top_p_probabilities", "test_top_p_keeps_the_shape")
+top_p_shape = Mistakes("language_model.top_p_probabilities", "TestTopP::test_has_the_right_shape")
 
 
 @top_p_shape
@@ -295,7 +249,7 @@ def top_p_in_rows(logits, p=0.9, temperature=1.0):
     return torch.zeros_like(rows).scatter(-1, order, kept / kept.sum(dim=-1, keepdim=True))
 
 
-crops = Mistakes("language_model.generate", "test_generation_crops_to_the_last_tokens")
+crops = Mistakes("language_model.generate", "TestGenerate::test_crops_to_the_last_tokens")
 
 crops.edit(
     "generate_without_cropping",
@@ -307,7 +261,7 @@ crops.edit(
 
 
 crops_greedy = Mistakes(
-    "language_model.generate", "test_generation_crops_to_the_last_tokens[greedy]"
+    "language_model.generate", "TestGenerate::test_crops_to_the_last_tokens[greedy]"
 )
 
 crops_greedy.edit(
@@ -325,7 +279,7 @@ crops_greedy.edit(
 )
 
 
-crops_by_default = Mistakes("language_model.generate", "test_generation_crops_at_128_by_default")
+crops_by_default = Mistakes("language_model.generate", "TestGenerate::test_crops_at_128_by_default")
 
 crops_by_default.edit(
     "generate_with_half_the_context",
@@ -335,7 +289,9 @@ crops_by_default.edit(
 )
 
 
-greedy = Mistakes("language_model.generate", "test_greedy_takes_the_likeliest_each_time")
+greedy = Mistakes(
+    "language_model.generate", "TestGenerate::test_greedy_takes_the_likeliest_each_time"
+)
 
 greedy.edit(
     "generate_from_the_first_logits",
@@ -357,7 +313,9 @@ greedy.edit(
 )
 
 
-draws = Mistakes("language_model.generate", "test_draws_have_the_frequencies_of_the_strategy")
+draws = Mistakes(
+    "language_model.generate", "TestGenerate::test_draws_with_the_frequencies_of_the_strategy"
+)
 
 draws.edit(
     "generate_that_is_always_greedy",
@@ -409,7 +367,8 @@ draws.edit(
 
 
 draws_hot = Mistakes(
-    "language_model.generate", "test_draws_have_the_frequencies_of_the_strategy[top_k_hot]"
+    "language_model.generate",
+    "TestGenerate::test_draws_with_the_frequencies_of_the_strategy[top_k-hot]",
 )
 
 draws_hot.edit(
@@ -423,7 +382,7 @@ draws_hot.edit(
 )
 
 
-prompt = Mistakes("language_model.generate", "test_generation_begins_with_the_prompt")
+prompt = Mistakes("language_model.generate", "TestGenerate::test_begins_with_the_prompt")
 
 prompt.edit(
     "generate_without_the_prompt",
@@ -433,7 +392,7 @@ prompt.edit(
 )
 
 
-draws_differ = Mistakes("language_model.generate", "test_draws_differ_from_call_to_call")
+draws_differ = Mistakes("language_model.generate", "TestGenerate::test_differs_from_call_to_call")
 
 draws_differ.edit(
     "generate_with_a_seed",
@@ -447,7 +406,7 @@ draws_differ.edit(
 )
 
 
-one_text = Mistakes("language_model.generate", "test_generation_gives_one_text_of_int64")
+one_text = Mistakes("language_model.generate", "TestGenerate::test_gives_one_text_of_int64")
 
 one_text.edit(
     "generate_with_the_axis_of_the_batch",
@@ -463,7 +422,7 @@ one_text.edit(
 )
 
 
-refusals = Mistakes("language_model.generate", "test_generation_refuses_other_strategies")
+refusals = Mistakes("language_model.generate", "TestGenerate::test_refuses_other_strategies")
 
 refusals.edit(
     "generate_by_any_strategy",
@@ -476,7 +435,7 @@ refusals.edit(
 
 
 long_prompt = Mistakes(
-    "language_model.generate", "test_a_prompt_longer_than_the_context_comes_back_whole"
+    "language_model.generate", "TestGenerate::test_gives_a_long_prompt_back_whole"
 )
 
 long_prompt.edit(

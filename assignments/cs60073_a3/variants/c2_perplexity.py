@@ -122,3 +122,13 @@ def ngram_perplexity_by_dictionaries(train, held_out, n, vocab_size, alpha=0.1):
         row = table.get(tuple(other[i - n + 1 : i]), Counter())
         loss -= math.log((row[other[i]] + alpha) / (sum(row.values()) + alpha * vocab_size))
     return math.exp(loss / (len(other) - n + 1))
+
+
+@ngram_perplexity
+def ngram_perplexity_by_probabilities(train, held_out, n, vocab_size, alpha=0.1):
+    """`ngram_probabilities` for each token, whose last n - 1 tokens are its history."""
+    loss = 0.0
+    for i in range(n - 1, len(held_out)):
+        row = ngram_probabilities(train, held_out[:i], n, vocab_size, alpha)
+        loss -= math.log(row[held_out[i]])
+    return math.exp(loss / (len(held_out) - n + 1))

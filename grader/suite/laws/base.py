@@ -236,9 +236,9 @@ def _check(cls: type[Contract], method: str) -> Callable[[Any], None]:
     return check
 
 
-def _in_either_world(test: Callable[[Any], None]) -> Callable[[Any], None]:
+def _in_either_world(test: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(test)
-    def check(self: Any) -> None:
-        self.either(functools.partial(test, self))
+    def check(self: Any, **case: Any) -> None:
+        self.either(functools.partial(test, self, **case))
 
     return check

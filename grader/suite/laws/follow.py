@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from grader.suite import driving
 from grader.suite.laws.base import Contract
-from grader.suite.laws.function import Function
+from grader.suite.laws.function import Arguments, Function
 
 OWN, STAND_INS = "own parts", "stand-ins"
+# Two right computations of one part in float32 agree to this.
+PART_SLACK = 2e-4
 
 
 class FollowThrough(Function):
@@ -20,8 +23,10 @@ class FollowThrough(Function):
     reference that does without these contracts needs `readings` that are built on them.
 
     Attributes:
-        built_on: the classes that mark these contracts.
-        stand_ins: what the assignment's probe `with_stand_ins` replaces, by contract.
+        built_on: the classes of the same file that mark these contracts.
+        stand_ins: the contracts that are replaced.
+        stand_in_probe: the assignment's probe that replaces them, e.g. `c.with_stand_ins` for the
+            one of `probes/c.py`.
         prepared: whether that probe is in between where nothing is replaced, too, because it
             prepares what the contract is called with.
     """
@@ -29,11 +34,17 @@ class FollowThrough(Function):
     built_on: ClassVar[tuple[type[Contract], ...]] = ()
     stand_ins: ClassVar[tuple[str, ...]] = ()
     prepared: ClassVar[bool] = False
+    stand_in_probe: ClassVar[str] = "with_stand_ins"
 
     def __init_subclass__(cls, **header: Any) -> None:
         if cls.stand_ins:
             cls.worlds = (OWN, STAND_INS)
         super().__init_subclass__(**header)
+
+    def part_inputs(self, draw: Any) -> Iterable[tuple[str, Arguments]]:
+        """Contracts that no class of `built_on` marks, each with arguments for which a right one
+        gives what the reference gives."""
+        return []
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -44,11 +55,12 @@ class FollowThrough(Function):
         super().enter(lambda name: self._on_parts(name, fixture(name)))
 
     def ask(self, implementation: Any, *args: Any) -> Any:
-        run = implementation(self.probes.call, function=self.contract, args=list(args))
+        run = implementation(driving.call, function=self.contract, args=list(args))
         return run["result"]
 
     def own_parts_are_right(self) -> bool:
-        """Whether the submission's own contracts pass all that other questions ask of them."""
+        """Whether the submission's own contracts pass all that other questions ask of them, and
+        agree with the reference for `part_inputs`."""
         for kind in self.built_on:
             part = kind()
             part.enter(self._fixture)
@@ -57,6 +69,21 @@ class FollowThrough(Function):
                     getattr(part, name)()
                 except AssertionError:
                     return False
+        return all(self._agrees(*part) for part in self.part_inputs(self.draw))
+
+    def _agrees(self, function: str, args: Arguments) -> bool:
+        call = driving.call
+        for views in (False, True):
+            asked = {"function": function, "args": args, "views": views}
+            try:
+                found = self.submission(call, **asked)["result"]
+                wanted = self.reference(call, **asked)["result"]
+                pair = [found, wanted] if isinstance(wanted, list) else [[found], [wanted]]
+                for one, right in zip(*pair, strict=True):
+                    self.expect.shape(one, tuple(right.shape))
+                    self.expect.close(one, right, slack=PART_SLACK)
+            except (AssertionError, TypeError, ValueError):
+                return False
         return True
 
     def _on_parts(self, fixture: str, value: Any) -> Any:
@@ -65,7 +92,9 @@ class FollowThrough(Function):
         if fixture == "readings":
             return lambda name: self._on_parts("reference", value(name))
         if fixture in ("submission", "reference"):
-            return functools.partial(_asked_on, value, self.probes.with_stand_ins, self.replaced)
+            return functools.partial(
+                _asked_on, value, driving.find(self.probes, self.stand_in_probe), self.replaced
+            )
         return value
 
 

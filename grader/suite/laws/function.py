@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grader.suite import driving
 from grader.suite.laws.base import Contract, law
 
 Arguments = list[Any]
@@ -34,6 +35,7 @@ class Function(Contract):
     `shape`: the shape of the result.
     `batch_of_one`: the axes of the result survive where one has the size one.
     `arguments`: the arguments hold the same values after the call.
+    `layout`: parts of larger tensors give what tensors of their own give.
     `gradient`: autograd finds the slope that the function's own values have.
     `far_out`: the values are right far out as well, if they are nearby.
     `images`: images give what their flattened rows give.
@@ -111,10 +113,11 @@ class Function(Contract):
         """What the submission gives."""
         return self.ask(self.submission, *args)
 
-    def called(self, args: Arguments) -> dict[str, Any]:
+    def called(self, args: Arguments, **how: Any) -> dict[str, Any]:
         """What the submission gives for copies of the arguments, as `result`, and what these are
-        after the call, as `args`."""
-        after: dict[str, Any] = self.submission(self.probes.call, function=self.contract, args=args)
+        after the call, as `args`; `how` are further keywords of the probe `call`."""
+        asked = {"function": self.contract, "args": args, **how}
+        after: dict[str, Any] = self.submission(driving.call, **asked)
         return after
 
     def read(self, value: Any, like: Any, what: str) -> Any:
@@ -277,6 +280,23 @@ class Function(Contract):
                     help=self.look_at.get("arguments", ""),
                 )
 
+    @law("layout")
+    def takes_parts_of_larger_tensors(self) -> None:
+        """Heads that a layer cuts out, or the last places of a text, do not follow each other in
+        memory. The values are the same, whatever they are."""
+        args, other = (self.inputs(self.draw, batch=3) for _ in range(2))
+        own, cut = self.called(args)["result"], self.called(args, views=True)["result"]
+        self.responds(own, self.called(other)["result"])
+        self.expect.close(
+            cut,
+            own,
+            what=f"{self.name} of parts of larger tensors",
+            help=self.look_at.get(
+                "layout", "reshape takes tensors of any layout in memory, view does not."
+            ),
+            slack=1e-4 * (1 + float(torch.as_tensor(own).abs().max())),
+        )
+
     @law("gradient")
     def has_the_gradient_of_its_values(self) -> None:
         """What is trained learns through this function: autograd must find the slope that the
@@ -289,7 +309,7 @@ class Function(Contract):
                 for _ in range(3)
             ]
             slopes = self.submission(
-                self.probes.slopes,
+                driving.slopes,
                 function=self.contract,
                 args=args,
                 directions=directions,
