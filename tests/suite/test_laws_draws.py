@@ -106,7 +106,9 @@ def test_a_class_says_what_is_wrong_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [lambda x: x.T, lambda x: x[:, None], lambda x: x[..., None]], ids=str
+    "other",
+    [lambda x: x.T, lambda x: x[:, None], lambda x: x[..., None]],
+    ids=["columns", "an axis between", "an axis behind"],
 )
 def test_another_layout_costs_the_shape_alone(other: Callable[..., Any]) -> None:
     for law in Draws.laws():

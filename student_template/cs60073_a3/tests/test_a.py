@@ -19,7 +19,10 @@ def test_two_equal_components_are_one(submission, expect):
 def test_mesh_has_the_asked_size(submission, probes, expect):
     """200 by 200 points, from -6 to 6."""
     target = {"weights": [1.0], "centres": [[0.0, 0.0]], "scales": [1.0], "matrix": np.eye(2)}
-    found = submission(probes.density_mesh, target=target)
-    for name in ("x", "y", "density"):
-        expect.shape(found[name], (200, 200), what=name)
-    expect.close([np.min(found["x"]), np.max(found["y"])], [-6.0, 6.0], slack=1e-9)
+    args = [{"log_density": target}]
+    x, y, density = submission(
+        probes.a.sampled, function="sampling.mesh_density", args=args, several=3
+    )["result"]
+    for name, values in (("x", x), ("y", y), ("density", density)):
+        expect.shape(values, (200, 200), what=name)
+    expect.close([x.min(), y.max()], [-6.0, 6.0], slack=1e-9)

@@ -8,7 +8,8 @@ import torch
 def test_vae_gives_three_results(submission, probes, expect, draw):
     """Reconstruction, mean and log-variance."""
     calls = [("forward", draw.uniform(3, 784))]
-    (results,) = submission(probes.networks, name="VAE", seed=1, calls=calls)["results"]
+    asked = {"function": "image_models.VAE", "seed": 1, "calls": calls}
+    (results,) = submission(probes.b.networks, **asked)["results"]
     for result, shape in zip(results, [(3, 784), (3, 16), (3, 16)], strict=True):
         expect.shape(result, shape)
 
@@ -17,9 +18,7 @@ def test_vae_gives_three_results(submission, probes, expect, draw):
 def test_vae_step_takes_a_step(submission, probes, expect, draw):
     """One step of the optimiser in each call, and three numbers."""
     parameters, x = draw.normal(784 * 2 + 32), draw.uniform(4, 784)
-    calls = submission(
-        probes.vae_steps, parameters=parameters, batches=[x, x], lr=0.1, stale=0.0, seed=1
-    )
+    calls = submission(probes.b.vae_steps, parameters=parameters, batches=[x, x], lr=0.1)
     expect.true([len(c["gradients"]) for c in calls] == [1, 1], "not one step in each call")
     expect.true([len(c["returned"]) for c in calls] == [3, 3], "not three results")
 
@@ -28,12 +27,11 @@ def test_vae_step_takes_a_step(submission, probes, expect, draw):
 def test_gan_step_moves_both_players(submission, probes, expect, draw):
     """One step of each in each call, and two numbers."""
     events = submission(
-        probes.gan_steps,
+        probes.b.gan_steps,
         generator=draw.normal(3328, std=0.1),
         discriminator=draw.normal(3141, std=0.1),
         batches=[draw.uniform(4, 784), draw.uniform(4, 784)],
         lr=0.1,
-        stale=0.0,
         seed=1,
     )
     for who in ("generator", "discriminator"):
@@ -45,8 +43,9 @@ def test_gan_step_moves_both_players(submission, probes, expect, draw):
 @pytest.mark.question("b.4.1")
 def test_pictures_lie_between_black_and_white(submission, probes, expect, draw):
     """Pixels in [0, 1]."""
-    got = submission(probes.pictured, generator=draw.normal(3328, std=2.0), z=draw.normal(5, 64))
-    pixels = torch.as_tensor(got["result"])
+    asked = {"function": "image_models.generator_images", "argument": draw.normal(5, 64)}
+    got = submission(probes.b.pictures, parameters=[draw.normal(3328, std=2.0)], **asked)
+    pixels = torch.as_tensor(got["results"][0])
     expect.shape(pixels, (5, 784))
     expect.true(bool(((pixels >= 0) & (pixels <= 1)).all()), "some pixels are not in [0, 1]")
 
@@ -58,7 +57,8 @@ def test_probabilities_add_up(submission, probes, expect, draw):
         ("probabilities", draw.uniform(3, 1, 28, 28)),
         ("features", draw.uniform(3, 1, 28, 28)),
     ]
-    got = submission(probes.networks, name="Classifier", seed=1, calls=calls)
+    asked = {"function": "image_models.Classifier", "seed": 1, "calls": calls}
+    got = submission(probes.b.networks, **asked)
     p, features = (torch.as_tensor(r) for r in got["results"])
     expect.shape(features, (3, 128))
     expect.close(p.sum(1), torch.ones(3), slack=1e-4)
@@ -67,5 +67,6 @@ def test_probabilities_add_up(submission, probes, expect, draw):
 @pytest.mark.question("b.5.3")
 def test_score_of_rows_that_are_alike(submission, probes, expect):
     """They say nothing about the image, and score 1."""
-    alike = submission(probes.scored, probabilities=torch.full((20, 4), 0.25), splits=10)
+    asked = {"function": "image_models.inception_score", "arrays": False}
+    alike = submission(probes.b.of_either, args=[torch.full((20, 4), 0.25), 10], **asked)
     expect.close(alike[0], 1.0, what="the score of rows that are alike", slack=1e-4)

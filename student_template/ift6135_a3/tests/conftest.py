@@ -250,7 +250,7 @@ def pytest_runtest_makereport(
     question = str(marker.args[0]) if marker and marker.args else "other"
     report.user_properties.append(("question", question))
     if report.passed and call.when == "call":
-        # What a template refuses by itself is no achievement yet.
+        # A template refuses wrong arguments by itself; that earns nothing yet.
         names = FUNCTIONS.get(question, [])
         missing = unwritten(_modules_of(item.config), names)
         if names and missing == names:

@@ -6,6 +6,8 @@ first argument of a method is its model, as a dict that says how to make it:
 
     {"model": "solution.Flow", "size": [2, 8], "parameters": {"layers.0.u": ..., ...}}
 
+A source of random numbers is `{"seed": 5}`: a NumPy generator, the global sources being seeded too.
+
 The rest is for the probes of an assignment, which import it:
 
     from driving import in_place_of, plain
@@ -17,7 +19,6 @@ and torch and nothing else.
 from __future__ import annotations
 
 import contextlib
-import copy
 import inspect
 import random
 from collections.abc import Callable, Iterator
@@ -37,9 +38,9 @@ def call(impl: Any, *, function: str, args: list[Any], views: bool = False) -> d
 
     Args:
         function: its dotted name, e.g. `gan.jsd`.
-        args: of the call; `slopes`, `jacobian` and this make models of dicts.
+        args: of the call; all probes but `raised` make models of dicts.
         views: hand over tensors that are parts of larger ones, as the halves of a layer's result
-            are: their rows do not follow each other in memory.
+            and its heads are: their rows do not follow each other in memory.
 
     Returns:
         `result`, and `args` as they are after the call.
@@ -54,7 +55,7 @@ def repeated(impl: Any, *, function: str, args: list[Any], seed: int, repeats: i
 
     Args:
         function: its dotted name; it returns a tensor, of one shape each time.
-        args: of every call.
+        args: of every call; the same tensors and models each time.
         seed: of all sources of random numbers, set once before the first call.
         repeats: how many calls.
 
@@ -62,7 +63,7 @@ def repeated(impl: Any, *, function: str, args: list[Any], seed: int, repeats: i
         TypeError: a result is not a tensor.
     """
     seed_all(seed)
-    target = find(impl, function)
+    target, args = find(impl, function), [made(impl, a) for a in args]
     return torch.stack([tensor(target(*args), function).detach() for _ in range(repeats)])
 
 
@@ -173,11 +174,14 @@ def find(impl: Any, function: str) -> Any:
 
 
 def made(impl: Any, value: Any, view: bool = False) -> Any:
-    """A copy of an argument, or the model that a dict describes, in its place.
+    """A copy of an argument, or the model or generator that a dict describes, in its place.
 
     Raises:
         AttributeError: the model has no such parameter.
     """
+    if isinstance(value, dict) and set(value) == {"seed"}:
+        seed_all(value["seed"])
+        return np.random.default_rng(value["seed"])
     if not isinstance(value, dict) or "model" not in value:
         return _copy(value, view)
     model = find(impl, value["model"])(*value["size"])
@@ -234,43 +238,6 @@ def gradients_of(result: Tensor, wanted: list[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(t) if g is None else g for t, g in zip(wanted, found, strict=True)]
 
 
-def parameter_slopes(
-    value_at: Callable[[nn.Module], Tensor],
-    build: Callable[[], nn.Module],
-    directions: list[dict[str, Tensor]],
-    step: float,
-) -> dict[str, Any]:
-    """Slopes of `value_at(build())` in the module's parameters, as `slopes` finds them.
-
-    Args:
-        value_at: a number, from a module.
-        build: makes the module, the same one each time.
-        directions: each one by the names of the parameters, of any shape with as many elements.
-        step: of the central differences.
-    """
-    module = build()
-    parameters = dict(module.named_parameters())
-    names = list(directions[0])
-    value = value_at(module)
-    # As training does it: what is left in .grad on the way is added to.
-    if value.requires_grad:
-        value.backward()
-    gradients = {n: _gradient(parameters[n]) for n in names}
-    along, differences = [], []
-    for direction in directions:
-        shaped = {n: d.reshape(parameters[n].shape) for n, d in direction.items()}
-        along.append(sum(float((gradients[n] * d).sum()) for n, d in shaped.items()))
-        ends = []
-        for h in (step, -step):
-            moved = copy.deepcopy(build())
-            with torch.no_grad():
-                for n, d in shaped.items():
-                    dict(moved.named_parameters())[n].add_(h * d)
-            ends.append(float(value_at(moved).detach()))
-        differences.append((ends[0] - ends[1]) / (2 * step))
-    return {"autograd": along, "differences": differences}
-
-
 class WatchedSGD(torch.optim.SGD):
     """Plain gradient descent that tells of each step before it takes it.
 
@@ -294,6 +261,75 @@ class WatchedSGD(torch.optim.SGD):
         self._tell(flat(map(_gradient, self._module.parameters())))
         super().step()
         return loss
+
+
+def watched_step(
+    step: Callable[[Callable[..., None], dict[str, WatchedSGD]], Any],
+    networks: dict[str, nn.Module],
+    *,
+    lr: float,
+    calls: int,
+    stale: float = 0.0,
+) -> list[dict[str, Any]]:
+    """Perform a training step several times and report what it does, in order.
+
+    Args:
+        step: performs it once; it gets `tell(event, **more)`, for what is drawn or called, and
+            an optimiser for each network, by name.
+        networks: what is trained or used, by name.
+        lr: the learning rate of the optimisers.
+        calls: how often it is performed.
+        stale: what all gradients hold before the first call.
+
+    Returns:
+        Dictionaries with `event`; `call`, its number from 0; and `parameters`, those of each
+        network then, in one vector. Events are what `tell` was told; `step`, right before an
+        optimiser's step, with its network `who` and the `gradient` in one vector; and `return` at
+        the end of each call, with `value` and whether it `is_tensor`. For the laws of
+        `grader.suite.laws.Step`, `drawn` has the `source` and the `value` of what was drawn.
+    """
+    events: list[dict[str, Any]] = []
+    number = 0
+
+    def tell(event: str, **more: Any) -> None:
+        parameters = {name: flat(network.parameters()) for name, network in networks.items()}
+        events.append({"event": event, "call": number, "parameters": parameters, **more})
+
+    def teller(who: str) -> Callable[[Tensor], None]:
+        return lambda gradient: tell("step", who=who, gradient=gradient)
+
+    optimisers = {name: WatchedSGD(n, lr, teller(name)) for name, n in networks.items()}
+    for network in networks.values():
+        for parameter in network.parameters():
+            parameter.grad = torch.full_like(parameter, stale) if stale else None
+    while number < calls:
+        value = step(tell, optimisers)
+        tell("return", value=plain(value), is_tensor=isinstance(value, Tensor))
+        number += 1
+    return events
+
+
+def on_stand_ins(
+    impl: Any,
+    probe: Callable[..., Any],
+    stand_ins: dict[str, Callable[..., Any]],
+    replaced: list[str],
+    asked: dict[str, Any],
+) -> Any:
+    """What a probe finds with some contracts replaced, in case others use them.
+
+    Args:
+        probe: it is called with the implementation.
+        stand_ins: functions by the contract that each replaces, e.g. `gan.jsd`.
+        replaced: which of them are replaced.
+        asked: keywords of the probe.
+    """
+    with contextlib.ExitStack() as until_it_is_done:
+        for contract in replaced:
+            owner, _, name = contract.rpartition(".")
+            stand_in = in_place_of(find(impl, owner), {name: stand_ins[contract]})
+            until_it_is_done.enter_context(stand_in)
+        return probe(impl, **asked)
 
 
 @contextlib.contextmanager
@@ -344,7 +380,10 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 def _copy(value: Any, view: bool = False) -> Any:
     if view and isinstance(value, Tensor) and value.dim():
-        return torch.cat([value, value], dim=-1)[..., : value.shape[-1]]
+        wide = torch.cat([value, value], dim=-1)
+        if value.dim() > 3:  # as heads are that were cut out of a layer's result
+            wide = wide.transpose(1, 2).contiguous().transpose(1, 2)
+        return wide[..., : value.shape[-1]]
     if isinstance(value, Tensor):
         return value.clone()
     return value.copy() if isinstance(value, np.ndarray) else value

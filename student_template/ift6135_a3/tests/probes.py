@@ -10,6 +10,8 @@ that only its use can be seen.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,18 +19,17 @@ import torch
 from torch import Tensor, nn
 
 from driving import (
-    WatchedSGD,
     call,
     find,
     flat,
     in_place_of,
-    parameter_slopes,
     plain,
+    raised,
     repeated,
     seed_all,
     signature_of,
     slopes,
-    tensor,
+    watched_step,
 )
 
 # --- question 1 -------------------------------------------------------------------------------
@@ -78,34 +79,23 @@ DENSITIES: dict[str, dict[str, Any]] = {
 class SmoothCritic(nn.Module):
     """C(x) = sum_j a_j tanh(w_j . x) + slope . x, one value per sample of any shape."""
 
-    def __init__(self, w: Tensor, a: Tensor, slope: Tensor) -> None:
+    def __init__(self, hidden: int, size: int) -> None:
         super().__init__()
-        self.w = nn.Parameter(w.clone())  # (H, D)
-        self.a = nn.Parameter(a.clone())  # (H,)
-        self.slope = nn.Parameter(slope.clone())  # (D,)
+        self.w = nn.Parameter(torch.zeros(hidden, size))
+        self.a = nn.Parameter(torch.zeros(hidden))
+        self.slope = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.reshape(x.shape[0], -1)
         return torch.tanh(x @ self.w.t()) @ self.a + x @ self.slope
 
 
-class LinearCritic(nn.Module):
-    """C(x) = slope . x: its gradient is the same everywhere."""
-
-    def __init__(self, slope: Tensor) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(slope.clone())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], -1) @ self.slope
-
-
 class BowlCritic(nn.Module):
     """C(x) = |x - centre|^2 / 2: its gradient tells where it was taken."""
 
-    def __init__(self, centre: Tensor) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self.centre = nn.Parameter(centre.clone())
+        self.centre = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
         return ((x.reshape(x.shape[0], -1) - self.centre) ** 2).sum(1) / 2
@@ -114,9 +104,9 @@ class BowlCritic(nn.Module):
 class ElementwiseCritic(nn.Module):
     """C(x) = slope x + offset in the shape of x, as in the dirac game."""
 
-    def __init__(self, param: Tensor) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.param = nn.Parameter(param.clone())
+        self.param = nn.Parameter(torch.zeros(2))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.param[0] + self.param[1]
@@ -129,331 +119,118 @@ class MeanCritic(nn.Module):
         return x.mean(-1)
 
 
-CRITICS = {
-    "smooth": SmoothCritic,
-    "linear": LinearCritic,
-    "bowl": BowlCritic,
-    "elementwise": ElementwiseCritic,
-    "mean": MeanCritic,
-}
+CRITICS = (SmoothCritic, BowlCritic, ElementwiseCritic, MeanCritic)
 
 
-def _critic(critic: dict[str, Any]) -> nn.Module:
-    return CRITICS[critic["kind"]](**{k: v for k, v in critic.items() if k != "kind"})
+def on_critics(impl: Any) -> types.SimpleNamespace:
+    """The critics, and contracts of `gan` as functions of a critic and samples.
 
-
-# --- question 2: penalties --------------------------------------------------------------------
-
-
-def penalty(
-    impl: Any,
-    *,
-    seed: int,
-    name: str,
-    p: Tensor,
-    q: Tensor,
-    critic: dict[str, Any],
-    repeats: int = 1,
-    other_values: bool = False,
-) -> dict[str, Any]:
-    """Value of `gan.<name>` on real samples that require a gradient.
-
-    Args:
-        repeats: how often it is called, on the same tensors.
-        other_values: hand over a plain function instead of a module, and as `cp` the values of
-            another function of `p` (the sum of each sample).
-    """
-    function = getattr(impl.gan, name)
-    module = _critic(critic)
-
-    def call_on(p: Tensor) -> dict[str, Any]:
-        seed_all(seed)
-        fake = q.clone()
-        values = []
-        for _ in range(repeats):
-            if other_values:
-                cp, cq = p.reshape(p.shape[0], -1).sum(1), fake.reshape(fake.shape[0], -1).sum(1)
-                values.append(plain(function(p, cp, fake, cq, lambda x: module(x))))
-            else:
-                values.append(plain(function(p, module(p), fake, module(fake), module)))
-        return {"value": values[0], "values": values, "p": plain(p), "q": plain(fake)}
-
-    return _on_real_samples(call_on, p)
-
-
-def _on_real_samples(call_on: Callable[[Tensor], Any], p: Tensor) -> Any:
-    """`call_on` samples that require a gradient; where that does not work, on plain ones.
-
-    A penalty that cannot take the former is told so by `penalty_without_gradients`.
-    """
-    try:
-        return call_on(p.clone().requires_grad_())
-    except Exception as error:
-        with contextlib.suppress(Exception):
-            return call_on(p.clone())
-        raise error
-
-
-def penalty_without_gradients(
-    impl: Any, *, seed: int, name: str, p: Tensor, q: Tensor, critic: dict[str, Any]
-) -> dict[str, Any]:
-    """A penalty on real samples that do not require a gradient, by itself and in a critic's loss.
-
-    Returns:
-        `usual`, on samples that do require one; `alone`, on samples that do not; `in_loss`, what
-        it adds to `critic_loss` for such samples. Each is None where it does not work. `losses`
-        says whether `make_losses` works without a regulariser. A penalty that works on neither
-        kind of samples is called once more, so that what it raises is seen.
+    Each is called with the critic, real and generated samples: `jsd` and `w1` score them with the
+    critic; the penalties get samples and values; `make_losses` has `which`, the name of a loss, and
+    its own three arguments before these, and gives that loss.
     """
     gan = impl.gan
-    module = _critic(critic)
-    values: dict[str, Any] = {"losses": False, "in_loss": None}
-    for key, real in (("usual", p.clone().requires_grad_()), ("alone", p.clone())):
-        seed_all(seed)
-        args = [real, module(real), q.clone(), module(q), module]
-        values[key] = _part(getattr(gan, name, None), args)
-    if values["usual"] is None and values["alone"] is None:
-        real = p.clone().requires_grad_()
-        values["usual"] = plain(getattr(gan, name)(real, module(real), q, module(q), module))
-    regularizer = next(k for k, v in REGULARIZER_PARTS.items() if v == name)
 
-    def in_loss(reg_type: str | None) -> Any:
-        seed_all(seed)
-        _, critic_loss = gan.make_losses("W1", reg_type, 1.0)
-        return critic_loss(p.clone(), q.clone(), module)
+    def distance(name: str) -> Callable[..., Any]:
+        return lambda critic, p, q: getattr(gan, name)(critic(p), critic(q))
 
-    with in_place_of(gan, {"w1": stand_in_w1}):
-        bare = _part(in_loss, [None])
-        values["losses"] = bare is not None
-        whole = _part(in_loss, [regularizer])
-        if whole is not None and bare is not None:
-            values["in_loss"] = whole.reshape(()) - bare.reshape(())
-    return values
+    def penalty(name: str) -> Callable[..., Any]:
+        def on_samples(
+            critic: Any, p: Tensor, q: Tensor, gradient: bool | None = None, own: bool = True
+        ) -> Any:
+            """`gradient`: whether real samples require one; None: they do, or where that does not
+            work they do not. `own`: False hands over the sums of the samples as values, and a plain
+            function as the critic."""
 
+            def on(real: Tensor) -> Any:
+                if own:
+                    return getattr(gan, name)(real, critic(real), q, critic(q), critic)
+                cp, cq = (x.reshape(x.shape[0], -1).sum(1) for x in (real, q))
+                return getattr(gan, name)(real, cp, q, cq, lambda x: critic(x))
 
-def penalty_slopes(
-    impl: Any,
-    *,
-    seed: int,
-    name: str,
-    p: Tensor,
-    q: Tensor,
-    critic: dict[str, Any],
-    directions: list[dict[str, Tensor]],
-    step: float,
-) -> dict[str, Any]:
-    """Slopes of a penalty along directions in the space of the critic's parameters."""
-    function = getattr(impl.gan, name)
+            try:
+                return on(p.requires_grad_(gradient is not False))
+            except Exception:
+                if gradient is None:
+                    with contextlib.suppress(Exception):
+                        return on(p.detach())
+                raise
 
-    def value_at(module: nn.Module) -> Tensor:
-        def call_on(real: Tensor) -> Tensor:
-            seed_all(seed)
-            fake = q.clone()
-            return tensor(function(real, module(real), fake, module(fake), module), name).sum()
+        return on_samples
 
-        return _on_real_samples(call_on, p)
+    def loss(
+        which: str,
+        loss_type: str,
+        reg_type: str | None,
+        reg_cf: float,
+        critic: Any,
+        p: Tensor,
+        q: Tensor,
+    ) -> Any:
+        metric, critic_loss = gan.make_losses(loss_type, reg_type, reg_cf)
+        return (metric if which == "metric" else critic_loss)(p, q, critic)
 
-    return parameter_slopes(value_at, lambda: _critic(critic), directions, step)
+    contracts = {"jsd": distance("jsd"), "w1": distance("w1"), "make_losses": loss}
+    contracts |= {"r1gp": penalty("r1gp"), "ogp": penalty("ogp")}
+    critics = {critic.__name__: critic for critic in CRITICS}
+    return types.SimpleNamespace(
+        gan=types.SimpleNamespace(**contracts), critics=types.SimpleNamespace(**critics)
+    )
 
 
-# --- question 2: the two losses ---------------------------------------------------------------
-# The stand-ins are not the assignment's losses. They tell apart which function was called, with
-# which arguments and how often.
+# --- question 2: stand-ins for the parts of the losses ----------------------------------------
 
 
-def stand_in_jsd(cp: Tensor, cq: Tensor) -> Tensor:
+def _stand_in_jsd(cp: Tensor, cq: Tensor) -> Tensor:
     return (torch.tanh(cp) - 2 * cq).mean()
 
 
-def stand_in_w1(cp: Tensor, cq: Tensor) -> Tensor:
+def _stand_in_w1(cp: Tensor, cq: Tensor) -> Tensor:
     return (3 * cp - torch.sin(cq)).mean()
 
 
-def stand_in_r1gp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Any) -> Tensor:
+def _stand_in_r1gp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Any) -> Tensor:
     return (p**2).mean() + 2 * (cp**2).mean() + (q**3).mean() + cq.mean() - 3 * critic(p).mean()
 
 
-def stand_in_ogp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Any) -> Tensor:
+def _stand_in_ogp(p: Tensor, cp: Tensor, q: Tensor, cq: Tensor, critic: Any) -> Tensor:
     return p.mean() + torch.tanh(cp).mean() - (q**2).mean() + cq.mean() + 2 * critic(q).mean()
-
-
-PART_STAND_INS: dict[str, Callable[..., Tensor]] = {
-    "jsd": stand_in_jsd,
-    "w1": stand_in_w1,
-    "r1gp": stand_in_r1gp,
-    "ogp": stand_in_ogp,
-}
-LOSS_PARTS = {"JSD": "jsd", "W1": "w1"}
-REGULARIZER_PARTS = {"GP": "ogp", "R1": "r1gp"}
-
-
-def losses(
-    impl: Any,
-    *,
-    seed: int,
-    loss_type: str,
-    reg_type: str | None,
-    reg_cf: float,
-    p: Tensor,
-    q: Tensor,
-    critic: dict[str, Any],
-    stand_ins: bool,
-    stand_in_distance: bool = False,
-) -> dict[str, Any]:
-    """What the two functions from `make_losses` return, beside the parts they are made of.
-
-    With `stand_ins`, all four parts are replaced by the ones above, and what goes wrong is
-    reported as `error` instead of raised. Without, only a part that does not work by itself is
-    replaced, on samples with a gradient or, if the whole does not work either, on those without;
-    with `stand_in_distance`, the distance is replaced in any case.
-    `loss` and `regularizer` are what the parts in use give. The real samples that the two
-    functions get do not require a gradient.
-    """
-    gan = impl.gan
-    module = _critic(critic)
-
-    def whole() -> dict[str, Any]:
-        seed_all(seed)
-        metric, critic_loss = gan.make_losses(loss_type, reg_type, reg_cf)
-        return {
-            "metric": plain(metric(p.clone(), q.clone(), module)),
-            "critic_loss": plain(critic_loss(p.clone(), q.clone(), module)),
-        }
-
-    if stand_ins:
-        with in_place_of(gan, PART_STAND_INS):
-            try:
-                return {"error": None, **whole()}
-            except Exception as error:
-                return {"error": f"{type(error).__name__}: {error}"}
-
-    parts: dict[str, Any] = {"loss": LOSS_PARTS[loss_type]}
-    if reg_type is not None:
-        parts["regularizer"] = REGULARIZER_PARTS[reg_type]
-    found, repairs = {}, {}
-
-    def arguments(role: str, real: Tensor) -> list[Any]:
-        values = [module(real), module(q.clone())]
-        return values if role == "loss" else [real, values[0], q.clone(), values[1], module]
-
-    def repair(role: str) -> None:
-        repairs[parts[role]] = PART_STAND_INS[parts[role]]
-        found[role] = _part(repairs[parts[role]], arguments(role, p.clone()))
-
-    for role, name in parts.items():
-        seed_all(seed)
-        found[role] = _part(getattr(gan, name, None), arguments(role, p.clone().requires_grad_()))
-        if found[role] is None or (stand_in_distance and role == "loss"):
-            repair(role)
-    try:
-        with in_place_of(gan, repairs):
-            return {"error": None, "regularizer": 0.0, **found, **whole()}
-    except Exception:
-        # A regulariser that needs samples with a gradient and gets them from nobody.
-        if (
-            reg_type is None
-            or parts["regularizer"] in repairs
-            or _part(gan.__dict__[parts["regularizer"]], arguments("regularizer", p.clone()))
-            is not None
-        ):
-            raise
-    repair("regularizer")
-    with in_place_of(gan, repairs):
-        return {"error": None, **found, **whole()}
-
-
-def _part(function: Any, args: list[Any]) -> Any:
-    """What a part returns, if it is a finite number; None if it does not work by itself."""
-    try:
-        value = plain(function(*args))
-    except Exception:
-        return None
-    works = isinstance(value, Tensor) and value.numel() == 1 and bool(value.isfinite().all())
-    return value if works else None
-
-
-def loss_slopes(
-    impl: Any,
-    *,
-    which: str,
-    loss_type: str,
-    reg_type: str | None,
-    reg_cf: float,
-    p: Tensor,
-    q: Tensor,
-    critic: dict[str, Any],
-    directions: list[dict[str, Tensor]],
-    step: float,
-    stand_ins: bool,
-) -> dict[str, Any]:
-    """Slopes of `metric` or `critic_loss`.
-
-    The directions are in the critic's parameters or, under the name `q`, in the generated
-    samples, which is the way to the generator's parameters.
-    """
-
-    class Game(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.critic = _critic(critic)
-            self.q = nn.Parameter(q.clone())
-
-    def value_at(game: nn.Module) -> Tensor:
-        metric, critic_loss = impl.gan.make_losses(loss_type, reg_type, reg_cf)
-        function = metric if which == "metric" else critic_loss
-        return tensor(function(p.clone(), game.q * 1.0, game.critic), which).sum()
-
-    named = [{k if k == "q" else f"critic.{k}": v for k, v in d.items()} for d in directions]
-    with in_place_of(impl.gan, PART_STAND_INS if stand_ins else {}):
-        return parameter_slopes(value_at, Game, named, step)
 
 
 # --- question 2: moving average ---------------------------------------------------------------
 
 
 def moving_average(
-    impl: Any,
-    *,
-    source: list[Tensor],
-    target: list[Tensor],
-    alphas: list[float],
-    frozen: str = "",
+    impl: Any, *, source: Tensor, target: Tensor, alphas: list[float], frozen: str = ""
 ) -> dict[str, Any]:
     """Apply the moving average once per alpha; no alpha means the default, once.
 
-    The models are a linear layer, a batch normalisation and a linear layer inside another module.
+    The models are a linear layer, and a batch normalisation and a linear layer in another module.
 
     Args:
-        source, target: values of the six parameters, in the models' order.
+        source, target: the 34 parameters of each model in one vector.
         alphas: the factors, in order.
         frozen: whose parameters do not require a gradient, "source" or "target".
+
+    Returns:
+        `source` and `target` afterwards; `source_learns`, whether all of its parameters require a
+        gradient; `in_place`, whether the target's are the same leaves as before.
     """
-
-    def model(values: list[Tensor]) -> nn.Module:
-        inner = nn.Sequential(nn.BatchNorm1d(values[2].shape[0]), nn.Linear(*values[4].shape[::-1]))
-        made = nn.Sequential(nn.Linear(*values[0].shape[::-1]), inner)
+    models = {}
+    for name, values in (("source", source), ("target", target)):
+        inner = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2))
+        models[name] = nn.Sequential(nn.Linear(3, 4), inner).requires_grad_(name != frozen)
         with torch.no_grad():
-            for parameter, value in zip(made.parameters(), values, strict=True):
-                parameter.copy_(value)
-        return made
-
-    source_model, target_model = model(source), model(target)
-    for name, made in (("source", source_model), ("target", target_model)):
-        made.requires_grad_(name != frozen)
-    before = list(target_model.parameters())
-    function = impl.gan.apply_exponential_moving_average
-    for alpha in alphas:
-        function(source_model, target_model, alpha)
-    if not alphas:
-        function(source_model, target_model)
-    after = list(target_model.parameters())
+            nn.utils.vector_to_parameters(values, models[name].parameters())
+    before = list(models["target"].parameters())
+    for alpha in [[a] for a in alphas] or [[]]:
+        impl.gan.apply_exponential_moving_average(models["source"], models["target"], *alpha)
+    after = list(models["target"].parameters())
     return {
-        "target": [plain(t) for t in after],
-        "source": [plain(t) for t in source_model.parameters()],
-        "source_learns": all(t.requires_grad for t in source_model.parameters()),
-        "same_tensors": len(before) == len(after)
-        and all(a is b for a, b in zip(before, after, strict=True)),
-        "leaves": all(t.is_leaf for t in after),
+        "target": flat(after),
+        "source": flat(models["source"].parameters()),
+        "source_learns": all(t.requires_grad for t in models["source"].parameters()),
+        "in_place": list(map(id, before)) == list(map(id, after)) and all(t.is_leaf for t in after),
     }
 
 
@@ -461,19 +238,28 @@ def moving_average(
 
 
 class TableGenerator(nn.Module):
-    """x = tanh(z w + b), with the noise of its n-th call taken from the n-th row of a table."""
+    """x = tanh(z w + b), of 2 numbers to 3; it draws the noise for itself where none is given."""
 
-    def __init__(self, w: Tensor, b: Tensor) -> None:
+    def __init__(self, next_noise: Callable[[], Tensor] | None = None) -> None:
         super().__init__()
-        self.w = nn.Parameter(w.clone())
-        self.b = nn.Parameter(b.clone())
-        self.next_noise: Callable[[], Tensor] | None = None
+        self.w = nn.Parameter(torch.zeros(2, 3))
+        self.b = nn.Parameter(torch.zeros(3))
+        self._next_noise = next_noise
 
     def forward(self, z: Tensor | None = None) -> Tensor:
         if z is None:
-            assert self.next_noise is not None
-            z = self.next_noise()
+            assert self._next_noise is not None
+            z = self._next_noise()
         return torch.tanh(z @ self.w + self.b)
+
+
+def players(next_noise: Callable[[], Tensor] | None = None) -> dict[str, nn.Module]:
+    """The networks of the game, in the places of a critic and two generators."""
+    return {
+        "critic": SmoothCritic(4, 3),
+        "generator": TableGenerator(next_noise),
+        "test_generator": TableGenerator(next_noise),
+    }
 
 
 def stand_in_metric(p: Tensor, q: Tensor, critic: Any) -> Tensor:
@@ -491,79 +277,51 @@ def training(
     seed: int,
     real: Tensor,
     noise: Tensor,
-    critic: dict[str, Any],
-    generator: dict[str, Tensor],
-    test_generator: dict[str, Tensor],
+    parameters: dict[str, Tensor],
     lr: float,
     critic_inner_iters: int,
-    steps: int,
+    calls: int,
     alpha_ema: float | None,
     losses: tuple[Any, ...] = ("W1", None, 1.0),
     stand_ins: bool = True,
 ) -> list[dict[str, Any]]:
-    """Run `train_step` a few times and report everything that it does, in order.
+    """What `watched_step` reports of `train_step`.
 
     `make_losses` and `apply_exponential_moving_average` are replaced by stand-ins, so that what
-    is seen is the training step alone. The n-th batch of real samples is the n-th of `real`, the
-    n-th call of the generator takes the n-th of `noise`.
+    is seen is the training step alone.
 
     Args:
+        real, noise: batches, used in turn by `next` and by calls of the generator.
+        parameters: of the three `players`, each in one vector.
         losses: `loss_type`, `reg_type` and `reg_cf`.
         stand_ins: False leaves the implementation's own functions in their places.
 
     Returns:
-        A list of events, each a dictionary whose `event` is one of: `next` and `generate` (with
-        `index`); `metric` and `critic loss` at each call of what `make_losses` gave (with its
-        `arguments` in order, the submission's defaults filled in, or None if they do not fit);
-        `critic step` and `generator step` (the flat parameters of both as they are before the
-        step, and the flat gradient, all as tensors); `average` (`source`, `target`, `alpha`);
-        `return` at the end of each training step (`value`, `is_tensor`, and the flat parameters
-        of all three models).
+        Events, among them: `drawn`, from the sources `real` and `noise`; `metric` and `critic
+        loss` at each call of what `make_losses` gave, with its `arguments` in order, the
+        submission's defaults filled in, or None if they do not fit; `average`, with the names of
+        `source` and `target`, and `alpha`.
     """
     seed_all(seed)
     gan = impl.gan
-    events: list[dict[str, Any]] = []
-    models: dict[str, nn.Module] = {
-        "critic": _critic(critic),
-        "generator": TableGenerator(**generator),
-        "test_generator": TableGenerator(**test_generator),
-    }
+    tell: Callable[..., None] = lambda event, **more: None  # noqa: E731
 
-    def batches(table: Tensor, event: str) -> Iterator[Tensor]:
-        index = 0
-        while True:
-            events.append({"event": event, "index": index})
-            yield table[index % len(table)].clone()
-            index += 1
+    def batches(source: str, table: Tensor) -> Iterator[Tensor]:
+        for batch in itertools.cycle(table):
+            tell("drawn", source=source, value=batch.clone())
+            yield batch.clone()
 
-    noise_iter = batches(noise, "generate")
-    models["generator"].next_noise = lambda: next(noise_iter)
-    models["test_generator"].next_noise = lambda: noise[0].clone()
-    real_iter = batches(real, "next")
-
-    def state(*names: str) -> dict[str, Tensor]:
-        return {name: flat(models[name].parameters()) for name in names}
-
-    def report(name: str) -> Callable[[Tensor], None]:
-        def step(gradient: Tensor) -> None:
-            now = state("critic", "generator")
-            events.append({"event": f"{name} step", "gradient": gradient, **now})
-
-        return step
+    data, noises = batches("real", real), batches("noise", noise)
+    models = players(lambda: next(noises))
+    with torch.no_grad():
+        for name, model in models.items():
+            nn.utils.vector_to_parameters(parameters[name].clone(), model.parameters())
 
     def stand_in_average(source: Any, target: Any, alpha: float = 0.998) -> None:
         names = {id(model): name for name, model in models.items()}
-        events.append(
-            {
-                "event": "average",
-                "source": names.get(id(source), "something else"),
-                "target": names.get(id(target), "something else"),
-                "alpha": float(alpha),
-            }
-        )
+        who = [names.get(id(model), "something else") for model in (source, target)]
+        tell("average", source=who[0], target=who[1], alpha=float(alpha))
 
-    critic_optim = WatchedSGD(models["critic"], lr, report("critic"))
-    generator_optim = WatchedSGD(models["generator"], lr, report("generator"))
     signature = signature_of(getattr(gan, "make_losses", None))
 
     def stand_in_losses(*args: Any, **kwargs: Any) -> tuple[Callable[..., Tensor], ...]:
@@ -575,43 +333,33 @@ def training(
 
         def reported(event: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def call(p: Tensor, q: Tensor, critic: Any) -> Tensor:
-                events.append({"event": event, "arguments": asked})
+                tell(event, arguments=asked)
                 return function(p, q, critic)
 
             return call
 
-        return (
-            reported("metric", stand_in_metric),
-            reported("critic loss", stand_in_critic_loss),
-        )
+        return reported("metric", stand_in_metric), reported("critic loss", stand_in_critic_loss)
 
     replaced: dict[str, Any] = {
         "make_losses": stand_in_losses,
         "apply_exponential_moving_average": stand_in_average,
     }
     if losses[1] is not None:  # for who writes the losses out: one's own penalty may not work
-        replaced.update(PART_STAND_INS)
+        replaced |= {n.removeprefix("gan."): f for n, f in STAND_INS.items() if n[:4] == "gan."}
     with in_place_of(gan, replaced if stand_ins else {}):
         # By position: a name is the first thing that people change.
         train_step = gan.make_train_step(losses[0], critic_inner_iters, *losses[1:], alpha_ema)
-        for _ in range(steps):
-            value = train_step(
-                real_iter,
-                models["critic"],
-                critic_optim,
-                models["generator"],
-                models["test_generator"],
-                generator_optim,
+
+        def step(told: Callable[..., None], optimisers: dict[str, Any]) -> Any:
+            nonlocal tell
+            tell = told
+            critic, generator, test_generator = models.values()
+            critic_optim, generator_optim, _ = optimisers.values()
+            return train_step(
+                data, critic, critic_optim, generator, test_generator, generator_optim
             )
-            events.append(
-                {
-                    "event": "return",
-                    "value": plain(value),
-                    "is_tensor": isinstance(value, Tensor),
-                    **state("critic", "generator", "test_generator"),
-                }
-            )
-    return events
+
+        return watched_step(step, models, lr=lr, calls=calls)
 
 
 # --- question 3 -------------------------------------------------------------------------------
@@ -621,16 +369,20 @@ def with_stand_ins(impl: Any, *, other: str, replaced: list[str], **asked: Any) 
     """What another probe finds with some contracts replaced, in case others use them.
 
     Args:
-        other: its name, `call` or `slopes`.
+        other: its name, a key of `OTHERS`; of `gan` it sees what `on_critics` makes, unless it is
+            `raised`.
         replaced: keys of `STAND_INS`.
         asked: of that probe.
     """
+    seen = impl
+    if asked["function"].startswith("gan.") and other != "raised":
+        seen = on_critics(impl)
     with contextlib.ExitStack() as until_it_is_done:
         for contract in replaced:
             owner, _, name = contract.rpartition(".")
             stand_in = in_place_of(find(impl, owner), {name: STAND_INS[contract]})
             until_it_is_done.enter_context(stand_in)
-        return {"call": call, "slopes": slopes}[other](impl, **asked)
+        return OTHERS[other](seen, **asked)
 
 
 def _stand_in_forward(self: Any, x: Tensor) -> Tensor:
@@ -651,7 +403,14 @@ def _stand_in_loss1(z0: Tensor, logdet: Tensor) -> Tensor:
     return torch.cos(z0).sum(1, keepdim=True) + 3 * logdet
 
 
+OTHERS: dict[str, Callable[..., Any]] = {
+    probe.__name__: probe for probe in (call, raised, repeated, slopes)
+}
 STAND_INS: dict[str, Callable[..., Tensor]] = {
+    "gan.jsd": _stand_in_jsd,
+    "gan.w1": _stand_in_w1,
+    "gan.r1gp": _stand_in_r1gp,
+    "gan.ogp": _stand_in_ogp,
     "solution.PlanarTransformation.forward": _stand_in_forward,
     "solution.PlanarTransformation.get_logdet": _stand_in_logdet,
     "solution.loss1": _stand_in_loss1,

@@ -26,17 +26,18 @@ def test_metrics_of_a_critic_that_knows_nothing(submission, expect):
 def test_penalty_is_a_scalar_for_any_samples(submission, probes, expect, draw, name, shape):
     """Samples of any shape, a critic that is a plain function, and values `cp` that are not the
     critic's."""
+    size = math.prod(shape[1:])
+    parameters = {"slope": draw.normal(size)}
+    critic = {"model": "critics.SmoothCritic", "size": [1, size], "parameters": parameters}
     result = submission(
-        probes.penalty,
-        seed=1,
-        name=name,
-        p=draw.normal(*shape),
-        q=draw.normal(*shape),
-        critic={"kind": "linear", "slope": draw.normal(math.prod(shape[1:]))},
-        other_values=True,
-    )
-    expect.finite(result["value"])
-    expect.shape(result["value"], ())
+        probes.with_stand_ins,
+        other="call",
+        replaced=[],
+        function=f"gan.{name}",
+        args=[critic, draw.normal(*shape), draw.normal(*shape), None, False],
+    )["result"]
+    expect.finite(result)
+    expect.shape(result, ())
 
 
 @pytest.mark.question("q2.3")
@@ -44,20 +45,17 @@ def test_penalty_is_a_scalar_for_any_samples(submission, probes, expect, draw, n
 @pytest.mark.parametrize("loss_type", ["JSD", "W1"])
 def test_losses_are_scalars(submission, probes, expect, draw, loss_type, reg_type):
     """All combinations, on samples that do not require a gradient."""
-    result = submission(
-        probes.losses,
-        seed=1,
-        loss_type=loss_type,
-        reg_type=reg_type,
-        reg_cf=1.0,
-        p=draw.normal(5, 10),
-        q=draw.normal(5, 10),
-        critic={"kind": "mean"},
-        stand_ins=False,
-    )
+    critic = {"model": "critics.MeanCritic", "size": [], "parameters": {}}
     for which in ("metric", "critic_loss"):
-        expect.finite(result[which], what=which)
-        expect.shape(result[which], (), what=which)
+        result = submission(
+            probes.with_stand_ins,
+            other="call",
+            replaced=[],
+            function="gan.make_losses",
+            args=[which, loss_type, reg_type, 1.0, critic, draw.normal(5, 10), draw.normal(5, 10)],
+        )["result"]
+        expect.finite(result, what=which)
+        expect.shape(result, (), what=which)
 
 
 @pytest.mark.question("q2.3")
@@ -80,23 +78,21 @@ def test_make_losses_refuses(submission, probes, expect, args, error):
 @pytest.mark.parametrize("inner", [1, 2])
 def test_steps_are_taken(submission, probes, expect, draw, inner):
     """`critic_inner_iters` steps of the critic and one of the generator per call."""
-    model = {"w": draw.normal(2, 3), "b": draw.normal(3)}
+    parameters = {n: draw.normal(9) for n in ("generator", "test_generator")}
     events = submission(
         probes.training,
         seed=1,
         real=draw.normal(20, 5, 3),
         noise=draw.normal(20, 5, 2),
-        critic={"kind": "linear", "slope": draw.normal(3)},
-        generator=model,
-        test_generator=model,
+        parameters=parameters | {"critic": draw.normal(19)},
         lr=0.1,
         critic_inner_iters=inner,
-        steps=2,
+        calls=2,
         alpha_ema=0.9,
     )
-    for name, count in (("critic step", 2 * inner), ("generator step", 2)):
-        found = sum(event["event"] == name for event in events)
-        expect.true(found == count, f"{found} times {name} in two calls, expected {count}")
+    for who, count in (("critic", 2 * inner), ("generator", 2)):
+        found = sum(event["event"] == "step" and event["who"] == who for event in events)
+        expect.true(found == count, f"{found} steps of the {who} in two calls, expected {count}")
 
 
 @pytest.mark.question("q2.5")
