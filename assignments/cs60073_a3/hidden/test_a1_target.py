@@ -126,9 +126,9 @@ class TestMesh(Function, question="a.1.2", of="sampling.mesh_density", shape=0.5
     def asked(self, target, *size):
         """The mesh of a density; of the usual size if none is given."""
         args = [{"log_density": target}, *size]
-        mesh = self.submission(self.probes.a.sampled, function=self.contract, args=args, several=3)[
-            "result"
-        ]
+        probe = self.probes.a.sampled
+        found = self.submission(probe, function=self.contract, args=args, several=3)["result"]
+        mesh = self.expect.several(found, 3, what="the mesh", help="Return x, y and the density.")
         for name, values in zip(("x", "y", "the density"), mesh, strict=True):
             self.expect.finite(values, what=f"{name} of the mesh")
         return [as_array(values).astype(np.float64) for values in mesh]

@@ -173,13 +173,13 @@ class TestRejection(
         return self.submission(probe, function=self.contract, args=args, several=2)
 
     def drawn(self, result):
-        return result[0]
+        return self.expect.several(result, 2, what=f"the result of {self.usage}")[0]
 
     def accepted(self, problem, c, n):
         """The accepted points (n, 2) and the acceptance rate of a call, and all that was drawn
         from the proposal."""
         after = self.called(self.arguments(problem, c, n))
-        points, rate = after["result"]
+        points, rate = self.expect.several(after["result"], 2, what=f"the result of {self.usage}")
         rate = as_array(rate, "the acceptance rate").astype(np.float64).reshape(-1)
         self.expect.finite(rate, what="the acceptance rate")
         self.expect.true(

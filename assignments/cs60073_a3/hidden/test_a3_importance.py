@@ -108,6 +108,7 @@ class TestVariance(
             as_array(side.sampling.self_normalized_mean(*args), "the weighted mean").reshape(-1)
             for side in (self.submission, self.reference)
         )
+        self.expect.shape(own, right.shape, what="the weighted mean")
         factor = 1 + (own - right) ** 2 / self.ask(self.reference, *args)
 
         def compare(implementation):

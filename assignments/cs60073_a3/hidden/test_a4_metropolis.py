@@ -116,7 +116,7 @@ class TestWalk(
         return self.submission(probe, function=self.contract, args=args, several=2)
 
     def drawn(self, result):
-        return result[0]
+        return self.expect.several(result, 2, what=f"the result of {self.usage}")[0]
 
     def walks(self, target, starts, step, n):
         """The rows after the start of a walk from each start, (R, n or n - 1, 2), and the rates."""
@@ -125,7 +125,8 @@ class TestWalk(
         for some in np.array_split(starts, min(5, len(starts))):
             source = generator(self.draw.seed())
             args = [{"log_density": target}, {"each": some}, step, n, source]
-            found, share = self.called(args)["result"]
+            both = self.called(args)["result"]
+            found, share = self.expect.several(both, 2, what=f"the result of {self.usage}")
             found = as_array(found) if len(some) > 1 else [found]
             chains += [self.rows(chain, n)[: n + 1] for chain in found]
             rates.append(as_array(share).reshape(-1))

@@ -41,12 +41,8 @@ class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradie
         return implementation(self.probes.call, function=self.contract, args=list(args))["result"]
 
     def parts(self, results):
-        self.expect.true(
-            isinstance(results, list | tuple) and len(results) == 3,
-            "vae_loss does not give three results",
-            "Return the loss, the cross-entropy and the divergence, in this order.",
-        )
-        return results
+        help = "Return the loss, the cross-entropy and the divergence, in this order."
+        return self.expect.several(results, 3, what="the result of vae_loss", help=help)
 
     def numbers(self, *args):
         """The loss and its parts, whatever their shapes."""
@@ -182,8 +178,10 @@ class Range(Function):
         """The caller still needs the images as they were."""
         (x,) = self.inputs(self.draw)
         given_back = f"{self.name} gives its argument back"
-        found = torch.as_tensor(self.got(x))
-        self.expect.true(not torch.equal(found, x), given_back, "Is the function finished?")
+        found = self.got(x)
+        self.expect.finite(found, what=self.usage)
+        same = torch.equal(torch.as_tensor(found), x)
+        self.expect.true(not same, given_back, "Is the function finished?")
         super().leaves_its_arguments_alone()
 
 

@@ -86,7 +86,7 @@ class Draws(Contract):
         shape, width = self.result_shape(count), [n for n in self.result_shape(count)[1:] if n > 1]
         self.expect.finite(drawn, what=f"what {self.usage} draws")
         found = as_array(drawn).astype(np.float64)
-        found = found.reshape([n for n in found.shape if n > 1])
+        found = found.reshape([n for n in found.shape if n != 1])
         if found.ndim == 2 and [len(found)] == width and found.shape[1] > len(found):
             found = found.T
         self.expect.true(

@@ -184,6 +184,18 @@ class Expect:
             f"{what}: {show(array)}",
         )
 
+    def several(self, actual: Any, count: int, *, what: str = "the result", help: str = "") -> Any:
+        """The parts of a result that consists of several, in order.
+
+        Raises:
+            CheckFailed: it is not a list or tuple of so many.
+        """
+        parts = len(actual) if isinstance(actual, list | tuple) else 1
+        self.true(
+            parts == count, f"{what} has {parts} part(s), but the contract says {count}", help
+        )
+        return actual
+
     def plausible(self, finding: Any, rationale: str, help: str = "") -> None:
         """A statistical test found nothing against the answers.
 
