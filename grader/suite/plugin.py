@@ -78,7 +78,7 @@ class SuitePlugin:
         self._titles = Titles(assignment)
         self._items: list[pytest.Item] = []
         self._found: list[pytest.Item] = []
-        self._run: Pass | None = None
+        self._pass: Pass | None = None
         self._expect = Expect()
         self.expected: tuple[Expected, ...] = ()
         self.problem = ""
@@ -118,15 +118,15 @@ class SuitePlugin:
         Returns:
             What each check reported, by its id.
         """
-        self._run = Pass(secret, remote)
+        self._pass = Pass(secret, remote)
         remote.ask_log.secret = self._local.ask_log.secret = secret
         wanted = {e.id for e in expected}
         items = [item for item in self._items if check_id(item) in wanted]
         for item, following in zip_longest(items, items[1:]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             checked()
-        observed = self._run.observed
-        self._run = None
+        observed = self._pass.observed
+        self._pass = None
         return observed
 
     # --- what tests use ---------------------------------------------------------------------------
@@ -134,8 +134,8 @@ class SuitePlugin:
     @pytest.fixture
     def submission(self) -> Proxy:
         """The student's implementation, behind the wall."""
-        assert self._run is not None
-        return Proxy(self._run.remote, self._modules)
+        assert self._pass is not None
+        return Proxy(self._pass.remote, self._modules)
 
     @pytest.fixture
     def reference(self) -> Proxy:
@@ -172,8 +172,8 @@ class SuitePlugin:
     @pytest.fixture
     def draw(self, request: pytest.FixtureRequest) -> Draw:
         """Random inputs from the course's secret, other ones for each test."""
-        assert self._run is not None
-        return Draw(self._run.secret, check_id(request.node))
+        assert self._pass is not None
+        return Draw(self._pass.secret, check_id(request.node))
 
     # --- what pytest calls ------------------------------------------------------------------------
 
@@ -211,18 +211,18 @@ class SuitePlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        assert self._run is not None
+        assert self._pass is not None
         marker = item.get_closest_marker("question")
-        self._run.remote.begin(check_id(item), str(marker.args[0]) if marker else "")
+        self._pass.remote.begin(check_id(item), str(marker.args[0]) if marker else "")
         self._local.begin(check_id(item), "")
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        assert self._run is not None
-        seen = self._run.observed.setdefault(check_id(item), Observed())
-        calls = self._run.remote.ask_log.calls
-        self._run.kept_bytes += sum(held_bytes(call.value) for call in calls)
+        assert self._pass is not None
+        seen = self._pass.observed.setdefault(check_id(item), Observed())
+        calls = self._pass.remote.ask_log.calls
+        self._pass.kept_bytes += sum(held_bytes(call.value) for call in calls)
         # Answers are kept for hints alone, and a hint is not worth gigabytes.
-        seen.calls = calls if self._run.kept_bytes <= MAX_KEPT_BYTES else []
+        seen.calls = calls if self._pass.kept_bytes <= MAX_KEPT_BYTES else []
         seen.findings = self._expect.findings
         self._expect = Expect()
 
@@ -231,10 +231,10 @@ class SuitePlugin:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if self._run is None:
+        if self._pass is None:
             return report
         key = check_id(item)
-        seen = self._run.observed.setdefault(key, Observed())
+        seen = self._pass.observed.setdefault(key, Observed())
         seen.seconds += call.duration
         if call.excinfo is None:
             if call.when == "call":
@@ -293,9 +293,9 @@ class SuitePlugin:
                 raise SuiteError(str(error)) from None
 
     def _explain(self, item: pytest.Item, seen: Observed, error: BaseException, trace: str) -> None:
-        assert self._run is not None
+        assert self._pass is not None
         seen.detail = ""
-        calls = self._run.remote.ask_log.calls
+        calls = self._pass.remote.ask_log.calls
         asked = "\n".join(call.full() for call in calls[-4:])
         if isinstance(error, (WallError, ReferenceFailed, UnknownFile)):
             seen.outcome = "not_graded"
@@ -331,7 +331,7 @@ class SuitePlugin:
 
     def _whatever_comes(self, item: pytest.Item, error: BaseException) -> bool:
         """Whether a test raises the same if the answers are wrong, but of the right kind."""
-        assert self._run is not None
+        assert self._pass is not None
         if not isinstance(item, pytest.Function):
             return False
         given = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
@@ -342,7 +342,7 @@ class SuitePlugin:
         of_laws = isinstance(item.instance, Contract)
         if "submission" not in given and not of_laws:
             return False
-        key, secret = check_id(item), self._run.secret
+        key, secret = check_id(item), self._pass.secret
         self._local.ask_log.begin(key)
         wrong = blame.WrongAnswers(self._local, Ask(key, secret))
         own = {

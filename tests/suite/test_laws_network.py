@@ -64,6 +64,19 @@ class Density(FollowThrough, question="q2", of="toy.density", values=1):
         return [draw.normal(batch, 3)]
 
 
+class Apart(FollowThrough, question="q2", of="toy.density", values=1):
+    """The same, where another file marks `square`, and the probes are a folder."""
+
+    stand_ins = ("toy.square",)
+    stand_in_probe = "part.with_stand_ins"
+
+    def inputs(self, draw: Any, batch: int = 4) -> list[Any]:
+        return [draw.normal(batch, 3)]
+
+    def part_inputs(self, draw: Any) -> Any:
+        yield "toy.square", [draw.normal(4, 3)]
+
+
 def with_stand_ins(impl: Any, *, other: str, replaced: list[str], **asked: Any) -> Any:
     stand_ins = {name.partition(".")[2]: lambda x: x.cos().sum(1) for name in replaced}
     with driving.in_place_of(impl.toy, stand_ins):
@@ -83,7 +96,8 @@ class Side:
 
 
 def check(test: Any, law: str, submission: Side) -> None:
-    probes = types.SimpleNamespace(**vars(driving), with_stand_ins=with_stand_ins)
+    part = types.SimpleNamespace(with_stand_ins=with_stand_ins)
+    probes = types.SimpleNamespace(**vars(driving), with_stand_ins=with_stand_ins, part=part)
     fixtures = {
         "submission": submission,
         "reference": Side(),
@@ -95,6 +109,7 @@ def check(test: Any, law: str, submission: Side) -> None:
     getattr(test, f"test_{test.laws()[law]}")()
 
 
+either_way = pytest.mark.parametrize("kind", [Density, Apart])
 LAWS = ("values", "gradient", "shape", "batch_of_one", "arguments")
 
 
@@ -134,21 +149,24 @@ def test_a_gradient_left_on_the_way_is_added() -> None:
         check(Energy(), "gradient", Side(Bend=type("Bend", (Bend,), {"energy": energy})))
 
 
-def test_what_follows_from_a_wrong_part_passes_on_a_stand_in() -> None:
+@either_way
+def test_what_follows_from_a_wrong_part_passes_on_a_stand_in(kind: type[FollowThrough]) -> None:
     wrong = Side(square=lambda x: 3 * square(x))
     with pytest.raises(CheckFailed):
         check(Square(), "values", wrong)
-    check(Density(), "values", wrong)
+    check(kind(), "values", wrong)
 
 
-def test_what_is_wrong_on_its_own_part_and_on_a_stand_in_fails() -> None:
+@either_way
+def test_what_is_wrong_on_its_own_part_and_on_a_stand_in_fails(kind: type[FollowThrough]) -> None:
     wrong = Side(square=lambda x: 3 * square(x))
     wrong.toy.density = lambda x: wrong.toy.square(x) / 2
     with pytest.raises(CheckFailed):
-        check(Density(), "values", wrong)
+        check(kind(), "values", wrong)
 
 
-def test_a_stand_in_helps_nobody_whose_own_part_is_right() -> None:
+@either_way
+def test_a_stand_in_helps_nobody_whose_own_part_is_right(kind: type[FollowThrough]) -> None:
     side = Side()
 
     def density(x: Tensor) -> Tensor:
@@ -156,7 +174,7 @@ def test_a_stand_in_helps_nobody_whose_own_part_is_right() -> None:
         return torch.as_tensor(-side.toy.square(x) / (3 if right else 2))
 
     side.toy.density = density
-    test = Density()
+    test = kind()
     with pytest.raises(CheckFailed):
         check(test, "values", side)
     assert test.replaced == ()
