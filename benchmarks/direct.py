@@ -40,6 +40,10 @@ class Direct:
             **{f.name: importlib.import_module(f.name) for f in assignment.about.files}
         )
 
+    def begin(self, check: str, question: str) -> None:
+        """A new check starts, of this question."""
+        self.ask_log.begin(check)
+
     def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
         """As the other implementations do, but straight away."""
         call = Call(operation, target, arguments, self.ask_log.seed())
