@@ -200,13 +200,18 @@ def variance_ratio(
     )
 
 
-def uniform(values: ArrayLike, *, false_fail: float, effect: float) -> Finding:
+def uniform(
+    values: ArrayLike, *, false_fail: float, effect: float, fitted: bool = False
+) -> Finding:
     """Independent values, uniform on [0, 1] (the test of Kolmogorov and Smirnov, exact).
 
     Args:
         values: (n,), what was drawn.
         false_fail: rate of failing right values.
         effect: a distance between the distribution functions that must be caught.
+        fitted: whether the distribution function has a mean or a spread that was estimated from
+            the draws themselves. Right draws are nearer to it then, and the p-value is a bound.
+            Source: Lilliefors (1967).
     """
     x = np.sort(_vector(values))
     n = x.size
@@ -228,7 +233,7 @@ def uniform(values: ArrayLike, *, false_fail: float, effect: float) -> Finding:
         false_fail,
         miss,
         f"a distribution function that is {effect:g} away somewhere",
-        True,
+        not fitted,
         f"distance {distance:.4f}, limit {limit:.4f}, n = {n}",
     )
 

@@ -68,6 +68,16 @@ def dice(rng: np.random.Generator, wrong: float) -> stats.Finding:
     return stats.frequencies(counts, probabilities, false_fail=RATE, effect=0.3)
 
 
+def test_draws_that_a_distribution_was_fitted_to_fail_less_often_than_promised() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        x = rng.standard_normal(80)
+        values = scipy_stats.norm.cdf((x - x.mean()) / x.std())
+        found = stats.uniform(values, false_fail=0.05, effect=0.5, fitted=True)
+        assert found.passed
+        assert not found.exact
+
+
 ALL = [z, chi, f_ratio, ks, chernoff, binomial, interval, dice]
 
 

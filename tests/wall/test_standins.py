@@ -185,8 +185,9 @@ def test_who_asks_whether_it_is_there_hears_no(stand_ins: StandIns, tmp_path: Pa
 
 @pytest.mark.parametrize("slip", ["gann", "Gan", "given_files", "givenfile", "gan"])
 def test_a_slip_in_a_name_of_the_assignment_is_an_error(
-    slip: str, stand_ins: StandIns, tmp_path: Path
+    slip: str, stand_ins: StandIns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, slip, raising=False)  # another test may have one of its name
     with pytest.raises(ModuleNotFoundError):
         imported(tmp_path, f"import {slip}\n")
 

@@ -24,12 +24,13 @@ def has_moments(test, values, what, help):
     )
 
 
-def is_normal(test, values, what, help):
-    """Standard normal numbers. A bounded distribution of the same variance may lie near the normal
-    one everywhere; beyond 2.4 it has nothing."""
+def is_normal(test, values, what, help, fitted=False):
+    """Standard normal numbers, or `fitted`: standardised by their own moments. A bounded
+    distribution of the same variance may lie near the normal one everywhere; beyond 2.4 it has
+    nothing."""
     values = values.double().reshape(-1)
     test.expect.plausible(
-        test.stats.uniform(ndtr(values), false_fail=FALSE_FAIL, effect=0.05),
+        test.stats.uniform(ndtr(values), false_fail=FALSE_FAIL, effect=0.05, fitted=fitted),
         f"{what} is not normal",
         help,
     )
@@ -92,7 +93,7 @@ class TestReparameterise(
         self.expect.true(float(values.std()) > 1e-6, told, self.definition)
         # In units of their own spread, which is another check's.
         values = (values - values.mean()) / values.std()
-        is_normal(self, values, "what is drawn", "torch.randn_like.")
+        is_normal(self, values, "what is drawn", "torch.randn_like.", fitted=True)
 
     @weight(3)
     def test_is_independent(self):
