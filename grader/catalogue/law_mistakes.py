@@ -94,7 +94,8 @@ def changing_an_argument_in_place(function: Function, *args: Any, **kwargs: Any)
 def viewing_its_arguments(function: Function, *args: Any, **kwargs: Any) -> Any:
     """view asks for values that follow each other in memory. Those of a part of a larger tensor do
     not: reshape takes them."""
-    return function(*(a.view(-1).view(a.shape) if isinstance(a, Tensor) else a for a in args))
+    viewed = (a.view(-1).view(a.shape) if isinstance(a, Tensor) else a for a in args)
+    return function(*viewed, **kwargs)
 
 
 @breaks("gradient", "has_the_gradient_of_its_values")

@@ -361,8 +361,8 @@ class Remote:
     def _answer(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         cell = self._ready_cell()
         reply = cell.request(message, seconds)
-        # A short call is no burden, and its wall time says more of the machine than of the call.
         self._spent_in_cell += cell.spent
+        # A short call is no burden, and its wall time says more of the machine than of the call.
         if cell.spent > WATCHED_FROM * seconds:
             self._spent[self._question] += cell.spent
         return reply

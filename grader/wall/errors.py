@@ -8,7 +8,7 @@ class WallError(Exception):
 
 
 class KeeperLost(WallError):
-    """What is behind the cell ended during a call, by somebody or something outside the cell."""
+    """The warm process or the keeper ended during a call, by chance or by what was called."""
 
 
 class CellLost(Exception):
