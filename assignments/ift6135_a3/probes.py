@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from grader.suite.driving import (
     call,
-    find,
     flat,
     in_place_of,
+    on_stand_ins,
     plain,
     raised,
     repeated,
@@ -377,12 +377,7 @@ def with_stand_ins(impl: Any, *, other: str, replaced: list[str], **asked: Any) 
     seen = impl
     if asked["function"].startswith("gan.") and other != "raised":
         seen = on_critics(impl)
-    with contextlib.ExitStack() as until_it_is_done:
-        for contract in replaced:
-            owner, _, name = contract.rpartition(".")
-            stand_in = in_place_of(find(impl, owner), {name: STAND_INS[contract]})
-            until_it_is_done.enter_context(stand_in)
-        return OTHERS[other](seen, **asked)
+    return on_stand_ins(impl, lambda _, **a: OTHERS[other](seen, **a), STAND_INS, replaced, asked)
 
 
 def _stand_in_forward(self: Any, x: Tensor) -> Tensor:

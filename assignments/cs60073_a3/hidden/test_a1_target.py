@@ -49,9 +49,6 @@ class TestMixture(
     def inputs(self, draw, batch=4):
         return [array(draw.normal(batch, 2, std=2.0)), *mixture(draw)]
 
-    def called(self, args):
-        return self.submission(self.probes.a.sampled, function=self.contract, args=args)
-
     def far(self, draw):
         """A hundred standard deviations away every component underflows in exp."""
         angle, near = draw.number(0, 2 * math.pi), self.inputs(draw)

@@ -41,9 +41,6 @@ class Weighted(Function):
     def result_shape(self, *args):
         return ()
 
-    def called(self, args):
-        return self.submission(self.probes.a.sampled, function=self.contract, args=args)
-
     def far(self, draw):
         for shift in (2000.0, -2000.0):
             log_w, *f = self.inputs(draw)

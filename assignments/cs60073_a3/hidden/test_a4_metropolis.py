@@ -344,9 +344,6 @@ class TestAutocorrelation(
     def inputs(self, draw, batch=4):
         return [sequence(draw, 120 + batch, 0.5, 3.0), 5 + batch]
 
-    def called(self, args):
-        return self.submission(self.probes.a.sampled, function=self.contract, args=args)
-
     def result_shape(self, x, max_lag):
         return (max_lag + 1,)
 
