@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -109,6 +110,9 @@ def wait_for(cluster: Cluster, workers: int) -> None:
 
     deadline = time.monotonic() + START_SECONDS
     while True:
+        # A client that could not connect closes itself when it is collected. Where that happens
+        # while the next one starts, Dask waits for itself for ever.
+        gc.collect()
         try:
             with Client(cluster.address, timeout=5, set_as_default=False) as client:
                 while len(client.nthreads()) < workers:
