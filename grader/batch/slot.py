@@ -179,7 +179,7 @@ class Slot:
                 tell("")
 
         observed = self._plugin.run(remote, task.secret, expected, checked)
-        if job.hints:
+        if job.hints or not all(seen.attempted for seen in observed.values()):
             self._misconceptions.explain(expected, observed)
         printed = remote.printed
         missing = starmap(_not_installed, remote.stood_in.items())

@@ -22,6 +22,10 @@ class Expected:
     weight: float
     title: str
     reason: str
+    contract: str = ""
+    # Of knowledge of the task, if it passes. What shows less than 1 pays for an attempt only: see
+    # `suite.attempts`.
+    shows: float = 1.0
 
 
 @dataclass
@@ -34,6 +38,9 @@ class Observed:
     help: str = ""
     detail: str = "the check did not report"
     ending: Ending = "returned"
+    # Whether the submission shows knowledge of what the contract is about: without it, what a check
+    # of form says does not count.
+    attempted: bool = True
     seconds: float = 0.0
     hints: list[Hint] = field(default_factory=list)
     findings: list[Any] = field(default_factory=list)  # of grader.suite.stats.Finding

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from grader.assignment import Assignment
 from grader.marks.observed import NOT_RUN, Expected, Observed
@@ -15,6 +15,10 @@ WAITING = {
     "unit": "no check marks this question",
 }
 
+ATTEMPT = (
+    "Its form counts as soon as one of its values is right, or its answers follow the right ones."
+)
+
 
 def score(
     assignment: Assignment, expected: Sequence[Expected], observed: Mapping[str, Observed]
@@ -22,7 +26,7 @@ def score(
     """Marks per question and per check.
 
     A question with a check that could not be run through our own fault, or that did not report,
-    has no marks yet, rather than fewer.
+    has no marks yet, rather than fewer. Form pays for an attempt only; see `suite.attempts`.
 
     Args:
         assignment: whose questions.
@@ -35,6 +39,8 @@ def score(
     checks = []
     for check in expected:
         seen = observed.get(check.id, Observed())
+        if check.shows < 1 and seen.outcome == "passed" and not seen.attempted:
+            seen = replace(seen, outcome="failed", rationale=_no_attempt(check), help=ATTEMPT)
         marks = assignment.question(check.question).marks * check.weight / weights[check.question]
         checks.append(
             Check(
@@ -56,6 +62,11 @@ def score(
             )
         )
     return [_question(assignment, q.id, checks) for q in assignment.about.questions], checks
+
+
+def _no_attempt(check: Expected) -> str:
+    name = check.contract.partition(".")[2] or "the submission"
+    return f"what {name} gives has nothing to do with what is asked, so its form does not count"
 
 
 def excuse(assignment: Assignment, result: Result, faults: Mapping[str, str]) -> Result:

@@ -58,7 +58,8 @@ class Misconceptions:
 
         Args:
             expected: every check.
-            observed: what each reported; `hints` are filled in.
+            observed: what each reported; `hints` are filled in, and what a mistake explains
+                is an attempt.
         """
         questions = {
             e.question for e in expected if observed.get(e.id, Observed()).outcome == "failed"
@@ -70,9 +71,13 @@ class Misconceptions:
                 if e.question == question and e.id in observed
             }
             if any(seen.outcome == "failed" and _answers(seen) for seen in checks.values()):
-                self._explain_question(question, checks)
+                explained = self._explain_question(question, checks)
+                for check in expected:
+                    if check.question == question and check.contract in explained:
+                        observed[check.id].attempted = True
 
-    def _explain_question(self, question: str, checks: Mapping[str, Observed]) -> None:
+    def _explain_question(self, question: str, checks: Mapping[str, Observed]) -> set[str]:
+        """Hints for the checks of a question; the contracts in which mistakes are found."""
         matches: list[tuple[Entry, frozenset[tuple[str, int]]]] = []
         for entry, mistaken in self._of(question):
             shown = self._shown(entry, mistaken, checks)
@@ -89,6 +94,7 @@ class Misconceptions:
             hints = [e for e, s in kept if any(c == check for c, _ in s)]
             if 0 < len(hints) <= MOST_NAMED:
                 seen.hints = [Hint(mistake=e.name, text=e.text) for e in hints]
+        return {entry.replaces for entry, _ in matches}
 
     def _shown(
         self, entry: Entry, mistaken: Local, checks: Mapping[str, Observed]

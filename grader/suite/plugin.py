@@ -27,6 +27,7 @@ from grader.assignment import Assignment
 from grader.catalogue import CatalogueError
 from grader.marks.observed import NOT_RUN, TEST_SECONDS, Expected, Observed
 from grader.suite import blame
+from grader.suite.attempts import Attempts
 from grader.suite.calls import Ask, held_bytes
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
@@ -55,6 +56,7 @@ class Pass:
 
     secret: str
     remote: Remote | Local
+    attempts: Attempts
     observed: dict[str, Observed] = field(default_factory=dict)
     kept_bytes: int = 0
 
@@ -71,6 +73,7 @@ class SuitePlugin:
     def __init__(self, assignment: Assignment, serve: Callable[[SuitePlugin], None]) -> None:
         self._assignment = assignment
         self._serve = serve
+        self._contracts = [c for q in assignment.about.questions for c in q.contracts]
         self._modules = tuple(f.name for f in assignment.about.files)
         self._probes: types.ModuleType = load_probes(assignment)
         self._local = Local.reference(assignment)
@@ -118,15 +121,23 @@ class SuitePlugin:
         Returns:
             What each check reported, by its id.
         """
-        self._pass = Pass(secret, remote)
         remote.ask_log.secret = self._local.ask_log.secret = secret
-        wanted = {e.id for e in expected}
+        attempts = Attempts((remote.ask_log, self._local.ask_log), self._contracts)
+        attempts.take_as_shown(set(self.expected) - set(expected))
+        self._pass = Pass(secret, remote, attempts)
+        wanted = {e.id: e.shows for e in expected}
         items = [item for item in self._items if check_id(item) in wanted]
+        # Whether form counts is told by other checks of the question, so those come first.
+        questions = list(dict.fromkeys(e.question for e in self.expected))
+        items.sort(key=lambda item: (questions.index(_question(item)), -wanted[check_id(item)]))
         for item, following in zip_longest(items, items[1:]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             checked()
         observed = self._pass.observed
         self._pass = None
+        for check in expected:
+            if check.shows < 1 and check.id in observed:
+                observed[check.id].attempted = attempts.were_made(check)
         return observed
 
     # --- what tests use ---------------------------------------------------------------------------
@@ -175,6 +186,13 @@ class SuitePlugin:
         assert self._pass is not None
         return Draw(self._pass.secret, check_id(request.node))
 
+    @pytest.fixture
+    def attempts(self, request: pytest.FixtureRequest) -> Attempts:
+        """Takes note of whether the submission attempts a contract."""
+        assert self._pass is not None
+        self._pass.attempts.question = _question(request.node)
+        return self._pass.attempts
+
     # --- what pytest calls ------------------------------------------------------------------------
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -212,8 +230,7 @@ class SuitePlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         assert self._pass is not None
-        marker = item.get_closest_marker("question")
-        self._pass.remote.begin(check_id(item), str(marker.args[0]) if marker else "")
+        self._pass.remote.begin(check_id(item), _question(item))
         self._local.begin(check_id(item), "")
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
@@ -239,6 +256,7 @@ class SuitePlugin:
         if call.excinfo is None:
             if call.when == "call":
                 seen.outcome, seen.rationale, seen.detail = "passed", "", ""
+                self._pass.attempts.take_as_shown([self._expected(item)])
             return report
         error = call.excinfo.value
         self._explain(item, seen, error, str(report.longrepr or ""))
@@ -271,8 +289,11 @@ class SuitePlugin:
         if weight <= 0:
             raise SuiteError(f"{item.nodeid}: weight must be above zero, got {weight:g}")
         documentation = getattr(getattr(item, "obj", None), "__doc__", "") or ""
-        contract = getattr(getattr(item, "cls", None), "contract", "")
+        kind = getattr(item, "cls", None)
+        contract = getattr(kind, "contract", "")
         return Expected(
+            contract=getattr(kind, "attempt", "") or contract,
+            shows=getattr(getattr(item, "obj", None), "shows", 1.0),
             id=check_id(item),
             question=question,
             weight=weight,
@@ -349,6 +370,7 @@ class SuitePlugin:
             "submission": Proxy(wrong, self._modules),
             "draw": Draw(secret, key),
             "expect": Expect(),
+            "attempts": Attempts(),
         }
         given |= {name: value for name, value in own.items() if name in given}
         test = item.obj
@@ -370,6 +392,11 @@ def _no_fixture(name: str, trace: str) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [""])[0][:MAX_LINE]
+
+
+def _question(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("question")
+    return str(marker.args[0]) if marker else ""
 
 
 def check_id(item: pytest.Item) -> str:

@@ -14,6 +14,7 @@ from grader.assignment import find_assignment
 from grader.catalogue import CatalogueError, law_mistakes
 from grader.catalogue.generic import breakers
 from grader.suite import driving
+from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.grafted import reading_of
@@ -107,6 +108,7 @@ def check(
         "probes": driving,
         "draw": Draw("secret", law),
         "expect": Expect(),
+        "attempts": Attempts(),
     }
     test.enter(fixtures.__getitem__)
     getattr(test, f"test_{Energy.laws()[law]}")()

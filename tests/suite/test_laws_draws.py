@@ -12,7 +12,9 @@ from scipy.special import ndtr
 
 from grader.catalogue import law_mistakes
 from grader.catalogue.generic import breakers
+from grader.marks.observed import Expected
 from grader.suite import driving, stats
+from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.laws import Draws, generator
@@ -63,17 +65,31 @@ class Side:
         return probe(self, **keywords)
 
 
-def check(law: str, function: Callable[..., Any]) -> None:
-    test = Noise()
+def check(law: str, function: Callable[..., Any]) -> bool:
+    """Check a law; whether the draws are related to right ones."""
+    test, attempts = Noise(), Attempts()
     fixtures = {
         "submission": Side(function),
+        "reference": Side(noise),
         "probes": driving,
         "draw": Draw("secret", law),
         "expect": Expect(),
+        "attempts": attempts,
         "stats": stats,
     }
     test.enter(fixtures.__getitem__)
     getattr(test, f"test_{Noise.laws()[law]}")()
+    return attempts.were_made(SHAPE)
+
+
+SHAPE = Expected("shape", "", 1.0, "", "", contract="toy.noise", shows=0.0)
+
+
+def test_slips_are_attempts_and_any_noise_is_not() -> None:
+    assert check("shape", lambda mean, n, rng: mean + 2.0 * rng.standard_normal((n, 2)))
+    assert check("shape", lambda mean, n, rng: -mean + rng.uniform(-1, 1, (n, 2)))
+    assert not check("shape", lambda mean, n, rng: rng.standard_normal((n, 2)))
+    assert not check("shape", lambda mean, n, rng: n * rng.uniform(-1, 1, (n, 2)))
 
 
 @pytest.mark.parametrize("law", Draws.laws())

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from grader.catalogue import law_mistakes
 from grader.catalogue.generic import breakers
 from grader.suite import driving
+from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.laws import FollowThrough, Network, model
@@ -104,6 +105,7 @@ def check(test: Any, law: str, submission: Side) -> None:
         "probes": probes,
         "draw": Draw("secret", law),
         "expect": Expect(),
+        "attempts": Attempts(),
     }
     test.enter(fixtures.__getitem__)
     getattr(test, f"test_{test.laws()[law]}")()

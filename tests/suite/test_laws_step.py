@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from grader.catalogue import law_mistakes
 from grader.catalogue.generic import breakers
 from grader.suite import driving
+from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.laws import Step
@@ -93,6 +94,7 @@ def check(kind: type[Duel], law: str, step: Callable[..., Any]) -> None:
         "submission": lambda probe, **asked: probe(impl, **asked),
         "draw": Draw("secret", law),
         "expect": Expect(),
+        "attempts": Attempts(),
     }
     test = kind()
     test.enter(fixtures.__getitem__)

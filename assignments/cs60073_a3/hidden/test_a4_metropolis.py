@@ -111,9 +111,9 @@ class TestWalk(
     def result_shape(self, count):
         return (count, 2)
 
-    def called(self, args):
+    def ask(self, implementation, args):
         probe = self.probes.a.sampled
-        return self.submission(probe, function=self.contract, args=args, several=2)
+        return implementation(probe, function=self.contract, args=args, several=2)
 
     def drawn(self, result):
         return self.expect.several(result, 2, what=f"the result of {self.usage}")[0]

@@ -65,8 +65,8 @@ class TestGibbs(
     def result_shape(self, count):
         return (count, 2)
 
-    def called(self, args):
-        return self.submission(self.probes.a.sampled, function=self.contract, args=args)
+    def ask(self, implementation, args):
+        return implementation(self.probes.a.sampled, function=self.contract, args=args)
 
     def chain(self, r, x0, n):
         """The chain with its start in front, (n or n + 1, 2)."""

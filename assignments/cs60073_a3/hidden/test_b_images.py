@@ -5,7 +5,7 @@ import math
 import torch
 from scipy.special import ndtr
 
-from grader.suite.laws import Function, law, weight
+from grader.suite.laws import Function, form, law, partial, weight
 
 FALSE_FAIL = 5e-9  # per test of statistics
 
@@ -84,6 +84,7 @@ class TestReparameterise(
         _, eps = self.drawn(mu, logvar, 40)
         has_moments(self, eps.reshape(-1), "the draw", self.definition)
 
+    @partial
     @weight(2)
     def test_is_normal(self):
         """eps is from N(0, I): whatever mean and spread the draws have, their shape is the normal
@@ -144,6 +145,12 @@ class Pictures(Function):
         """What is asked for, for so many images."""
         raise NotImplementedError
 
+    def related_inputs(self, draw, batch):
+        return [self.model(), self.argument(batch)]
+
+    def ask(self, implementation, model, argument):
+        return self.made(implementation, model, argument)["results"][0]
+
     def made(self, implementation, model, argument, **how):
         probe = self.probes.b.pictures
         asked = {"function": self.contract, "parameters": model, "argument": argument}
@@ -156,7 +163,7 @@ class Pictures(Function):
         )
         self.expect.close(got, wanted, what=self.usage, help=help, slack=slack)
 
-    @law("graph")
+    @law("graph", shows=0)
     def has_no_graph(self):
         """Pictures are for looking at: nothing of them is trained through. They are rows, for a
         single one as well."""
@@ -220,6 +227,7 @@ class TestGenerateImages(Pictures, question="b.2.2", of="image_models.generate_i
             "Each image needs 16 independent numbers.",
         )
 
+    @form
     @weight(1)
     def test_images_differ(self):
         """Each image of each call has a draw of its own."""
@@ -254,6 +262,7 @@ class TestGeneratorImages(
         replaced = self.world == "stand-in"
         self.same_pictures(self.model(), self.argument(6), help, replaced=replaced)
 
+    @form
     @weight(1.5)
     def test_uses_the_noise_that_is_given(self):
         """The same 64 vectors at epochs 1, 5 and 10 show progress; new ones would show chance."""

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from grader.suite.laws import Function, law, weight
+from grader.suite.laws import Function, form, law, weight
 
 # --- b.1.3 ------------------------------------------------------------------------------------
 
@@ -75,6 +75,7 @@ class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradie
         for size, latent in ((1, 16), (150, draw.integer(3, 9)), (draw.integer(3, 6), 128)):
             self.same_part(2, self.inputs(draw, size, latent), 1e-3, help)
 
+    @form
     @weight(1.5)
     def test_is_the_sum_of_its_parts(self):
         """The negative ELBO: cross-entropy plus divergence, both with weight one. The parts are
@@ -92,6 +93,7 @@ class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradie
                 slack=1e-3 + 1e-5 * (abs(bce) + abs(kl)),
             )
 
+    @form
     @weight(1)
     def test_survives_certain_pixels(self):
         """In float32 the sigmoid of 20 is exactly 1. Such a pixel costs nothing where it is right
@@ -112,6 +114,7 @@ class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradie
             )
             self.expect.true(right, f"{what} is far off", help, f"{bce}")
 
+    @form
     @weight(0.5)
     def test_takes_what_a_network_gives(self):
         """Mean and log-variance may be the halves of one layer's result, whose rows do not follow

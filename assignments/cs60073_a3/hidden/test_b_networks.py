@@ -34,6 +34,12 @@ class Layers(Function):
         """What the methods give with parameters from a seed."""
         return self.run(implementation, calls=calls, **how)["results"]
 
+    def related_inputs(self, draw, batch):
+        return [self.calls(batch)[-1:], draw.seed()]
+
+    def ask(self, implementation, calls, seed):
+        return self.results(implementation, calls, seed=seed)
+
     def run(self, implementation, **how):
         return implementation(self.probes.b.networks, function=self.contract, **how)
 
@@ -83,7 +89,7 @@ class Layers(Function):
     def shapes(self, implementation):
         return sorted(self.run(implementation, calls=[], seed=0)["shapes"])
 
-    @law("layers")
+    @law("layers", shows=0.5)
     def has_the_layers_of_the_text(self):
         """Sizes are given, and so is the number of parameters."""
         found, wanted = (self.shapes(side) for side in (self.submission, self.reference))
@@ -97,7 +103,7 @@ class Layers(Function):
         told = f"the parameters of {self.name} are not those of the layers that the text names"
         self.expect.true(found == wanted, told, help, f"shapes {found}")
 
-    @law("rows")
+    @law("rows", shows=0)
     def gives_a_row_for_each_example(self):
         """Examples are rows, for a single one as well."""
         for count in (1, 5):
@@ -113,7 +119,7 @@ class Layers(Function):
                     self.responds(found, second)
                     self.has_shape(found, like, what)
 
-    @law("trained")
+    @law("trained", shows=0)
     def is_trained_through(self):
         """What it gives has a slope along every parameter."""
         asked = {"calls": self.calls(40)[-1:], "seed": self.draw.seed(), "training": True}
@@ -124,7 +130,7 @@ class Layers(Function):
             "Look for .detach(), .item(), numpy or torch.no_grad() on the way.",
         )
 
-    @law("same_in_training")
+    @law("same_in_training", shows=0)
     def is_the_same_in_training(self):
         """The text has no dropout here: the same input gives the same numbers in training and in
         evaluation. Whether they are right is another check's."""

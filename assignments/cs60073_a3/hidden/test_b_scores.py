@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from grader.suite.expect import as_array
-from grader.suite.laws import Function, weight
+from grader.suite.laws import Function, form, weight
 
 
 class Scores(Function):
@@ -101,6 +101,7 @@ class TestInceptionScore(Scores, question="b.5.3", of="image_models.inception_sc
                 f"{mean}, accepted {sorted(wanted)}",
             )
 
+    @form
     @weight(1.5)
     def test_deviation_over_the_parts(self):
         """The standard deviation of the parts' scores, divided by n or by n - 1. The mean tells
@@ -182,6 +183,7 @@ class TestFeatureStatistics(Scores, question="b.5.4", of="image_models.feature_s
         help = "Variables are the features, observations the images: look at rowvar."
         self.gives(1, features @ self.draw.normal(7, 7), help, 1e-3)
 
+    @form
     @weight(0.5)
     def test_has_one_number_and_one_row_for_each_feature(self):
         """(D,) and (D, D), also for fewer images than features."""
@@ -191,6 +193,7 @@ class TestFeatureStatistics(Scores, question="b.5.4", of="image_models.feature_s
                 self.responds(found, other)
                 self.expect.shape(found, shape, what=f"a result of {self.name}")
 
+    @form
     @weight(0.75)
     def test_is_precise(self):
         """Features far from zero: in single precision, or as E[xx'] - E[x]E[x]', the covariance

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from scipy.special import ndtr
 
-from grader.suite.laws import Contract, weight
+from grader.suite.laws import Contract, form, weight
 
 FALSE_FAIL = 5e-9  # per test of statistics
 
@@ -192,6 +192,7 @@ class TestGanStep(Steps, question="b.3.5", of="image_models.gan_step"):
         told = f"the {who}'s step does not follow {who}_loss"
         self.expect.true(self.follows(event, who, left), told, help)
 
+    @form
     @weight(1.5)
     def test_each_player_takes_one_step(self):
         """One step of the discriminator and one of the generator in each call."""
@@ -290,6 +291,7 @@ class TestGanStep(Steps, question="b.3.5", of="image_models.gan_step"):
                     f"{value}, accepted {wanted}",
                 )
 
+    @form
     @weight(0.5)
     def test_trains_in_training_mode(self):
         """Dropout of the discriminator works in training mode alone, so that its step is made in

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import torch
 
-from grader.suite.laws import FollowThrough, Function, weight
+from grader.suite.laws import FollowThrough, Function, form, weight
 
 
 def tokens_of(draw, batch, length, size):
@@ -253,6 +253,9 @@ class TestModel(
 
 
 class TestFuture(Whole, question="c.1.3", of="language_model.TinyTransformer.forward"):
+    attempt = "language_model.causal_attention"
+
+    @form
     @weight(2)
     def test_is_never_seen(self):
         """Other tokens from a place on change no logits before it, in the whole of the model."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from grader.suite.expect import as_array
-from grader.suite.laws import Function, weight
+from grader.suite.laws import Function, form, weight
 
 LETTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -46,6 +46,7 @@ class TestEncode(
         letters = sorted(set(text_of(draw, 60)), key=lambda c: (ord(c) * 37) % 101)
         return [text_of(draw, batch, letters), letters]
 
+    @form
     @weight(0.1)
     def test_gives_int64(self):
         """An embedding takes no other numbers."""
@@ -113,6 +114,7 @@ class TestBlocks(Function, question="c.1.1", of="language_model.make_blocks"):
             help = "Targets are the text shifted by one token."
             self.expect.close(found, right, what=what, help=help)
 
+    @form
     @weight(0.25)
     def test_are_rows(self):
         """Inputs and targets are ((N - 1) // T, T) each, for a single block as well."""
@@ -122,6 +124,7 @@ class TestBlocks(Function, question="c.1.1", of="language_model.make_blocks"):
                 self.expect.true(bool((as_array(found, what) > 0).any()), f"{what} are empty")
                 self.expect.shape(found, (count, 5), what=what)
 
+    @form
     @weight(0.5)
     def test_have_128_tokens_by_default(self):
         """The context of the assignment is 128."""
@@ -145,6 +148,7 @@ class TestPositions(Function, question="c.1.2", of="language_model.sinusoidal_po
     def inputs(self, draw, batch=4):
         return [batch, 192 if batch == 128 else 2 * draw.integer(3, 8)]
 
+    @form
     def test_have_their_shape(self):
         """(length, dim), in float32, for a single position too."""
         for length in (1, self.draw.integer(2, 20)):

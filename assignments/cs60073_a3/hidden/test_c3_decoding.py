@@ -5,7 +5,7 @@ import torch
 
 from grader.suite.driving import call
 from grader.suite.expect import as_array
-from grader.suite.laws import FollowThrough, Function, weight
+from grader.suite.laws import FollowThrough, Function, form, weight
 
 
 def spread(size, draw, least=0.15):
@@ -325,6 +325,7 @@ class TestGenerate(FollowThrough, question="c.3.3", of="language_model.generate"
         beginning = self.text(found, 19)[:15]
         self.expect.close(beginning, prompt, what="the beginning of the generated text")
 
+    @form
     @weight(0.5)
     def test_gives_one_text_of_int64(self):
         """One axis of tokens, as the prompt has, and no batch of one."""
@@ -336,6 +337,7 @@ class TestGenerate(FollowThrough, question="c.3.3", of="language_model.generate"
             "The prompt is int64, and so is what argmax and multinomial give.",
         )
 
+    @form
     @weight(0.5)
     @pytest.mark.parametrize("strategy", ["beam", ""], ids=["another", "none"])
     def test_refuses_other_strategies(self, strategy):
@@ -392,6 +394,7 @@ class TestGenerate(FollowThrough, question="c.3.3", of="language_model.generate"
             "time.",
         )
 
+    @form
     @pytest.mark.parametrize("strategy", ["top_k", "top_p"])
     def test_differs_from_call_to_call(self, strategy):
         """No seed is set inside: two texts from one prompt differ."""

@@ -16,7 +16,7 @@ import math
 import numpy as np
 import torch
 
-from grader.suite.laws import Function, weight
+from grader.suite.laws import Function, form, partial, weight
 
 NORMAL = "q1_solution.log_likelihood_normal"
 REPEATS = 64
@@ -284,6 +284,7 @@ class TestMonteCarlo(
             "A Monte Carlo estimate draws new samples from q each time.",
         )
 
+    @partial
     @weight(4)
     def test_varies_as_a_sample_must(self):
         """With one sample, the estimate is random with the variance of log q(z) - log p(z). The
@@ -322,6 +323,7 @@ class TestMonteCarlo(
         help = "num_samples independent samples per example, and the mean over them."
         self.spread_shrinks([1], [50], 50.0, said, help, repeats=REPEATS, effect=15)
 
+    @form
     @weight(0.5)
     def test_takes_one_sample_by_default(self):
         """Without `num_samples` one sample is taken. The submission's own one-sample estimates are
@@ -330,6 +332,7 @@ class TestMonteCarlo(
         help = "num_samples is 1 by default."
         self.spread_shrinks([], [1], 1.0, said, help, repeats=160, effect=5)
 
+    @partial
     def takes_images_as_rows(self):
         """All axes but the first are summed over, and log-variances are as far apart as a model
         has them, from -6 to 2."""

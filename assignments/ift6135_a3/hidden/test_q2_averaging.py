@@ -1,6 +1,6 @@
 """Question 2.4: the exponential moving average of a generator's parameters."""
 
-from grader.suite.laws import Function, weight
+from grader.suite.laws import Function, form, weight
 
 
 class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_average"):
@@ -9,6 +9,9 @@ class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_av
     def inputs(self, draw, alphas=(0.5,)):
         """[source, target, alphas], the probe's 34 parameters in one vector for each model."""
         return [draw.normal(34), draw.normal(34), list(alphas)]
+
+    def related_inputs(self, draw, batch):
+        return self.inputs(draw, [draw.number(0.2, 0.8)])
 
     def run(self, implementation, source, target, alphas, frozen=""):
         inputs = {"source": source, "target": target, "alphas": alphas, "frozen": frozen}
@@ -42,6 +45,7 @@ class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_av
         help = "Update the parameters themselves, in place, without their gradients."
         self.averages(alphas, "the target after four updates", help)
 
+    @form
     @weight(0.5)
     def test_averages_parameters_without_gradients_too(self):
         """A test generator is never trained, so its parameters are usually frozen; so may be a
@@ -58,6 +62,7 @@ class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_av
         """Without `alpha` it is 0.998: the target moves by two thousandths of the way."""
         self.averages([], "the target", "alpha=0.998")
 
+    @form
     @weight(0.75)
     def test_keeps_the_targets_parameters(self):
         """In place: optimisers and other holders of the target's parameters must see the change,
@@ -69,6 +74,7 @@ class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_av
             "Use copy_, mul_ and add_ under torch.no_grad(), or assign to .data.",
         )
 
+    @form
     @weight(0.75)
     def test_leaves_the_source_as_it_is(self):
         """The source is the model in training; averaging must not touch it, nor stop its

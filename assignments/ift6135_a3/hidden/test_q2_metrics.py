@@ -6,7 +6,7 @@ inside a logarithm changes nothing that is looked at; a confident critic is comp
 
 import torch
 
-from grader.suite.laws import Function, law, weight
+from grader.suite.laws import Function, form, law, weight
 
 SLACK = 3e-4
 
@@ -33,7 +33,7 @@ class Metric(Function):
         self.expect.finite(result, what=self.usage)
         return float(self.expect.each(result, 1, what=self.usage)[0])
 
-    @law("dirac")
+    @law("dirac", shows=0)
     def takes_the_dirac_game_and_double_precision(self):
         """In the dirac game the real value is (1, 1) and the generated one (1,); a critic may be
         in float64. The submission's own value for (1,) in float32 is the yardstick."""
@@ -101,6 +101,7 @@ class TestJsd(Metric, question="q2.1", of="gan.jsd", gradient=1.75, shape=0.5, d
             slack=2 * SLACK,
         )
 
+    @form
     @weight(3.75)
     def test_is_zero_where_the_critic_knows_nothing(self):
         """With all critic values zero, real and generated are indistinguishable and the
@@ -114,6 +115,7 @@ class TestJsd(Metric, question="q2.1", of="gan.jsd", gradient=1.75, shape=0.5, d
         other = self.draw.uniform(2, len(zeros), low=1, high=2)
         self.responds(self.number(same), self.number(self.got(*other)))
 
+    @form
     @weight(1.75)
     def test_stays_finite_for_confident_critics(self):
         """One minus the sigmoid of 60 is zero in float32; a logarithm taken after that is minus

@@ -16,7 +16,7 @@ import math
 import numpy as np
 import torch
 
-from grader.suite.laws import Network, law, model, weight
+from grader.suite.laws import Network, form, law, model, weight
 
 RELATIVE = 2e-4
 
@@ -56,6 +56,10 @@ class Penalty(Network):
 
     def inputs(self, draw, batch=6):
         return [self.likely(draw, 5), *self.samples(batch, 5)]
+
+    def related_inputs(self, draw, batch):
+        """The gradient of a curved critic is not a function of its parameters."""
+        return [smooth(draw, 3), *self.samples(batch, 3)]
 
     def result_shape(self, critic, p, q):
         return ()
@@ -173,7 +177,7 @@ class Penalty(Network):
         )
         return None if None in (whole, bare) else whole - bare, bare is not None
 
-    @law("data")
+    @law("data", shows=0)
     def takes_real_samples_from_a_data_set(self):
         """A data set gives tensors that do not require a gradient, and the penalty needs one: it is
         switched on in the penalty, or in `critic_loss` before it. The submission's own value for
@@ -310,6 +314,7 @@ class TestOgp(
         x = np.sqrt(np.maximum(squares, 0)) + 1 + float(centre)
         return (x - float(q)) / (float(p) - float(q))
 
+    @form
     @weight(1)
     def test_looks_between_real_and_generated(self):
         """Every point lies on the line between a real and a generated sample. Noise from a normal

@@ -7,7 +7,7 @@ that makes no visible difference.
 
 import torch
 
-from grader.suite.laws import FollowThrough, Network, law, model, weight
+from grader.suite.laws import FollowThrough, Network, form, law, model, partial, weight
 
 SLACK = 1e-4
 FORWARD, LOGDET = (f"solution.PlanarTransformation.{name}" for name in ("forward", "get_logdet"))
@@ -219,6 +219,7 @@ class TestFlow(Network, question="q3.6", of="solution.Flow.forward", gradient=2,
 
             self.in_any_reading(compare)
 
+    @partial
     @weight(2.5)
     def test_applies_its_layers_in_order(self):
         """The output of each layer goes into the next."""
@@ -234,6 +235,7 @@ class TestFlow(Network, question="q3.6", of="solution.Flow.forward", gradient=2,
         )
         self.gives(1, "the log-determinant of the flow", help)
 
+    @form
     @weight(1.25)
     def test_gives_points_and_one_column(self):
         """(B, dim) and (B, 1), also for one point, on a line and in space."""
@@ -299,7 +301,7 @@ class Loss(FollowThrough):
         what = f"the change of {self.name} with {self.parameter(place)}"
         self.same_change(first, second, what, help)
 
-    @law("constant")
+    @law("constant", shows=0.5)
     def includes_the_constant(self):
         """exp(-loss1) is plotted as a density, so the constant of the base density is part of it.
         Seen at the origin of the base distribution."""
@@ -330,6 +332,7 @@ class TestLoss1(
     def slope_inputs(self, draw):
         return self.inputs(draw), [0, 1]
 
+    @partial
     @weight(3)
     def test_grows_away_from_the_origin(self):
         """The flow carries data to the base distribution N(0, I): a point far from the origin
@@ -337,6 +340,7 @@ class TestLoss1(
         distance."""
         self.follows(0, "Minus the log-density of N(0, I) at z0, summed over dim. Mind the sign.")
 
+    @partial
     @weight(3)
     def test_falls_with_the_log_determinant(self):
         """log p(x) = log N(g(x); 0, I) + log |det dg/dx|, and the loss is its negative."""
@@ -368,16 +372,25 @@ class TestLoss2(
     def slope_inputs(self, draw):
         return self.inputs(draw), [0, 2]  # z0 does not depend on the flow
 
+    @form
+    def includes_the_constant(self):
+        """log q(x) holds the constant of the base density; without it the loss is not the
+        divergence that is plotted. Seen at the origin, where all other terms are zero."""
+        super().includes_the_constant()
+
+    @partial
     @weight(2)
     def test_grows_with_the_energy(self):
         """log q(x) - log p(x), and target_density is an energy, -log p(x)."""
         self.follows(0, "target_density is -log p: the loss grows with it, one for one.")
 
+    @partial
     @weight(2)
     def test_grows_with_the_base_density(self):
         """log q(x) = log N(z0; 0, I) - logdet: likely samples have a higher density."""
         self.follows(1, "The log-density of the base sample z0 under N(0, I), with a plus sign.")
 
+    @partial
     @weight(2)
     def test_falls_with_the_log_determinant(self):
         """log q(x) = log N(z0; 0, I) - logdet: what is stretched gets less dense."""

@@ -7,7 +7,7 @@ breaks it in `grader/catalogue/law_mistakes.py`, but for `far_out` and `distribu
 there depends on the formula, so a catalogue has mistakes of its own for it.
 """
 
-from grader.suite.laws.base import Contract, law, weight
+from grader.suite.laws.base import Contract, form, law, partial, weight
 from grader.suite.laws.draws import Draws, generator
 from grader.suite.laws.follow import FollowThrough
 from grader.suite.laws.function import Function
@@ -21,8 +21,10 @@ __all__ = [
     "Function",
     "Network",
     "Step",
+    "form",
     "generator",
     "law",
     "model",
+    "partial",
     "weight",
 ]

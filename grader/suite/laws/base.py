@@ -32,15 +32,20 @@ import pytest
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def law(name: str) -> Callable[[F], F]:
+def law(name: str, shows: float = 1.0) -> Callable[[F], F]:
     """Make a method of a kind of contract a law, which headers name by `name`.
 
     The check is called `test_` and the method's name; its docstring is the check's reason. A
     class that overrides the method changes the law for itself.
+
+    Args:
+        name: of the law.
+        shows: of knowledge of the task; see `form` and `partial`.
     """
 
     def mark(method: F) -> F:
         method.law = name  # type: ignore[attr-defined]
+        method.shows = shows  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -56,11 +61,31 @@ def weight(value: float) -> Callable[[F], F]:
     return mark
 
 
+def form(test: F) -> F:
+    """Say that a test can be passed by what computes nothing of the task: it asks for a shape, for
+    manners, or that values follow others of the submission's own.
+
+    It pays for an attempt only: where another test of the contract passes, where a mistake of the
+    catalogue explains the submission, or where `Contract.related` says so.
+    """
+    test.shows = 0.0  # type: ignore[attr-defined]
+    return test
+
+
+def partial(test: F) -> F:
+    """Say that a test looks at one part of the values, which may be right by chance: that it passes
+    is half an attempt, and two such tests make a whole one."""
+    test.shows = 0.5  # type: ignore[attr-defined]
+    return test
+
+
 class Contract:
     """What a class says of its contract, and the checks that follow from it.
 
     Attributes:
         contract: dotted name of the contract, from the header's `of`.
+        attempt: the contract of the same question that has to be attempted for form to count,
+            where it is another one.
         parameters: names of its parameters, for messages.
         readings: names of variants of the catalogue whose values differ from the reference's and
             are as right: what agrees with one of them passes `same` and `same_change`.
@@ -73,6 +98,7 @@ class Contract:
     """
 
     contract: ClassVar[str]
+    attempt: ClassVar[str] = ""
     parameters: ClassVar[tuple[str, ...]] = ()
     readings: ClassVar[tuple[str, ...]] = ()
     worlds: ClassVar[tuple[str, ...]] = ()
@@ -100,9 +126,11 @@ class Contract:
             setattr(cls, check.__name__, weight(value)(check))
         for name, test in list(vars(cls).items()):
             if name.startswith("test_") and callable(test):
+                if getattr(test, "shows", 1.0) < 1:
+                    test = _noting_attempts(test)
                 if cls.worlds:
                     test = _in_either_world(test)
-                    setattr(cls, name, test)
+                setattr(cls, name, test)
                 pytest.mark.question(question, weight=getattr(test, "weight", 1.0))(test)
 
     @classmethod
@@ -173,6 +201,14 @@ class Contract:
         """The name of a parameter, or its number from 1 where names are not given."""
         return self.parameters[place] if self.parameters else f"argument {place + 1}"
 
+    def related(self) -> bool:
+        """Whether answers of the submission show knowledge of the task, though none was right.
+
+        Raises:
+            CheckFailed: it gives no answers.
+        """
+        return False
+
     def own_parts_are_right(self) -> bool:
         """Whether what the first of `worlds` has of the submission's own is right: asked after a
         check failed there. Then the contract has only itself to blame."""
@@ -233,6 +269,18 @@ def _check(cls: type[Contract], method: str) -> Callable[[Any], None]:
     check.__qualname__ = f"{cls.__qualname__}.{check.__name__}"
     check.__doc__ = inspect.getdoc(getattr(cls, method))
     check.__module__ = cls.__module__
+    # A class may change the method of a law, and what it shows.
+    methods = [vars(kind)[method] for kind in cls.__mro__ if method in vars(kind)]
+    check.shows = next(m.shows for m in methods if hasattr(m, "shows"))  # type: ignore[attr-defined]
+    return check
+
+
+def _noting_attempts(test: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def check(self: Any, **case: Any) -> None:
+        test(self, **case)
+        self._fixture("attempts").look(self.attempt or self.contract, self.related)
+
     return check
 
 

@@ -12,12 +12,15 @@ from torch import Tensor
 
 from grader.suite.expect import as_array
 from grader.suite.laws.base import Contract, law
+from grader.suite.laws.relation import Sample, related
 
 Arguments = list[Any]
 Rows = NDArray[np.float64]
 # Values that are independent and normal if the draws are right, their mean and their standard
 # deviation.
 Normal = tuple[Any, float, float]
+# Calls from which it is told whether draws are related to right ones, and how many draws in each.
+RELATED_CALLS, RELATED_DRAWS = 40, 60
 
 
 def generator(seed: int) -> dict[str, int]:
@@ -60,11 +63,15 @@ class Draws(Contract):
         """The shape of this many draws."""
         raise NotImplementedError(f"{type(self).__name__} needs result_shape(self, count)")
 
+    def ask(self, implementation: Any, args: Arguments) -> dict[str, Any]:
+        """What an implementation gives for copies of the arguments, as `result`, and what these
+        are after the call, as `args`."""
+        run: dict[str, Any] = implementation(self.probes.call, function=self.contract, args=args)
+        return run
+
     def called(self, args: Arguments) -> dict[str, Any]:
-        """What the submission gives for copies of the arguments, as `result`, and what these are
-        after the call, as `args`."""
-        after: dict[str, Any] = self.submission(self.probes.call, function=self.contract, args=args)
-        return after
+        """What the submission gives, as `ask` has it."""
+        return self.ask(self.submission, args)
 
     def drawn(self, result: Any) -> Any:
         """The draws in a result, where there is more in it."""
@@ -107,9 +114,38 @@ class Draws(Contract):
         said = said or self.said.get(law, f"what {self.usage} draws has the wrong {law}")
         self.expect.plausible(finding, said, self.look_at.get(law, ""))
 
+    def related(self) -> bool:
+        """Whether moments of the draws follow those of right ones, from problem to problem."""
+        calls = [self.inputs(self.draw, RELATED_DRAWS) for _ in range(RELATED_CALLS)]
+        found = [self._moments(self.ask(self.submission, args)) for args in calls]
+        # With other random numbers: in the other order, as seeds follow the order of calls, and
+        # with generators of their own.
+        right = [
+            self._moments(self.ask(self.reference, self._anew(args))) for args in reversed(calls)
+        ]
+        # Moments that follow an argument, as a scale does, show knowledge: no argument is held
+        # against them.
+        pairs = zip(found, reversed(right), strict=True)
+        return related([Sample([], *pair, {}) for pair in pairs])
+
+    def _anew(self, args: Arguments) -> Arguments:
+        """The same arguments, with another source of random numbers."""
+        return [generator(self.draw.seed()) if _is_generator(a) else a for a in args]
+
+    def _moments(self, run: dict[str, Any]) -> dict[str, Rows]:
+        """Of each coordinate, and of each with the one before it and the row before it."""
+        rows = self.rows(self.drawn(run["result"]), RELATED_DRAWS).reshape(RELATED_DRAWS, -1)
+        centred = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-12)
+        return {
+            "mean": rows.mean(axis=0),
+            "deviation": rows.std(axis=0),
+            "together": (centred * np.roll(centred, 1, axis=1)).mean(axis=0)[1:],
+            "after": (centred[1:] * centred[:-1]).mean(axis=0),
+        }
+
     # --- the laws -----------------------------------------------------------------------------
 
-    @law("mean")
+    @law("mean", shows=0.5)
     def has_the_right_mean(self) -> None:
         """Draws are random, and their mean is known: over many of them it is near that."""
         for values, mean, sd in self.normals(self.draw):
@@ -138,13 +174,12 @@ class Draws(Contract):
             )
             self.plausible("distribution", finding)
 
-    @law("independent")
+    @law("independent", shows=0)
     def draws_anew(self) -> None:
         """A function that sets a seed gives the same draws whenever it is called, and what is
         computed from two calls is not two experiments."""
         args = self.inputs(self.draw, 20)
-        again = [generator(self.draw.seed()) if _is_generator(a) else a for a in args]
-        first, second = self.got(args, 20), self.got(again, 20)
+        first, second = self.got(args, 20), self.got(self._anew(args), 20)
         self.expect.true(
             len(np.unique(first, axis=0)) > len(first) / 2,
             f"{self.usage} gives the same draw again and again",
@@ -157,7 +192,7 @@ class Draws(Contract):
             "Set the seed once, at the top of the notebook, and never in a function.",
         )
 
-    @law("shape")
+    @law("shape", shows=0)
     def has_the_right_shape(self) -> None:
         """As many draws as were asked for, in rows: a single one too."""
         for count in self.counts:
@@ -170,7 +205,7 @@ class Draws(Contract):
             )
             self.expect.shape(drawn, self.result_shape(count), what=f"what {self.usage} draws")
 
-    @law("arguments")
+    @law("arguments", shows=0)
     def leaves_its_arguments_alone(self) -> None:
         """The caller still needs the arguments after the call."""
         given = self.inputs(self.draw, 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterable
@@ -13,6 +14,8 @@ from torch import Tensor
 
 from grader.suite import driving
 from grader.suite.laws.base import Contract, law
+from grader.suite.laws.relation import Sample, related
+from grader.suite.local import ReferenceFailed
 
 Arguments = list[Any]
 # Arguments, usual ones beside them, and what tells the former from the latter, in words.
@@ -24,6 +27,8 @@ SLOPE_RELATIVE, SLOPE_ABSOLUTE = 0.02, 5e-3
 # How near values have to be to be called right before others are held against them: a formula
 # that is wrong by a little in general is wrong there, not here.
 RIGHT_ELSEWHERE = 1e-4
+# Calls from which it is told whether answers are related to the right ones.
+RELATED_CALLS, RELATED_BATCHES = 40, (5, 3, 8, 4, 7)
 
 
 class Function(Contract):
@@ -229,6 +234,28 @@ class Function(Contract):
         self.responds(result, self.got(*other))
         return result, args
 
+    def related_inputs(self, draw: Any, batch: int) -> Arguments | None:
+        """Arguments of a call from which it is told whether answers are related to the right ones;
+        None where that cannot be told."""
+        return None if type(self).inputs is Function.inputs else self.inputs(draw, batch)
+
+    def related(self) -> bool:
+        calls = []
+        for batch in itertools.islice(itertools.cycle(RELATED_BATCHES), RELATED_CALLS):
+            args = self.related_inputs(self.draw, batch)
+            if args is None:
+                return False
+            calls.append((args, self.got(*args), self.ask(self.reference, *args)))
+        return related([Sample(*call, self._neighbours(call[0])) for call in calls])
+
+    def _neighbours(self, args: Arguments) -> dict[str, Any]:
+        """What the reference's other contracts of the same file make of these arguments."""
+        found = {}
+        for name in self._fixture("attempts").neighbours(self.contract):
+            with contextlib.suppress(ReferenceFailed):
+                found[name] = self.reference(driving.call, function=name, args=args)["result"]
+        return found
+
     # --- the laws -----------------------------------------------------------------------------
 
     @law("values")
@@ -237,7 +264,7 @@ class Function(Contract):
         for batch in self.batches:
             self.same(*self.inputs(self.draw, batch), help=self.look_at.get("values", ""))
 
-    @law("shape")
+    @law("shape", shows=0)
     def has_the_right_shape(self) -> None:
         """The result has the shape that the contract says: a further axis of size one broadcasts
         silently later on."""
@@ -247,7 +274,7 @@ class Function(Contract):
             result, self.result_shape(*args), what=self.usage, help=self.look_at.get("shape", "")
         )
 
-    @law("batch_of_one")
+    @law("batch_of_one", shows=0)
     def keeps_a_batch_of_one(self) -> None:
         """The last batch of a data set may hold one example: the batch axis has to survive, and
         so has any other axis of size one."""
@@ -265,7 +292,7 @@ class Function(Contract):
         for one, usual, which in self.thin(self.draw):
             self.same_as_usual(one, usual, f"{self.name} {which}", help, relative=1e-3)
 
-    @law("arguments")
+    @law("arguments", shows=0)
     def leaves_its_arguments_alone(self) -> None:
         """The caller still needs the arguments after the call."""
         given, other = self.kept_inputs(self.draw), self.inputs(self.draw, batch=3)
@@ -280,7 +307,7 @@ class Function(Contract):
                     help=self.look_at.get("arguments", ""),
                 )
 
-    @law("layout")
+    @law("layout", shows=0)
     def takes_parts_of_larger_tensors(self) -> None:
         """Heads that a layer cuts out, or the last places of a text, do not follow each other in
         memory. The values are the same, whatever they are."""
@@ -297,7 +324,7 @@ class Function(Contract):
             slack=1e-4 * (1 + float(torch.as_tensor(own).abs().max())),
         )
 
-    @law("gradient")
+    @law("gradient", shows=0)
     def has_the_gradient_of_its_values(self) -> None:
         """What is trained learns through this function: autograd must find the slope that the
         values themselves have. The values are the submission's own; whether they are right is
@@ -337,7 +364,7 @@ class Function(Contract):
                 detail,
             )
 
-    @law("far_out")
+    @law("far_out", shows=0)
     def is_right_far_out(self) -> None:
         """Models are bigger and surer than examples: what leaves the range of float32 on the way
         is lost there, though the formula is right."""

@@ -146,7 +146,7 @@ class Step(Contract):
 
     # --- the laws -----------------------------------------------------------------------------
 
-    @law("steps")
+    @law("steps", shows=0)
     def takes_its_steps(self) -> None:
         """Each call takes as many steps of an optimiser as the contract says."""
         _, steps = self.trained(calls=2)
@@ -177,7 +177,7 @@ class Step(Contract):
             f"gradient {first['gradient']}",
         )
 
-    @law("cleared")
+    @law("cleared", shows=0)
     def clears_gradients(self) -> None:
         """Gradients add up until they are cleared, and the losses of other networks may reach this
         one: each step must see those of one loss alone. All steps of three calls are looked at;
@@ -200,7 +200,7 @@ class Step(Contract):
                 f"gradient {found} in call {step['call'] + 1}",
             )
 
-    @law("alone")
+    @law("alone", shows=0)
     def moves_by_its_optimiser_alone(self) -> None:
         """Between the steps of its optimiser nothing touches a network: no clipped weights, no
         second update by hand."""
