@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
@@ -40,6 +41,18 @@ MAX_ATTEMPTS = 2
 SHARED_FOR = 0.1
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
+
+# Of asking a cell what the submission has changed.
+LOOK_SECONDS = 1.0
+DOTTED = re.compile(r"\w{1,60}(\.\w{1,60}){1,5}")
+# By what was changed: what somebody should know of it, with so many names at most.
+SHOWN = 5
+CHANGED = {
+    "drivers": "{files}: what drives the submission was changed, {names}: what is reported of it "
+    "may be forged, and somebody should read it",
+    "libraries": "{files}: replaces {names}, which probes use as well; that may be harmless, and "
+    "somebody should look at it",
+}
 
 # By the name of a file and the number of the attempt: files to put in the place of some.
 Otherwise = Callable[[str, int], Mapping[str, bytes]]
@@ -135,6 +148,37 @@ class Remote:
     def close(self) -> None:
         """End whatever of the submission still runs."""
         self._drop_cell()
+
+    def look(self) -> None:
+        """Ask the cell of now whether the submission has changed what drives it, or what probes
+        use; `concerns` say so.
+
+        A cell that gives no answer has said nothing: what cost it was told where it happened.
+        """
+        if self._cell is None or self._cell.closed:
+            return
+        try:
+            told = self._cell.request({"op": "changed"}, LOOK_SECONDS).get("value")
+        except (CellLost, WallError):
+            self._cell.close()
+            return
+        for kind, sentence in CHANGED.items():
+            listed = told.get(kind) if isinstance(told, dict) else None
+            names = [n for n in listed if self._drives(n)] if isinstance(listed, list) else []
+            if names:
+                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+                files = ", ".join(sorted(self._modules[name] for name in self._loaded))
+                shown = ", ".join(names[:SHOWN]) + more
+                concern = sentence.format(files=files, names=shown)
+                self.concerns += [concern] if concern not in self.concerns else []
+
+    def _drives(self, name: Any) -> bool:
+        """Whether probes or the worker use what a name stands for, which a cell has told."""
+        if not isinstance(name, str) or not DOTTED.fullmatch(name):
+            return False
+        own = name.startswith(("grader_", "behind.", "worker."))
+        last = re.compile(rf"\b{name.rpartition('.')[2]}\b")
+        return own or any(last.search(text) for text in self._sources.values())
 
     def begin(self, check: str, question: str) -> None:
         """A new check starts, of this question."""
@@ -538,6 +582,7 @@ class Remote:
 
     def _drop_cell(self) -> None:
         if self._cell is not None:
+            self.look()
             self._cell.close()
             self._printed += self._cell.printed
             self._cell = None

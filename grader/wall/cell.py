@@ -54,6 +54,7 @@ class CellHandle:
         end: ends it, and says how it ended.
 
     Attributes:
+        closed: whether it is over.
         spent: own time of the last request that was answered, in seconds.
     """
 
@@ -72,7 +73,7 @@ class CellHandle:
         self._limits = limits
         self._connection = connection
         self._output = output
-        self._closed = False
+        self.closed = False
         self.printed = bytearray()
         self.spent = 0.0
         self._selector = selectors.DefaultSelector()
@@ -185,9 +186,9 @@ class CellHandle:
 
     def close(self) -> Ended | None:
         """End the cell; says how it ended, and None if it was over."""
-        if self._closed:
+        if self.closed:
             return None
-        self._closed = True
+        self.closed = True
         self._watch.stop()
         self._selector.close()
         ended = self._end()
