@@ -100,6 +100,19 @@ class CellHandle:
         if not reply.get("ok"):
             raise WallError(f"a cell could not be set up: {reply.get('error')}")
 
+    @property
+    def speaks_unasked(self) -> bool:
+        """Whether something has come that nobody asked for: an answer in advance, or the end."""
+        if self.closed:
+            return False
+        try:
+            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
+
     def request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a message and wait for the answer.
 
