@@ -176,6 +176,7 @@ class Warm:
         finally:
             theirs.close()
             os.close(write)
+        self.family.begin_cell()
         scratch = None if self.scratch is None else self.scratch / "scratch"
         handle = CellHandle(self.family, limits, ours, read, scratch, copied, self._end_cell)
         try:
