@@ -113,6 +113,7 @@ class Warm:
             # Asks for a GPU without starting CUDA, which a process that forks must not have done.
             # Source: PyTorch, "CUDA semantics".
             "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+            **isolation.HUGE_PAGES,
         }
         try:
             self._process = subprocess.Popen(
