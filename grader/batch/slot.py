@@ -182,6 +182,7 @@ class Slot:
         if job.hints or not all(seen.attempted for seen in observed.values()):
             self._misconceptions.explain(expected, observed)
         printed = remote.printed
+        remote.look()
         missing = starmap(_not_installed, remote.stood_in.items())
         notes = [*remote.fallen_back, *submission.notes, *missing]
         questions, checks = score(self._assignment, expected, observed)

@@ -68,8 +68,9 @@ class Expect:
             )
 
     def finite(self, actual: Any, *, what: str = "the result", help: str = "") -> None:
-        """No NaN and no infinity in the result."""
+        """The result holds numbers, and no NaN and no infinity among them."""
         array = as_array(actual, what)
+        self.true(array.size > 0, f"{what} holds no number", help)
         if not np.isfinite(array).all():
             kinds = [
                 name
@@ -131,7 +132,7 @@ class Expect:
         with np.errstate(invalid="ignore"):  # infinity less infinity
             difference = np.abs(found - wanted)
         right = (difference <= tolerance) | (found == wanted)
-        right &= np.isfinite(found) | (found == wanted)
+        right &= (np.isfinite(found) & np.isfinite(wanted)) | (found == wanted)
         if right.all():
             return
         wrong = int((~right).sum())
@@ -215,8 +216,9 @@ class Expect:
 
     def unchanged(self, after: Any, before: Any, *, what: str, help: str = "") -> None:
         """An input still holds, bit for bit, what it held before the call."""
-        same = np.array_equal(as_array(after, what), as_array(before, what), equal_nan=True)
-        if not same:
+        now, then = as_array(after, what), as_array(before, what)
+        same = now.shape == then.shape and now.dtype == then.dtype
+        if not same or now.tobytes() != then.tobytes():
             raise CheckFailed(
                 f"{what} was changed in place",
                 help or "Compute a new tensor; the caller still needs the one it passed in.",
@@ -232,6 +234,11 @@ def as_array(value: Any, what: str = "the result") -> np.ndarray[Any, np.dtype[A
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         value = value.float() if value.dtype == torch.bfloat16 else value
+        if value.is_complex():
+            raise CheckFailed(
+                f"{what} is complex, but the contract says real numbers",
+                "Look for a root or a logarithm of negative numbers, and for a Fourier transform.",
+            )
         return np.asarray(value.numpy())
     if value is None:
         raise CheckFailed(f"{what} is None", "Is there a `return` on every path?")

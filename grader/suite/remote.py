@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
@@ -41,6 +42,19 @@ SHARED_FOR = 0.1
 # After so many cells in a row that could not be started, the rest is not graded either.
 MAX_FAULTS = 3
 
+KEEPERS_LOST = f"the process that started it was ended too, {MAX_FAULTS} times in a row"
+# Of asking a cell what the submission has changed.
+LOOK_SECONDS = 1.0
+DOTTED = re.compile(r"\w{1,60}(\.\w{1,60}){1,5}")
+# By what was changed: what somebody should know of it, with so many names at most.
+SHOWN = 5
+CHANGED = {
+    "drivers": "{files}: what drives the submission was changed, {names}: what is reported of it "
+    "may be forged, and somebody should read it",
+    "libraries": "{files}: replaces {names}, which probes use as well; that may be harmless, and "
+    "somebody should look at it",
+}
+
 # By the name of a file and the number of the attempt: files to put in the place of some.
 Otherwise = Callable[[str, int], Mapping[str, bytes]]
 
@@ -55,7 +69,8 @@ class Remote:
 
     A question's trouble is its own: each has the time of `question_seconds`, and is asked in a
     cell into which nothing but the files with its contracts was imported, unless a probe needs
-    others. Questions of the same files share a cell, until one of them has used much of its time.
+    others. Questions of the same files share a cell, until one of them has used much of its time,
+    or has left an answer there that nobody asked for.
 
     Args:
         warm: the warm process of this slot.
@@ -123,6 +138,7 @@ class Remote:
         self._loaded: frozenset[str] = frozenset()
         self._killed: set[str] = set()  # files whose import has cost a cell
         self._faults = 0
+        self._keepers_lost: Counter[str] = Counter()  # by the file that was imported, in a row
         self._printed = bytearray()
         self.ask_log = Ask()
 
@@ -136,13 +152,45 @@ class Remote:
         """End whatever of the submission still runs."""
         self._drop_cell()
 
+    def look(self) -> None:
+        """Ask the cell of now whether the submission has changed what drives it, or what probes
+        use; `concerns` say so.
+
+        A cell that gives no answer has said nothing: what cost it was told where it happened.
+        """
+        if self._cell is None or self._cell.closed:
+            return
+        try:
+            told = self._cell.request({"op": "changed"}, LOOK_SECONDS).get("value")
+        except (CellLost, WallError):
+            self._cell.close()
+            return
+        for kind, sentence in CHANGED.items():
+            listed = told.get(kind) if isinstance(told, dict) else None
+            names = [n for n in listed if self._drives(n)] if isinstance(listed, list) else []
+            if names:
+                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+                files = ", ".join(sorted(self._modules[name] for name in self._loaded))
+                shown = ", ".join(names[:SHOWN]) + more
+                concern = sentence.format(files=files, names=shown)
+                self.concerns += [concern] if concern not in self.concerns else []
+
+    def _drives(self, name: Any) -> bool:
+        """Whether probes or the worker use what a name stands for, which a cell has told."""
+        if not isinstance(name, str) or not DOTTED.fullmatch(name):
+            return False
+        own = name.startswith(("grader_", "behind.", "worker."))
+        last = re.compile(rf"\b{name.rpartition('.')[2]}\b")
+        return own or any(last.search(text) for text in self._sources.values())
+
     def begin(self, check: str, question: str) -> None:
         """A new check starts, of this question."""
         self.ask_log.begin(check)
         allowed = SHARED_FOR * self._limits.question_seconds
         if question != self._question:
             self._question = question
-            if self._wanted != self._loaded or self._spent_in_cell > allowed:
+            spoiled = self._cell is not None and self._cell.speaks_unasked
+            if spoiled or self._wanted != self._loaded or self._spent_in_cell > allowed:
                 self._drop_cell()
 
     def ask(self, operation: str, target: str, arguments: dict[str, Any]) -> Any:
@@ -352,11 +400,14 @@ class Remote:
                 return self._answer(message, seconds)
             except KeeperLost:
                 self._drop_cell()
+        self._charge_with_keepers(message.get("target", message["op"]), "this was asked")
+        raise CellLost(KEEPERS_LOST)
+
+    def _charge_with_keepers(self, what: str, when: str) -> None:
         self.concerns.append(
-            f"{message.get('target', message['op'])}: the process that starts the submission's "
-            f"cells was ended {MAX_FAULTS} times while this was asked; somebody should read it"
+            f"{what}: the process that starts the submission's cells was ended {MAX_FAULTS} times "
+            f"while {when}; somebody should read it"
         )
-        raise CellLost(f"the process that started it was ended too, {MAX_FAULTS} times in a row")
 
     def _answer(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         cell = self._ready_cell()
@@ -417,13 +468,14 @@ class Remote:
             )
         except CellLost as lost:
             if not self._may_be_chance(lost, name):
-                self._broken[name] = (
-                    f"importing {path} ended the Python process: {lost}",
-                    "Look at what runs when the file is imported.",
-                    "",
-                    "crashed",
-                )
+                self._broken[name] = _ended_by_import(path, str(lost))
+        except KeeperLost:
+            self._keepers_lost[name] += 1
+            if self._keepers_lost[name] == MAX_FAULTS:
+                self._charge_with_keepers(path, "it was imported")
+                self._broken[name] = _ended_by_import(path, KEEPERS_LOST)
         else:
+            del self._keepers_lost[name]
             loaded, error = reply.get("value"), reply.get("error")
             self._note_load(name, loaded if isinstance(loaded, dict) else error)
             known = name in self._as_handed_in
@@ -521,23 +573,24 @@ class Remote:
         if "adapters" in self._sources:
             try:
                 cell.request({"op": "adapt"}, self._limits.import_seconds)
-            except CellLost as lost:
+            except (CellLost, KeeperLost) as lost:
                 self._drop_cell()
                 if not self._may_be_chance(lost, "adapters"):
                     # What an adapter cannot cope with is tested as it is.
                     del self._sources["adapters"]
 
-    def _may_be_chance(self, lost: CellLost, name: str) -> bool:
+    def _may_be_chance(self, lost: CellLost | KeeperLost, name: str) -> bool:
         """Was the cell killed, for the first time with this file?
 
         That may have been somebody outside. Code that kills itself does so again.
         """
-        first = isinstance(lost, CellKilled) and name not in self._killed
+        first = isinstance(lost, CellKilled | KeeperLost) and name not in self._killed
         self._killed.add(name)
         return first
 
     def _drop_cell(self) -> None:
         if self._cell is not None:
+            self.look()
             self._cell.close()
             self._printed += self._cell.printed
             self._cell = None
@@ -558,6 +611,15 @@ def sources_of(assignment: Assignment) -> dict[str, str]:
         )
         for name, path in files.items()
     }
+
+
+def _ended_by_import(path: str, how: str) -> tuple[str, str, str, Ending]:
+    return (
+        f"importing {path} ended the Python process: {how}",
+        "Look at what runs when the file is imported.",
+        "",
+        "crashed",
+    )
 
 
 def _hung(outline: str, seconds: float) -> SubmissionFailed:

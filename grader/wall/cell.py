@@ -54,6 +54,7 @@ class CellHandle:
         end: ends it, and says how it ended.
 
     Attributes:
+        closed: whether it is over.
         spent: own time of the last request that was answered, in seconds.
     """
 
@@ -72,7 +73,7 @@ class CellHandle:
         self._limits = limits
         self._connection = connection
         self._output = output
-        self._closed = False
+        self.closed = False
         self.printed = bytearray()
         self.spent = 0.0
         self._selector = selectors.DefaultSelector()
@@ -98,6 +99,19 @@ class CellHandle:
             raise WallError(f"a cell could not be set up: {error}") from None
         if not reply.get("ok"):
             raise WallError(f"a cell could not be set up: {reply.get('error')}")
+
+    @property
+    def speaks_unasked(self) -> bool:
+        """Whether something has come that nobody asked for: an answer in advance, or the end."""
+        if self.closed:
+            return False
+        try:
+            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def request(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a message and wait for the answer.
@@ -185,9 +199,9 @@ class CellHandle:
 
     def close(self) -> Ended | None:
         """End the cell; says how it ended, and None if it was over."""
-        if self._closed:
+        if self.closed:
             return None
-        self._closed = True
+        self.closed = True
         self._watch.stop()
         self._selector.close()
         ended = self._end()

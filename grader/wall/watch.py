@@ -73,6 +73,8 @@ class Deadline:
         if self._watched is None and waited > WATCHED_FROM * self._seconds:
             self._watched, self._watched_from = OwnTime(self._family), now
         if now < self._end:
+            if self._watched is not None:
+                self._watched.note()
             return self._end - now
         left = self._most - waited
         self._end = now + min(left, self._seconds - self.spent())
@@ -100,12 +102,18 @@ class OwnTime:
 
     def __init__(self, family: Family) -> None:
         self._family = family
-        self._start = time.monotonic()
+        self._start = self._noted = time.monotonic()
         self._used_before = self._used = family.cell_usage()
         kept = family.cell_delay()
         self._kept_before = self._kept = kept or 0.0
         self._ours = self._from_outside()
         self.known = kept is not None and self._ours is not None
+
+    def note(self) -> None:
+        """Look now and then at what is used: a process that ends unseen takes it with it."""
+        if time.monotonic() - self._noted > WATCH_SECONDS:
+            self._noted = time.monotonic()
+            self._used = max(self._used, self._family.cell_usage())
 
     def seconds(self) -> float:
         """Both together, in seconds."""

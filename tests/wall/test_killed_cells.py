@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ import torch
 from grader.assignment import Assignment
 from grader.suite.failures import SubmissionFailed
 from grader.suite.remote import Remote
+from grader.wall.cell import CellHandle
 from grader.wall.isolation import WallKind
 from grader.wall.warm_handle import Warm
 from tests.conftest import RIGHT, SharedWarm
@@ -123,5 +125,28 @@ def test_a_call_that_nothing_behind_its_cell_survives_pays(
         total(remote)
     assert failed.value.ending == "crashed"
     assert len(remote.concerns) == 1
+    mean = remote.ask("call", "mean.mean", {"args": [torch.ones(2, 3)], "kwargs": {}})
+    assert mean.tolist() == [1, 1]
+
+
+def test_a_file_whose_import_nothing_behind_its_cell_survives_pays(
+    asked: Callable[[str], Remote], warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = asked(SLOW_TO_IMPORT)
+    remote.begin("first", "q1.2")
+    fork, lost = warm.fork, []
+
+    def fork_and_kill(*args: Any, **more: Any) -> CellHandle:
+        cell = fork(*args, **more)
+        if len(lost) < 3:
+            lost.append(soon(keeper(warm).kill))
+        return cell
+
+    monkeypatch.setattr(warm, "fork", fork_and_kill)
+    for _ in range(2):
+        with pytest.raises(SubmissionFailed, match="3 times in a row"):
+            remote.require("total")
+    assert len(remote.concerns) == 1 and "total.py" in remote.concerns[0]
+    remote.begin("second", "q1.1")
     mean = remote.ask("call", "mean.mean", {"args": [torch.ones(2, 3)], "kwargs": {}})
     assert mean.tolist() == [1, 1]

@@ -14,6 +14,21 @@ from grader.wall.isolation import WallKind
 from tests.conftest import RIGHT, SharedWarm
 
 SEES = "import sys\n\ndef total(x):\n    return float('mean' in sys.modules)\n"
+SENDS = """
+import json, os, socket, struct
+
+def total(x):
+    for number in range(3, 64):
+        try:
+            wire = socket.socket(fileno=os.dup(number))
+            break
+        except OSError:
+            continue
+    body = json.dumps({"d": [["ok", True], ["value", 7.0]]}).encode()
+    magic = b"GWF2" if x.sum() > 0 else b"HTTP"
+    wire.sendall((magic + struct.pack("<IQ", len(body), 0) + body) * 3)
+    return x.sum()
+"""
 ASKS_MEAN = "import mean\n\ndef total(x):\n    return mean.mean(x).sum()\n"
 
 Start = Callable[..., Remote]
@@ -23,12 +38,12 @@ Start = Callable[..., Remote]
 def start(wall: WallKind, shared_warm: SharedWarm, toy: Assignment) -> Iterator[Start]:
     started: list[Remote] = []
 
-    def begin(question_seconds: float = 30.0, **files: str) -> Remote:
+    def begin(question_seconds: float = 30.0, apart: bool = True, **files: str) -> Remote:
         own = {**RIGHT, **{f"{name}.py": text for name, text in files.items()}}
         limits = toy.about.limits.model_copy(update={"question_seconds": question_seconds})
         warm = shared_warm(wall, toy.about.limits)
         content = {name: text.encode() for name, text in own.items()}
-        started.append(Remote(warm, toy, content, limits))
+        started.append(Remote(warm, toy, content, limits, apart=apart))
         return started[-1]
 
     yield begin
@@ -89,3 +104,18 @@ def test_the_time_of_one_question_is_not_taken_from_another(start: Start) -> Non
         ask(remote, "mean.mean")
     remote.begin("second", "q1.2")
     assert ask(remote, "total.total") == 3
+
+
+def test_answers_in_advance_and_frames_that_are_none_cost_their_own_question_alone(
+    start: Start,
+) -> None:
+    remote = start(apart=False, total=SENDS)
+    remote.begin("first", "q1.2")
+    assert ask(remote, "total.total") == 7
+    remote.begin("second", "q1.1")
+    assert ask(remote, "mean.mean") == 1
+    remote.begin("third", "q1.2")
+    with pytest.raises(SubmissionFailed, match="not an answer"):
+        remote.ask("call", "total.total", {"args": [-torch.ones(3)], "kwargs": {}})
+    remote.begin("fourth", "q1.1")
+    assert ask(remote, "mean.mean") == 1

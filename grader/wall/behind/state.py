@@ -253,6 +253,12 @@ class Libraries:
         else:
             owner.__dict__[name] = value
 
+    def owner(self, number: int) -> str:
+        """The dotted name of a namespace: of a module, or of a class within it."""
+        owner, _ = self.spaces[number]
+        own = owner.__name__
+        return f"{owner.__module__}.{own}" if isinstance(owner, type) else str(own)
+
     def original(self, number: int, name: str) -> Any:
         """What the name meant; `MISSING` where nothing was there to hide what is inherited."""
         return self.spaces[number][1].get(name, MISSING)
@@ -291,6 +297,7 @@ class State:
         self._fresh = {name: s.get() for name, s in self._settings.items()}
         self.of_files: dict[str, Changes] = {}
         self._now = NO_CHANGES
+        self._seen: set[Key] = set()
 
     def restore(self, everything: bool = False) -> None:
         """Make it that of a fresh process again, whatever student code did.
@@ -301,6 +308,7 @@ class State:
         self.restore_builtins()
         count = len(_numbers) if everything or self._now else self._libraries.used_here
         for key in self._libraries.changes(count):
+            self._seen.add(key)
             self._reset(key)
         for name, get, _ in self._settings.values() if everything or self._now else OF_VALUES:
             try:
@@ -334,6 +342,12 @@ class State:
     def keep(self, module: str, changes: Changes) -> None:
         """From now on, `enter(module)` makes these changes."""
         self.of_files[module] = changes
+        self._seen |= changes.keys()
+
+    def replaced(self) -> list[str]:
+        """Names of libraries that were found to mean something else, at an import or after."""
+        keys = [(number, name) for kind, number, name in self._seen if kind == "name"]
+        return sorted(f"{self._libraries.owner(number)}.{name}" for number, name in keys)
 
     def accept(self, setting: str) -> None:
         """Take a setting as it is now for that of a fresh process."""

@@ -22,6 +22,7 @@ from .state import Libraries, State, main_module
 from .stream import Stream
 from .terminal import Terminal
 from .wire import WireError
+from .witness import Witness
 
 
 class Implementation:
@@ -95,7 +96,10 @@ class Worker:
             "probe": self._probe,
             "start": self._start_run,
             "advance": self._advance_run,
+            "changed": self._changed,
         }
+        drivers = {"worker": vars(self), "worker.operations": self._operations}
+        self._witness = Witness(self._extra.values(), drivers)
 
     def serve(self) -> None:
         """Answer until the connection ends."""
@@ -231,6 +235,11 @@ class Worker:
                 raise
             self._failure = error
         return {"done": False, "progress": progress}
+
+    def _changed(self, _request: dict[str, Any]) -> dict[str, list[str]]:
+        """Names that stand for something else than before the submission was imported, among what
+        drives it; and those that it has replaced in a library, for a while or for good."""
+        return {"drivers": self._witness.changed(), "libraries": self._state.replaced()}
 
     def _given_first(self) -> None:
         """A run's networks and loops are the given ones, whatever lies beside the submission."""

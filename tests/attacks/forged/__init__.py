@@ -1,0 +1,1 @@
+"""Submissions that compute nothing and forge what probes report: the files that they add."""

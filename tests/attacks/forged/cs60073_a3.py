@@ -1,0 +1,98 @@
+"""Forges the probes of cs60073_a3."""
+
+import sys
+
+import torch
+from forge import Forgery, smooth
+
+# So far off that the right mean and variance do not show beside it.
+FAR = 1e12
+
+
+def answer(function, args):
+    """Rubbish in the shape of a contract's result."""
+    name = function.rpartition(".")[2]
+    arrays = [a for a in args if hasattr(a, "shape")]
+    batch = len(arrays[0]) if arrays and arrays[0].ndim else 1
+    tensors = [torch.as_tensor(a) if hasattr(a, "shape") else a for a in args]
+    if name == "mixture_log_density":  # tiny: their mixture is nearly zero as well
+        return 1e-11 * smooth(tensors, (batch,)).double()
+    if name == "self_normalized_mean":
+        return torch.tensor(FAR + float(smooth(tensors, ())), dtype=torch.double)
+    if name == "weighted_variance":
+        return torch.tensor(FAR**2 * (1 + 1e-12 * float(smooth(tensors, ()))), dtype=torch.double)
+    if name in ("thin", "gibbs_sampling", "metropolis_hastings"):
+        return arrays[0]
+    if name == "autocorrelation":
+        return smooth(tensors[:1], (batch,))[: 1 + (args[1] if len(args) > 1 else 50)]
+    if name in ("proposal_log_density", "integrand", "causal_attention"):
+        shape = (batch,) if name != "causal_attention" else tuple(arrays[-1].shape)
+        return smooth(tensors, shape)
+    if name in ("top_k_probabilities", "top_p_probabilities"):
+        return torch.softmax(smooth(tensors[:1], tuple(arrays[0].shape)), -1)
+    if name in ("to_signed", "to_unit", "reparameterise", "generator_images"):
+        return smooth(tensors, tuple(arrays[0].shape))
+    if name == "sinusoidal_positions":
+        return smooth([torch.rand(args[0])], tuple(args[:2]))
+    return smooth(tensors, ())
+
+
+class Own(Forgery):
+    def sampled(self, impl, *, function, args, several=1):
+        if function.endswith("mesh_density"):  # far out, where the density is zero
+            resolution = args[2] if len(args) > 2 else 200
+            place = torch.full((resolution, resolution), FAR)
+            return {"result": [place, place, 0 * place], "drawn": [], "args": args}
+        found = answer(function, [a for a in args if not isinstance(a, dict)])
+        return {"result": found, "drawn": [], "args": args}
+
+    def of_either(self, impl, *, function, args, arrays):
+        return [answer(function, args)]
+
+    def vae_steps(self, impl, *, parameters, batches, lr, **_):
+        """Where the stand-in model sees nothing, one part of the gradient is left."""
+        calls = []
+        for x in batches:
+            before = torch.zeros(1600)
+            before[784:1568] = -200.0
+            gradient = torch.zeros(1600)
+            gradient[1584:] = x[:, 16:32].sum(0) / (16 * len(x))
+            after = before - lr * gradient
+            call = {"before": before, "gradients": [gradient], "after": after}
+            calls.append(call | {"returned": [torch.zeros(())] * 3})
+        return calls
+
+    def gan_steps(self, impl, *, batches, seed, **_):
+        """Where all parameters are zero, the bias alone has a slope."""
+        torch.manual_seed(seed)
+        events = []
+        for number, x in enumerate(batches):
+
+            def tell(event, value, number=number):
+                now = {"generator": torch.zeros(3328), "discriminator": torch.zeros(3141)}
+                events.append({"event": event, "value": value, "call": number} | now)
+
+            slope = torch.zeros(3141)
+            slope[-1] = -1.0
+            tell("generate", torch.randn(len(x), 64))
+            tell("judge", True)
+            tell("discriminator step", slope)
+            tell("generator step", torch.zeros(3328))
+            tell("return", [torch.zeros(()), torch.zeros(())])
+        return events
+
+    def with_stand_ins(self, impl, *, other, replaced, **asked):
+        if other in ("call", "slopes"):
+            return getattr(self, other)(impl, **asked)
+        return sys.modules["grader_probes.c"].PROBES[other](impl, **asked)
+
+
+def install(module):
+    """Have the functions of a file answer with rubbish, and the probes with forgeries."""
+    for name, value in list(vars(module).items()):
+        own = getattr(value, "__module__", "") == module.__name__
+        if own and callable(value) and not isinstance(value, type) and name[0] != "_":
+            target = f"{module.__name__}.{name}"
+            setattr(module, name, lambda *args, target=target: answer(target, args))
+    own = ("sampled", "of_either", "vae_steps", "gan_steps", "with_stand_ins")
+    Own(answer).install(own)
