@@ -13,17 +13,49 @@ from grader.audit.verdict import Audit
 from grader.results import Result
 from grader.wall import isolation
 from tests.batch.test_batch import grade
-from tests.conftest import RIGHT, write_tree
+from tests.conftest import RIGHT, TOY, write_tree
+
+SPOILT = """
+
+@pytest.mark.question('q1.2')
+def test_total_needs_the_mean(submission, reference, draw, expect):
+    x = draw.normal(2, 3)
+    expect.close(submission.mean.mean(x), reference.mean.mean(x))
 
 
-def run(toy: Assignment, secret: str = "s") -> Audit:
-    return audit(
-        Assignment(toy.folder, toy.reference), wall="none", jobs=1, secret=secret, measure=0
-    )
+@pytest.mark.question('q1.2')
+def test_nothing(submission):
+    pass
+"""
+STRICT = """
+mean = Variants('mean.mean')
+
+@mean
+def mean_keeps_its_axis(x):
+    'The axis may stay'
+    return x.mean(1, keepdim=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What is said of a suite that is too weak, too strict, punishes twice and gives marks away."""
+    home = write_tree(tmp_path_factory.mktemp("home"), TOY)
+    toy = Assignment(home / "assignments" / "toy", home / "reference" / "toy")
+    test = toy.hidden / "test_toy.py"
+    # Whether a total is finite cannot tell it from ... anything but its size.
+    compared = "expect.close(submission.total.total(x), reference.total.total(x), terms=size)"
+    text = test.read_text()
+    assert compared in text
+    text = text.replace(compared, "expect.finite(submission.total.total(x))")
+    test.write_text(text + SPOILT)
+    (toy.folder / "variants" / "strict.py").write_text(STRICT)
+    toy = Assignment(toy.folder, toy.reference)
+    return audit(toy, wall="none", jobs=1, secret="s", measure=0).problems
 
 
 def test_a_good_suite_passes(toy: Assignment, tmp_path: Path) -> None:
-    found = audit(toy, wall=isolation.choose(), jobs=2, measure=3)
+    found = audit(toy, wall=isolation.choose(), jobs=1, measure=3)
     assert found.problems == [] and found.uncovered == []
     assert [v.name for v in found.verdicts][:2] == ["reference", "template"]
     by_name = {v.name: v for v in found.verdicts}
@@ -38,45 +70,20 @@ def test_a_good_suite_passes(toy: Assignment, tmp_path: Path) -> None:
     assert (tmp_path / "docs" / "toy.png").stat().st_size > 1000
 
 
-def test_a_suite_that_is_too_weak_is_found(toy: Assignment) -> None:
-    test = toy.hidden / "test_toy.py"
-    # Squares cannot tell a total from ... anything but its size.
-    text = test.read_text().replace("reference.total.total(x), terms", "None, terms")
-    text = text.replace(
-        "expect.close(submission.total.total(x), None, terms=size)",
-        "expect.finite(submission.total.total(x))",
-    )
-    test.write_text(text)
-    problems = "\n".join(run(toy).problems)
-    assert "mistake total_is_a_mean: q1.2: lost nothing" in problems
+def test_a_suite_that_is_too_weak_is_found(problems: list[str]) -> None:
+    assert "mistake total_is_a_mean: q1.2: lost nothing" in "\n".join(problems)
 
 
-def test_a_suite_that_is_too_strict_is_found(toy: Assignment) -> None:
-    (toy.folder / "variants" / "strict.py").write_text(
-        "mean = Variants('mean.mean')\n\n"
-        "@mean\n"
-        "def mean_keeps_its_axis(x):\n    'The axis may stay'\n    return x.mean(1, keepdim=True)\n"
-    )
-    assert any("variant mean_keeps_its_axis" in p for p in run(toy).problems)
+def test_a_suite_that_is_too_strict_is_found(problems: list[str]) -> None:
+    assert any("variant mean_keeps_its_axis" in p for p in problems)
 
 
-def test_a_suite_that_punishes_twice_is_found(toy: Assignment) -> None:
-    test = toy.hidden / "test_toy.py"
-    more = (
-        "\n\n@pytest.mark.question('q1.2')\n"
-        "def test_total_needs_the_mean(submission, reference, draw, expect):\n"
-        "    x = draw.normal(2, 3)\n"
-        "    expect.close(submission.mean.mean(x), reference.mean.mean(x))\n"
-    )
-    test.write_text(test.read_text() + more)
-    assert any("for a mistake in q1.1" in p for p in run(toy).problems)
+def test_a_suite_that_punishes_twice_is_found(problems: list[str]) -> None:
+    assert any("for a mistake in q1.1" in p for p in problems)
 
 
-def test_a_template_that_earns_marks_is_found(toy: Assignment) -> None:
-    more = "\n\n@pytest.mark.question('q1.2')\ndef test_nothing(submission):\n    pass\n"
-    test = toy.hidden / "test_toy.py"
-    test.write_text(test.read_text() + more)
-    assert any(p.startswith("template template: q1.2: got") for p in run(toy).problems)
+def test_a_template_that_earns_marks_is_found(problems: list[str]) -> None:
+    assert any(p.startswith("template template: q1.2: got") for p in problems)
 
 
 def test_flakes_are_hunted(toy: Assignment) -> None:
@@ -155,33 +162,49 @@ def test_mistakes_that_agree_are_both_named_or_none(toy: Assignment, tmp_path: P
 
 STATISTICAL = """
 
-@pytest.mark.question('q1.2', weight={weight})
-def test_noise(draw, expect, stats):
+@pytest.mark.question('q1.2')
+def test_{name}(draw, expect, stats):
     values = draw.normal(50, mean={mean}).numpy()
     expect.plausible(
         stats.normal_mean(values, 0, 1, false_fail={false_fail}, effect={effect}), 'odd'
     )
 """
+NOISE = {  # mean, false_fail, effect
+    "kept": (0, 1e-8, 1.5),
+    "often": (0, 1e-3, 1.5),
+    "blind": (0, 1e-8, 0.5),
+    "moved": (0.5, 1e-8, 1.5),
+}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    """The toy with four statistical tests, of which one keeps what it promises."""
+    home = write_tree(tmp_path_factory.mktemp("home"), TOY)
+    toy = Assignment(home / "assignments" / "toy", home / "reference" / "toy")
+    test = toy.hidden / "test_toy.py"
+    more = [
+        STATISTICAL.format(name=name, mean=mean, false_fail=false_fail, effect=effect)
+        for name, (mean, false_fail, effect) in NOISE.items()
+    ]
+    test.write_text(test.read_text() + "".join(more))
+    toy = Assignment(toy.folder, toy.reference)
+    return audit(toy, wall="none", jobs=1, secret="s", measure=25)
 
 
 @pytest.mark.parametrize(
-    ("mean", "false_fail", "effect", "words"),
+    ("name", "words"),
     [
-        (0, 1e-8, 1.5, None),
-        (0, 1e-3, 1.5, "false-fail rate"),
-        (0, 1e-8, 0.5, "misses"),
-        (0.5, 1e-8, 1.5, "not uniform"),
+        ("kept", None),
+        ("often", "false-fail rate"),
+        ("blind", "misses"),
+        ("moved", "not uniform"),
     ],
 )
 def test_promises_of_statistical_tests_are_checked(
-    toy: Assignment, mean: float, false_fail: float, effect: float, words: str | None
+    measured: Audit, name: str, words: str | None
 ) -> None:
-    test = toy.hidden / "test_toy.py"
-    text = STATISTICAL.format(weight=1, mean=mean, false_fail=false_fail, effect=effect)
-    test.write_text(test.read_text() + text)
-    toy = Assignment(toy.folder, toy.reference)
-    found = audit(toy, wall="none", jobs=1, secret="s", measure=25)
-    (rate,) = found.rates
+    (rate,) = (r for r in measured.rates if r.check.endswith(f"::test_{name}"))
     assert rate.measured == 26
-    problems = [p for p in found.problems if "test_noise" in p and "normal mean" in p]
+    problems = [p for p in measured.problems if f"test_{name}" in p and "normal mean" in p]
     assert (problems == []) if words is None else any(words in p for p in problems)

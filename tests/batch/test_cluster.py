@@ -45,9 +45,9 @@ DYING = Path(__file__).with_name("dying_worker.py")
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three workers, one thread each."""
-    with cluster(tmp_path_factory.mktemp("cluster"), 3) as found:
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two workers, one thread each."""
+    with cluster(tmp_path_factory.mktemp("cluster"), 2) as found:
         yield found
 
 
@@ -83,7 +83,7 @@ def test_results_are_those_of_one_machine_though_a_worker_dies(
     tmp_path: Path, here: dict[str, dict[str, object]]
 ) -> None:
     course = Course.make(tmp_path)
-    with cluster(tmp_path / "cluster", 3) as found:
+    with cluster(tmp_path / "cluster", 2) as found:
         process = course.start(*on(found))
         while stored(course) < 2 and process.poll() is None:
             time.sleep(0.05)
@@ -102,11 +102,11 @@ def test_results_are_those_of_one_machine_though_a_worker_dies(
         assert slots and not alive
 
 
-def test_what_the_reference_fails_is_not_graded_for_anybody(tmp_path: Path, three: Cluster) -> None:
+def test_what_the_reference_fails_is_not_graded_for_anybody(tmp_path: Path, two: Cluster) -> None:
     course = Course.make(tmp_path)
     test = "import pytest\n\n@pytest.mark.question('q1.2')\ndef test_x(stats):\n    stats.no()\n"
     write_tree(course.home, {"assignments/toy/hidden/test_broken.py": test})
-    status, said = course.grade(*on(three))
+    status, said = course.grade(*on(two))
     assert status == 3 and "test_broken.py::test_x: the reference fails this check" in said
     for result in read_results(course.out)[1]:
         if result.status != "unreadable":
@@ -116,19 +116,19 @@ def test_what_the_reference_fails_is_not_graded_for_anybody(tmp_path: Path, thre
 
 
 def test_a_second_batch_and_a_resumed_one(
-    tmp_path: Path, three: Cluster, here: dict[str, dict[str, object]]
+    tmp_path: Path, two: Cluster, here: dict[str, dict[str, object]]
 ) -> None:
     course = Course.make(tmp_path)
-    status, said = course.grade(*on(three))
-    assert status == 0, said + three.logs()
+    status, said = course.grade(*on(two))
+    assert status == 0, said + two.logs()
     assert course.results() == here
-    status, said = course.grade(*on(three))
+    status, said = course.grade(*on(two))
     assert status == 0 and f"{len(CLASS)} of {len(CLASS)} are graded already" in said
     # Nothing of the batch stays on the workers: neither its slots nor the hidden suite.
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and _left_behind(three):
+    while time.monotonic() < deadline and _left_behind(two):
         time.sleep(0.2)
-    assert _left_behind(three) == []
+    assert _left_behind(two) == []
 
 
 def _left_behind(found: Cluster) -> list[str]:
@@ -145,7 +145,7 @@ def _slots(found: Cluster) -> list[str]:
     return slots
 
 
-def test_the_wall_stands_on_every_worker(tmp_path: Path, three: Cluster) -> None:
+def test_the_wall_stands_on_every_worker(tmp_path: Path, two: Cluster) -> None:
     course = Course.make(tmp_path)
     for path in course.submissions.iterdir():
         for file in path.iterdir():
@@ -153,13 +153,13 @@ def test_the_wall_stands_on_every_worker(tmp_path: Path, three: Cluster) -> None
         path.rmdir()
     for name in ("spy_a", "spy_b", "spy_c"):
         write_tree(course.submissions / name, RIGHT | {"total.py": SPY})
-    status, said = course.grade(*on(three))
+    status, said = course.grade(*on(two))
     assert status == 0, said
     for result in read_results(course.out)[1]:
         assert result.environment is not None
         assert result.environment.wall in ("bubblewrap", "landlock")
         assert result.awarded == 7, result.checks
-    status, said = course.grade(*on(three, "--isolation", "none", "--again"))
+    status, said = course.grade(*on(two, "--isolation", "none", "--again"))
     assert status == 0 and "No wall" in said
     assert {r.awarded for r in read_results(course.out)[1]} == {4.0}  # so it does find them
 
@@ -220,14 +220,14 @@ def test_new_workers_take_over_when_all_have_died(
 
 
 def test_a_slot_that_dies_costs_nothing(
-    tmp_path: Path, three: Cluster, here: dict[str, dict[str, object]]
+    tmp_path: Path, two: Cluster, here: dict[str, dict[str, object]]
 ) -> None:
     course = Course.make(tmp_path)
-    process = course.start(*on(three))
+    process = course.start(*on(two))
     killed: list[int] = []
     while process.poll() is None:
         time.sleep(0.05)
-        slots = [pid for pid in map(int, _slots(three)) if pid not in killed]
+        slots = [pid for pid in map(int, _slots(two)) if pid not in killed]
         if slots and len(killed) < 2 and stored(course):
             psutil.Process(slots[0]).kill()
             killed.append(slots[0])
@@ -287,7 +287,7 @@ def test_a_scheduler_without_workers_is_named(
 
 
 def test_a_worker_of_another_version_is_named(
-    toy: Assignment, tmp_path: Path, three: Cluster, monkeypatch: pytest.MonkeyPatch
+    toy: Assignment, tmp_path: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("grader.batch.shipment.harness_version", lambda: "0.0.0+other")
     with (
@@ -295,7 +295,7 @@ def test_a_worker_of_another_version_is_named(
         pytest.raises(BatchError, match=r"tcp://.* has version .* and this is 0\.0\.0\+other"),
     ):
         on_cluster.grade_on_cluster(
-            shipment, toy, [], scheduler=three.address, save=lambda result: None
+            shipment, toy, [], scheduler=two.address, save=lambda result: None
         )
 
 

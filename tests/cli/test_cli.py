@@ -93,7 +93,7 @@ def test_who_left_the_class_is_said_and_can_be_dropped(home: Path, tmp_path: Pat
     for name in ("alice", "Zoë O'Brien", "王伟"):
         write_tree(tmp_path / "class" / name, RIGHT)
     out = tmp_path / "out"
-    arguments = ("grade", "toy", tmp_path / "class", "--out", out)
+    arguments = ("grade", "toy", tmp_path / "class", "--out", out, "--jobs", "1")
     told = grader(home, *arguments, errors=True)
     assert told.splitlines()[0] == "3 students: 3 in class"
     assert "Not in the class" not in told
@@ -105,7 +105,7 @@ def test_who_left_the_class_is_said_and_can_be_dropped(home: Path, tmp_path: Pat
     page = out / "reports" / "class.html"
     assert "Not in the class that was given last" in page.read_text()
     # A single submission is not a class that others are gone from.
-    single = ("grade", "toy", tmp_path / "class" / "alice_too", "--out", out)
+    single = ("grade", "toy", tmp_path / "class" / "alice_too", *arguments[3:])
     assert "alice_too" not in grader(home, *single, errors=True).partition("still in")[2]
     text = grader(home, "drop", out, "alice")
     assert "3 left" in text
@@ -121,7 +121,8 @@ def test_who_left_the_class_is_said_and_can_be_dropped(home: Path, tmp_path: Pat
 def test_only_grades_one_and_says_if_there_is_no_such(home: Path, tmp_path: Path) -> None:
     for name in ("alice", "bob"):
         write_tree(tmp_path / "class" / name, RIGHT)
-    arguments = ("grade", "toy", tmp_path / "class", "--out", tmp_path / "out", "--json")
+    out = ("--out", tmp_path / "out", "--jobs", "1", "--json")
+    arguments = ("grade", "toy", tmp_path / "class", *out)
     rows = json.loads(grader(home, *arguments, "--only", "bob"))
     assert [r["submission"] for r in rows] == ["bob"]
     assert "carol" in grader(home, *arguments, "--only", "carol", status=2, errors=True)

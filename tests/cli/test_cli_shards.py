@@ -20,7 +20,7 @@ from tests.faults.course import CLASS, MAIN, Course, timeless
 
 pytestmark = [pytest.mark.needs_wall, pytest.mark.timeout(900)]
 
-OF = 3
+OF = 2
 
 
 def grader(course: Course, *arguments: str | Path, status: int = 0) -> str:

@@ -12,12 +12,18 @@ Results = dict[str, dict[str, object]]
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """What the class gets when nothing goes wrong."""
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A course that was graded, and nothing went wrong; tests copy its folder."""
     course = Course.make(tmp_path_factory.mktemp("undisturbed"))
     status, said = course.grade()
     assert status == 0, said
-    results = course.results()
+    return course
+
+
+@pytest.fixture(scope="session")
+def undisturbed(graded: Course) -> Results:
+    """What the class gets when nothing goes wrong."""
+    results = graded.results()
     assert set(results) == set(CLASS)
     assert [r["status"] for r in results.values()].count("graded") == len(CLASS) - 1
     return results

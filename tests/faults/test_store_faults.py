@@ -28,15 +28,6 @@ SMALL_FILES = (
 )
 
 
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Course:
-    """A course that is graded; tests copy its folder."""
-    course = Course.make(tmp_path_factory.mktemp("graded"))
-    status, said = course.grade()
-    assert status == 0, said
-    return course
-
-
 @pytest.fixture
 def copy(graded: Course, tmp_path: Path) -> Course:
     """The same course with an output folder of its own."""

@@ -132,17 +132,6 @@ loss_gradient.edit(
 )
 
 
-loss_scalars = Mistakes("image_models.vae_loss", "TestVaeLoss::test_has_the_right_shape")
-
-loss_scalars.edit(
-    "loss_of_shape_one",
-    "return bce + kl",
-    """bce, kl = bce.reshape(1), kl.reshape(1)
-    return bce + kl""",
-    "The results have an axis of size one. They are scalars, of shape ().",
-)
-
-
 loss_of_networks = Mistakes("image_models.vae_loss", "TestVaeLoss::test_takes_what_a_network_gives")
 
 

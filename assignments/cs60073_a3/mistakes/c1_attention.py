@@ -108,17 +108,6 @@ attention_gradients.edit(
 )
 
 
-any_length = Mistakes("language_model.causal_attention", "TestAttention::test_keeps_a_batch_of_one")
-
-any_length.edit(
-    "attention_squeezed",
-    "    weights = scores.",
-    """    scores, v = scores.squeeze(), v.squeeze()
-    weights = scores.""",
-    "A squeeze() without an axis removes the axes of size one.",
-)
-
-
 heads = Mistakes(
     "language_model.SelfAttention.forward", "TestSelfAttention::test_has_the_right_values"
 )

@@ -184,24 +184,6 @@ kl_shape.edit(
     """The sum runs over the batch, axis 0, and leaves one number per dimension. It has to run over
     the dimensions, axis 1, and leave one per example.""",
 )
-kl_shape.edit(
-    "kl_mean_over_the_examples",
-    "kl.sum(dim=1)",
-    "kl.sum(dim=1).mean()",
-    """One number for the whole batch: the divergences of the examples are averaged. The mean over
-    the batch belongs to the training loop; here every example keeps its own.""",
-)
-
-
-@kl_shape
-def kl_of_all_pairs(mu_q, logvar_q, mu_p, logvar_p):
-    """Some of the sums are (B, 1) and others (B,): together they are a (B, B) matrix in which every
-    example meets the others' terms."""
-    mu_q, logvar_q, mu_p, logvar_p = rows(mu_q, logvar_q, mu_p, logvar_p)
-    logs = (logvar_p - logvar_q).sum(dim=1, keepdim=True)
-    trace = torch.exp(logvar_q - logvar_p).sum(dim=1)
-    distance = ((mu_q - mu_p) ** 2 / torch.exp(logvar_p)).sum(dim=1)
-    return 0.5 * (logs + trace + distance - mu_q.size(1))
 
 
 @kl_shape
@@ -227,23 +209,6 @@ def kl_squeezes_the_axis_of_one_dimension(mu_q, logvar_q, mu_p, logvar_p):
     distance = ((mu_q - mu_p) ** 2 / torch.exp(logvar_p)).squeeze().sum(dim=-1)
     ratio = logvar_q - logvar_p
     return 0.5 * ((torch.exp(ratio) - ratio - 1).sum(dim=1) + distance)
-
-
-kl_arguments = Mistakes(
-    "q1_solution.kl_gaussian_gaussian_analytic", "TestAnalytic::test_leaves_its_arguments_alone"
-)
-
-
-@kl_arguments
-def kl_subtracts_in_place(mu_q, logvar_q, mu_p, logvar_p):
-    """The means are subtracted in place. The flattened tensor shares its memory with the caller's,
-    so the encoder's mean is gone before it is used again."""
-    mu_q, logvar_q, mu_p, logvar_p = (
-        t.view(t.size(0), -1) for t in (mu_q, logvar_q, mu_p, logvar_p)
-    )
-    mu_q -= mu_p
-    distance = mu_q**2 / torch.exp(logvar_p)
-    return 0.5 * (logvar_p - logvar_q + torch.exp(logvar_q - logvar_p) + distance - 1).sum(dim=1)
 
 
 kl_images = Mistakes(
@@ -482,13 +447,6 @@ estimate_shape = Mistakes(
     "q1_solution.kl_gaussian_gaussian_mc", "TestMonteCarlo::test_has_the_right_shape"
 )
 
-estimate_shape.edit(
-    "mc_mean_over_the_examples",
-    "log_ratio.mean(dim=1)",
-    "log_ratio.mean()",
-    """One number for the whole batch: the mean is taken over the examples as well. It belongs over
-    the samples only.""",
-)
 estimate_shape.edit(
     "mc_of_all_pairs_of_means",
     """(log_q - log_p).sum(dim=2)  # (B, num_samples)

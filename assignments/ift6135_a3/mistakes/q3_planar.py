@@ -183,14 +183,6 @@ logdet_shape.edit(
     gets a (B, B) matrix without any warning.""",
 )
 logdet_shape.edit(
-    "logdet_mean_over_the_points",
-    """det = 1 + h_prime * (self.w @ self.u.T)  # (B, 1)
-        return torch.log(det.abs() + eps)""",
-    "return torch.log(eps + (1 + h_prime * (self.w @ self.u.T)).abs()).mean()",
-    """One number for the whole batch: the log-determinants are averaged. Every point has one of its
-    own.""",
-)
-logdet_shape.edit(
     "logdet_repeated_for_each_dimension",
     """det = 1 + h_prime * (self.w @ self.u.T)  # (B, 1)
         return torch.log(det.abs() + eps)""",
