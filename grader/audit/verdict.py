@@ -10,6 +10,7 @@ from grader.assignment import Assignment
 from grader.audit.rates import ErrorRate
 from grader.audit.rates import problems as rate_problems
 from grader.catalogue import Entry
+from grader.marks.scoring import ATTEMPT
 from grader.results import Result
 
 SCHEMA_VERSION = 1
@@ -110,6 +111,7 @@ def _judge_mistake(
     if question not in lost:
         problems.append(f"{question}: lost nothing")
     own = [c for c in result.checks if c.question == question]
+    problems += [f"{c.id}: its form does not count" for c in own if c.help == ATTEMPT]
     known = {name for c in own for name in _names(c.id)}
     problems += [
         f"names {name}, which is not a check of {question}"

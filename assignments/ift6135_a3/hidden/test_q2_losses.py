@@ -7,7 +7,7 @@ taken out of the way: stand-ins take the place of `jsd`, `w1`, `r1gp` and `ogp`.
 
 import torch
 
-from grader.suite.laws import Network, model, weight
+from grader.suite.laws import Network, form, model, weight
 
 PARTS = {"JSD": "gan.jsd", "W1": "gan.w1", "GP": "gan.ogp", "R1": "gan.r1gp"}
 LOSSES, REGULARISERS = ("JSD", "W1"), ("R1", "GP")
@@ -194,6 +194,7 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
         self.which = "critic_loss"
         self.has_the_gradient_of_its_values()
 
+    @form
     @weight(0.75)
     def test_losses_are_scalars(self):
         """The results have shape (): `backward()` needs one number."""
@@ -201,6 +202,7 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
             self.which = which
             self.has_the_right_shape()
 
+    @form
     @weight(0.5)
     def test_unknown_names_and_coefficients_are_refused(self):
         """The head of `make_losses` refuses what it does not know, at once and not at the first

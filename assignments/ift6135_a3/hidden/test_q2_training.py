@@ -11,7 +11,7 @@ here, and is compared with that.
 
 import torch
 
-from grader.suite.laws import Step, model, weight
+from grader.suite.laws import Step, form, model, weight
 
 TABLE, BATCH = 48, 5
 
@@ -178,6 +178,7 @@ class TestGenerator(
         after = (e for e in events if e["event"] == "return" and e["call"] == event["call"])
         return [event, next(after)]
 
+    @form
     @weight(0.75)
     def test_result_is_a_scalar_tensor(self):
         """The caller clones and detaches what it gets: a tensor of shape ()."""
@@ -226,6 +227,7 @@ class TestGenerator(
                 help,
             )
 
+    @form
     @weight(0.5)
     def test_no_average_without_alpha(self):
         """Without `alpha_ema` the test generator is not touched."""
@@ -238,6 +240,7 @@ class TestGenerator(
         after = events[-1]["parameters"]["test_generator"]
         self.expect.unchanged(after, self.start["test_generator"], what="the test generator")
 
+    @form
     @weight(1.5)
     def test_losses_are_those_that_were_asked_for(self):
         """`loss_type`, `reg_type` and `reg_cf` reach `make_losses` as they came in: all three for
@@ -255,6 +258,7 @@ class TestGenerator(
                     f"make_losses was called with {found}, expected {asked}",
                 )
 
+    @form
     @weight(0.25)
     def test_impossible_settings_are_refused(self):
         """The head of `make_train_step` refuses what makes no sense. It is given and has to
