@@ -59,9 +59,9 @@ class TestMixture(
     def test_falls_off_with_the_mahalanobis_distance(self):
         """log N(x | mu, Sigma) is minus half of (x - mu)^T Sigma^-1 (x - mu), up to a constant: two
         points are compared, so that the constant cancels."""
-        for _ in range(3):
+        for count in (8, 3, 64):
             component = [np.ones(1), array(self.draw.normal(1, 2)), covariances(self.draw, 1)]
-            x = array(self.draw.normal(8, 2, std=2.0))
+            x = array(self.draw.normal(count, 2, std=2.0))
             self.same_change(
                 [x, *component],
                 [np.roll(x, 1, axis=0), *component],
@@ -73,10 +73,10 @@ class TestMixture(
     @weight(1.5)
     def test_is_normalised(self):
         """At the mean of a single component, log N is -(D log 2 pi + log det Sigma) / 2."""
-        for _ in range(3):
+        for count in (1, 1, 64):
             mean = array(self.draw.normal(1, 2))
             self.same(
-                *[mean, np.ones(1), mean, covariances(self.draw, 1)],
+                *[mean.repeat(count, axis=0), np.ones(1), mean, covariances(self.draw, 1)],
                 what="log p at the mean of a single component",
                 help="The constant has log(2 pi) once for each dimension, and the determinant's "
                 "logarithm; all of it halved.",
@@ -88,14 +88,14 @@ class TestMixture(
         """p is the weighted sum of the components' densities; its logarithm is asked for. The
         mixture is compared with the single components that the submission itself gives."""
         weights, means, sigmas = mixture(self.draw, self.draw.integer(2, 4), spread=1.5)
-        x, what = array(self.draw.normal(20, 2, std=2.0)), "log p(x) of several components"
+        x, what = array(self.draw.normal(64, 2, std=2.0)), "log p(x) of several components"
         singles = [[x, np.ones(1), m[None], s[None]] for m, s in zip(means, sigmas, strict=True)]
-        own = [self.expect.each(self.got(*args), 20, what=what).numpy() for args in singles]
+        own = [self.expect.each(self.got(*args), 64, what=what).numpy() for args in singles]
         for one, other in zip(own, [own[-1], *own], strict=False):
             self.responds(one, other)
             self.responds(one, np.roll(one, 1))
         self.expect.close(
-            self.expect.each(self.got(x, weights, means, sigmas), 20, what=what),
+            self.expect.each(self.got(x, weights, means, sigmas), 64, what=what),
             np.logaddexp.reduce(np.log(weights)[:, None] + np.stack(own), axis=0),
             what=f"{what}, given those of each,",
             help="Weight times density, added up, and then the logarithm.",
@@ -151,7 +151,7 @@ class TestMesh(Function, question="a.1.2", of="sampling.mesh_density", shape=0.5
     def test_covers_the_square(self):
         """The usual mesh is 200 by 200 points from -6 to 6, both ends included; other squares and
         resolutions can be asked for."""
-        width, count = self.draw.number(2, 9), self.draw.integer(20, 60)
+        width, count = self.draw.number(2, 9), self.draw.integer(5, 8)
         for size in ((), (width, count)):
             half_width, resolution = size or (6.0, 200)
             points, _ = self.mesh(resolution, logistic(self.draw), *size)

@@ -184,7 +184,9 @@ class TestWalk(
         target, _ = peak(draw, 0.3, 0.5)
         density = self.probes.a.LogisticMixture(**target)
         starts = density.draw(500, np.random.default_rng(draw.seed()))
-        ends = self.walks(target, starts, draw.number(0.8, 1.1), 20)[0][:, -1]
+        step, some = draw.number(0.8, 1.1), np.split(starts, [400])
+        walks = (self.walks(target, s, step, n)[0] for s, n in zip(some, (16, 36), strict=True))
+        ends = np.concatenate([rows[:, -1] for rows in walks])
         y = ends @ np.linalg.inv(target["matrix"]).T
         both = expit((y - target["centres"][0]) / target["scales"][0])
         yield from both.T
@@ -276,8 +278,8 @@ class TestThin(Function, question="a.4.2", of="sampling.thin"):
     def test_takes_the_burn_in_off_before_thinning(self):
         """burn_in counts iterations, not rows that were kept: the first row to stay lies among the
         first `every` rows after it."""
-        for _ in range(2):
-            n, burn_in, every = [self.draw.integer(*e) for e in ((300, 400), (90, 120), (4, 7))]
+        for sizes in (((25, 32), (9, 12), (2, 3)), ((300, 400), (90, 120), (4, 7))):
+            n, burn_in, every = [self.draw.integer(*e) for e in sizes]
             kept = self.kept(n, burn_in, every)
             self.expect.true(
                 kept.size > 0 and burn_in <= kept[0] < burn_in + every,
@@ -288,8 +290,8 @@ class TestThin(Function, question="a.4.2", of="sampling.thin"):
     @weight(2)
     def test_keeps_one_row_in_several(self):
         """Rows that stay lie `every` iterations apart, up to the end of the chain."""
-        for _ in range(2):
-            n, burn_in, every = [self.draw.integer(*e) for e in ((300, 400), (20, 80), (4, 7))]
+        for sizes in (((25, 32), (3, 8), (2, 4)), ((300, 400), (20, 80), (4, 7))):
+            n, burn_in, every = [self.draw.integer(*e) for e in sizes]
             kept = self.kept(n, burn_in, every)
             self.expect.true(
                 kept.size > 1 and bool((np.diff(kept) == every).all()) and kept[-1] >= n - every,

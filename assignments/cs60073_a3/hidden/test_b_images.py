@@ -50,7 +50,6 @@ class TestReparameterise(
 ):
     parameters = ("mu", "logvar")
     step = 0.01
-    slope_seed = 1
     definition = "z = mu + sigma * eps, with sigma = exp(logvar / 2) and eps from N(0, I)."
 
     def inputs(self, draw, batch=6):
@@ -58,6 +57,10 @@ class TestReparameterise(
 
     def slope_inputs(self, draw):
         return self.inputs(draw), [0, 1]
+
+    @property
+    def slope_seed(self):
+        return self.draw.seed()
 
     def drawn(self, mu, logvar, repeats):
         """Several draws, and the eps in them: (repeats, *mu.shape)."""
@@ -154,7 +157,7 @@ class Pictures(Function):
     def made(self, implementation, model, argument, **how):
         probe = self.probes.b.pictures
         asked = {"function": self.contract, "parameters": model, "argument": argument}
-        return implementation(probe, **asked, **how)
+        return implementation(probe, **asked, **{"seed": self.draw.seed()} | how)
 
     def same_pictures(self, model, argument, help, slack=1e-4, **how):
         got, wanted = (

@@ -87,7 +87,7 @@ class Layers(Function):
         self.expect.shape(found, wanted.shape, what=what)
 
     def shapes(self, implementation):
-        return sorted(self.run(implementation, calls=[], seed=0)["shapes"])
+        return sorted(self.run(implementation, calls=[], seed=self.draw.seed())["shapes"])
 
     @law("layers", shows=0.5)
     def has_the_layers_of_the_text(self):

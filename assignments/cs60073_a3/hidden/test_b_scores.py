@@ -90,8 +90,8 @@ class TestInceptionScore(Scores, question="b.5.3", of="image_models.inception_sc
     @weight(7.5)
     def test_several_parts(self):
         """Each part has a marginal of its own, and the scores are averaged after the exp."""
-        for count, splits in ((4, 2), (6, 3), (6, 2)):
-            p = distributions(self.draw, count, 5)
+        for count, splits, classes in ((4, 2, 5), (6, 3, 5), (6, 2, 20)):
+            p = distributions(self.draw, count, classes)
             mean, _ = self.got(p, splits)
             wanted = [scores.mean() for scores in self.ways(p, splits)]
             self.expect.true(
@@ -106,8 +106,8 @@ class TestInceptionScore(Scores, question="b.5.3", of="image_models.inception_sc
     def test_deviation_over_the_parts(self):
         """The standard deviation of the parts' scores, divided by n or by n - 1. The mean tells
         which way the rows were parted; where it is wrong every way counts."""
-        for count, splits in ((6, 3), (8, 4)):
-            p = distributions(self.draw, count, 5)
+        for count, splits, classes in ((6, 3, 5), (8, 4, 10)):
+            p = distributions(self.draw, count, classes)
             mean, deviation = self.got(p, splits)
             ways = list(self.ways(p, splits))
             ways = [w for w in ways if abs(w.mean() - mean) <= 2e-4] or ways
@@ -173,15 +173,17 @@ class TestFeatureStatistics(Scores, question="b.5.4", of="image_models.feature_s
     @weight(1)
     def test_mean(self):
         """One number for each feature: the mean over the images."""
-        features = self.draw.normal(self.draw.integer(20, 30), 7, mean=2.0)
-        self.gives(0, features, "Over the images, axis 0.", 1e-4)
+        for bounds in ((5, 9), (20, 30)):
+            features = self.draw.normal(self.draw.integer(*bounds), 7, mean=2.0)
+            self.gives(0, features, "Over the images, axis 0.", 1e-4)
 
     @weight(2)
     def test_covariance(self):
         """Of deviations from the mean; divided by N - 1 or by N."""
-        features = self.draw.normal(self.draw.integer(20, 30), 7, mean=2.0)
         help = "Variables are the features, observations the images: look at rowvar."
-        self.gives(1, features @ self.draw.normal(7, 7), help, 1e-3)
+        for bounds in ((5, 9), (20, 30)):
+            features = self.draw.normal(self.draw.integer(*bounds), 7, mean=2.0)
+            self.gives(1, features @ self.draw.normal(7, 7), help, 1e-3)
 
     @form
     @weight(0.5)
@@ -235,7 +237,7 @@ class TestFrechetDistance(Scores, question="b.5.4", of="image_models.frechet_dis
     def test_of_covariances_with_other_axes(self):
         """Only the root of their product gives the right trace, not the product of their roots,
         and not a root of each element."""
-        for size in (self.draw.integer(3, 5), self.draw.integer(6, 9)):
+        for size in (self.draw.integer(3, 5), self.draw.integer(9, 12)):
             self.is_right(moments(self.draw, 60, size), moments(self.draw, 60, size, 0.3))
 
     @weight(1)

@@ -28,8 +28,9 @@ class TestAttention(
     }
 
     def inputs(self, draw, batch=2, heads=0, length=0, dim=0, std=1.0):
-        """Those of a batch of three have the sizes of the model."""
-        sizes = (3, 17, 64) if batch == 3 else [draw.integer(*s) for s in ((2, 4), (4, 9), (5, 12))]
+        """Those of a batch of three have the sizes of the model; those of one are small."""
+        bounds = ((2, 2), (3, 4), (5, 8)) if batch == 1 else ((2, 4), (4, 9), (5, 12))
+        sizes = (3, 17, 64) if batch == 3 else [draw.integer(*b) for b in bounds]
         heads, length, dim = (a or b for a, b in zip((heads, length, dim), sizes, strict=True))
         return [draw.normal(batch, heads, length, dim, std=std) for _ in range(3)]
 

@@ -41,6 +41,7 @@ class TestEncode(
     """Tokens are places in the vocabulary that is given, whatever its order."""
 
     parameters = ("text", "vocabulary")
+    batches = (4, 7, 200)  # lengths
 
     def inputs(self, draw, batch=4):
         letters = sorted(set(text_of(draw, 60)), key=lambda c: (ord(c) * 37) % 101)
@@ -63,13 +64,14 @@ class TestDecode(Function, question="c.1.1", of="language_model.decode"):
     def test_undoes_encode(self):
         """The text that these tokens were made of, newlines included."""
         letters = sorted(set(text_of(self.draw, 60)) | {"\n"})
-        text = text_of(self.draw, 40, letters) + letters[0]
-        found = self.got(torch.tensor([letters.index(c) for c in text]), letters)
-        self.expect.true(
-            isinstance(found, str) and found == text,
-            "decode does not give the text of the tokens",
-            "Join the characters with nothing in between.",
-        )
+        for length in (40, 200):
+            text = text_of(self.draw, length, letters) + letters[0]
+            found = self.got(torch.tensor([letters.index(c) for c in text]), letters)
+            self.expect.true(
+                isinstance(found, str) and found == text,
+                "decode does not give the text of the tokens",
+                "Join the characters with nothing in between.",
+            )
 
 
 class TestSplit(Function, question="c.1.1", of="language_model.split"):
@@ -107,12 +109,12 @@ class TestBlocks(Function, question="c.1.1", of="language_model.make_blocks"):
     @pytest.mark.parametrize("left_over", [0, 1, 4], ids=["full", "one_over", "some_over"])
     def test_are_consecutive_and_targets_come_next(self, left_over):
         """The tokens that fill no block are left out; the last target may be the last token."""
-        context = self.draw.integer(5, 9)
-        tokens = torch.arange(1 + 3 * context + left_over) + self.draw.integer(0, 50)
-        wanted = self.ask(self.reference, tokens, context)
-        for (found, what), right in zip(self.pair(tokens, context), wanted, strict=True):
-            help = "Targets are the text shifted by one token."
-            self.expect.close(found, right, what=what, help=help)
+        help = "Targets are the text shifted by one token."
+        for context in (self.draw.integer(5, 9), self.draw.integer(30, 90)):
+            tokens = torch.arange(1 + 3 * context + left_over) + self.draw.integer(0, 50)
+            wanted = self.ask(self.reference, tokens, context)
+            for (found, what), right in zip(self.pair(tokens, context), wanted, strict=True):
+                self.expect.close(found, right, what=what, help=help)
 
     @form
     @weight(0.25)
@@ -141,7 +143,7 @@ class TestPositions(Function, question="c.1.2", of="language_model.sinusoidal_po
 
     parameters = ("length", "dim")
     readings = ("positions_in_halves",)
-    batches = (5, 9, 128)  # lengths
+    batches = (3, 9, 128)  # lengths
     slack = 2e-4  # angles of up to 127, computed in float32
     look_at = {"values": "Look at the exponent 2 i / dim, and where positions begin."}
 

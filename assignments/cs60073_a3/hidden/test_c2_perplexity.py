@@ -155,7 +155,7 @@ class TestNgrams(
 
     def inputs(self, draw, batch=2):
         size, alpha = draw.integer(4, 6), draw.number(0.2, 1.5)
-        train = tokens_of(draw, size - 1, 120)
+        train = tokens_of(draw, size - 1, 60 if batch == 2 else 120)
         return [train, train[20 : 22 + batch], batch, size, alpha]
 
     def result_shape(self, train, history, n, size, alpha):
@@ -196,7 +196,7 @@ class TestNgramPerplexity(
 
     def inputs(self, draw, batch=2):
         # Two tokens of the vocabulary are in neither text.
-        train, other = tokens_of(draw, 5, 90), tokens_of(draw, 5, 25)
+        train, other = tokens_of(draw, 5, 60 if batch == 2 else 90), tokens_of(draw, 5, 25)
         return [train, other, batch, 7, draw.number(0.2, 1.0)]
 
     def result_shape(self, *args):

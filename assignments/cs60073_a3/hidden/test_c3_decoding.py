@@ -270,10 +270,12 @@ class TestGenerate(FollowThrough, question="c.3.3", of="language_model.generate"
         self.expect.close(found["tokens"], wanted, what="the generated text", help=help)
 
     @weight(3)
-    @pytest.mark.parametrize("length", [1, 9], ids=["one_token", "several"])
-    def test_greedy_takes_the_likeliest_each_time(self, length):
+    @pytest.mark.parametrize(
+        ("length", "new_tokens"), [(1, 12), (9, 60)], ids=["one_token", "several"]
+    )
+    def test_greedy_takes_the_likeliest_each_time(self, length, new_tokens):
         """Each new token is the one that the model finds likeliest after all before it."""
-        asked = self.prompt(length, 15), tables_of(self.draw, 15), 12
+        asked = self.prompt(length, 15), tables_of(self.draw, 15), new_tokens
         found = self.got(*asked)
         help = "Take the logits of the last place, and give the prompt back with the new tokens."
         self.is_the_text(found, *asked, help=help)

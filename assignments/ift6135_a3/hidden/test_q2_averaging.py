@@ -6,9 +6,9 @@ from grader.suite.laws import Function, form, weight
 class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_average"):
     """Looked at as a function: of source and target to the target as it is afterwards."""
 
-    def inputs(self, draw, alphas=(0.5,)):
-        """[source, target, alphas], the probe's 34 parameters in one vector for each model."""
-        return [draw.normal(34), draw.normal(34), list(alphas)]
+    def inputs(self, draw, alphas=(0.5,), count=34):
+        """[source, target, alphas], the parameters of the probe's models in one vector each."""
+        return [draw.normal(count), draw.normal(count), list(alphas)]
 
     def related_inputs(self, draw, batch):
         return self.inputs(draw, [draw.number(0.2, 0.8)])
@@ -27,16 +27,16 @@ class TestAverage(Function, question="q2.4", of="gan.apply_exponential_moving_av
         self.responds(after["target"], args[1])
         return after, args
 
-    def averages(self, alphas, what, help):
-        self.same(*self.inputs(self.draw, alphas), what=what, help=help, slack=1e-6)
+    def averages(self, alphas, what, help, count=34):
+        self.same(*self.inputs(self.draw, alphas, count), what=what, help=help, slack=1e-6)
 
     @weight(3)
     def test_moves_the_target_towards_the_source(self):
         """Every parameter, however deep, becomes alpha times itself plus (1 - alpha) times the
         source's parameter of the same name."""
         help = "alpha is the share of the old target that stays."
-        for alpha in (self.draw.number(0.05, 0.3), self.draw.number(0.7, 0.95)):
-            self.averages([alpha], "the target", help)
+        for low, high, count in ((0.05, 0.3, 34), (0.7, 0.95, 514)):
+            self.averages([self.draw.number(low, high)], "the target", help, count)
 
     @weight(1)
     def test_can_be_repeated(self):

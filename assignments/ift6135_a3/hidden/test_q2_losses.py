@@ -5,6 +5,8 @@ are more than constants. The parts have been marked in 2.1 and 2.2, so where the
 taken out of the way: stand-ins take the place of `jsd`, `w1`, `r1gp` and `ogp`.
 """
 
+import itertools
+
 import torch
 
 from grader.suite.laws import Network, form, model, weight
@@ -12,6 +14,7 @@ from grader.suite.laws import Network, form, model, weight
 PARTS = {"JSD": "gan.jsd", "W1": "gan.w1", "GP": "gan.ogp", "R1": "gan.r1gp"}
 LOSSES, REGULARISERS = ("JSD", "W1"), ("R1", "GP")
 RELATIVE = 2e-4
+BATCHES = (5, 64)
 
 
 class OwnParts:
@@ -127,9 +130,9 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
         self.which = which
         for loss_type in loss_types:
             for reg_type in reg_types:
-                for _ in range(3):
+                for batch in (5, 3, 64):
                     reg_cf = self.draw.number(0.3, 0.8)
-                    args = self.inputs(self.draw, 5, loss_type, reg_type, reg_cf)
+                    args = self.inputs(self.draw, batch, loss_type, reg_type, reg_cf)
                     named = what.format(loss_type=loss_type, reg_type=reg_type)
                     self.same(*args, what=named, help=help, relative=RELATIVE)
 
@@ -160,8 +163,9 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
         times `reg_cf`. Seen as the difference from the loss without a regulariser."""
         self.which = "critic_loss"
         help = "critic_loss adds reg_cf times the regulariser of (p, cp, q, cq, critic)."
-        for reg_type in REGULARISERS * 2:
-            args = self.inputs(self.draw, 5, "W1", reg_type, self.draw.number(0.3, 0.8))
+        for reg_type, batch in itertools.product(REGULARISERS, BATCHES):
+            reg_cf = self.draw.number(0.3, 0.8)
+            args = self.inputs(self.draw, batch, "W1", reg_type, reg_cf)
             without = [*args[:2], None, *args[3:]]
             what = f"the critic's loss with {reg_type}, less the one without,"
             self.same_change(args, without, what, help)
@@ -173,8 +177,9 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
         parameters. Wrong parts are followed through."""
         self.which = "critic_loss"
         help = "p.requires_grad_() in the right place, before the critic is applied to p."
-        for reg_type in REGULARISERS * 2:
-            *args, _, p, q = self.inputs(self.draw, 5, "W1", reg_type, self.draw.number(0.3, 0.8))
+        for reg_type, batch in itertools.product(REGULARISERS, BATCHES):
+            reg_cf = self.draw.number(0.3, 0.8)
+            *args, _, p, q = self.inputs(self.draw, batch, "W1", reg_type, reg_cf)
             what = f"the critic's loss with {reg_type} on plain tensors"
             self.same(
                 *args, model("critics.MeanCritic"), p, q, what=what, help=help, relative=RELATIVE

@@ -62,7 +62,8 @@ class TestJsd(Metric, question="q2.1", of="gan.jsd", gradient=1.75, shape=0.5, d
         """The estimate adds the mean of log sigmoid(C) over real values and the mean of
         log sigmoid(-C) over generated ones, also where the critic is sure and wrong. Looked at up
         to a constant and a common factor."""
-        cases = [self.inputs(self.draw, self.draw.integer(4, 9)) for _ in range(4)]
+        counts = (self.draw.integer(3, 5), self.draw.integer(6, 9), self.draw.integer(65, 130))
+        cases = [self.inputs(self.draw, count) for count in (*counts, 4)]
         cases += [[self.draw.uniform(5, low=-7, high=-5), self.draw.uniform(5, low=5, high=7)]]
         got, wanted = (self.above_zero(side, *cases) for side in (self.submission, self.reference))
         largest = max(range(4), key=lambda i: abs(wanted[i]))
@@ -89,10 +90,13 @@ class TestJsd(Metric, question="q2.1", of="gan.jsd", gradient=1.75, shape=0.5, d
         """The Jensen-Shannon divergence is half the sum of two Kullback-Leibler divergences.
         Looked at as the change from one set of critic values to another, without constant or
         sign."""
-        low, high = self.draw.uniform(6, low=-3, high=-1), self.draw.uniform(6, low=1, high=3)
+        few, many = (
+            (self.draw.uniform(n, low=-3, high=-1), self.draw.uniform(n, low=1, high=3))
+            for n in (6, self.draw.integer(65, 130))
+        )
         changes = []
         for side in (self.submission, self.reference):
-            good, bad = self.above_zero(side, [high, low], [low, high])
+            good, bad = self.above_zero(side, few[::-1], many)
             changes.append(abs(good - bad))
         self.expect.close(
             *changes,
@@ -138,15 +142,18 @@ class TestW1(
     look_at = {"values": "Real first, and no absolute value."}
 
     def apart(self):
-        """Overlapping values: only the means tell which side is higher."""
-        high, low = self.draw.normal(2, self.draw.integer(4, 9), std=1.5)
-        return [high - high.mean() + 0.5, low - low.mean() - self.draw.number(0.0, 0.5)]
+        """Overlapping values, few and many: only the means tell which side is higher."""
+        for bounds in ((4, 9), (65, 130)):
+            high, low = self.draw.normal(2, self.draw.integer(*bounds), std=1.5)
+            yield [high - high.mean() + 0.5, low - low.mean() - self.draw.number(0.0, 0.5)]
 
     def has_the_right_values(self):
         """Mean over the real values minus mean over the generated ones."""
-        self.same(*self.apart(), help=self.look_at["values"])
+        for args in self.apart():
+            self.same(*args, help=self.look_at["values"])
 
     @weight(2.5)
     def test_is_negative_where_the_critic_prefers_generated_samples(self):
         """Nothing is clipped: for one critic the estimate may well be negative."""
-        self.same(*reversed(self.apart()), help=self.look_at["values"])
+        for args in self.apart():
+            self.same(*reversed(args), help=self.look_at["values"])

@@ -19,6 +19,7 @@ import torch
 from grader.suite.laws import Network, form, law, model, weight
 
 RELATIVE = 2e-4
+BATCHES = (6, 3, 64)
 
 
 def smooth(draw, size):
@@ -70,7 +71,7 @@ class Penalty(Network):
 
     def vectors(self):
         """Cases on vectors of five numbers; for `ogp`, gradients of norms above one."""
-        return [self.inputs(self.draw) for _ in range(3)]
+        return [self.inputs(self.draw, batch) for batch in BATCHES]
 
     def number(self, result):
         """A finite result of one value, whatever its shape."""
@@ -226,8 +227,14 @@ class Penalty(Network):
         """The samples keep their values, and a second call on the same tensors gives the same: no
         gradient is left behind to be added to."""
         super().leaves_its_arguments_alone()
-        twice = {"function": self.contract, "args": self.inputs(self.draw), "seed": 1, "repeats": 2}
-        first, second = map(self.number, self.submission(self.probes.repeated, **twice))
+        twice = self.submission(
+            self.probes.repeated,
+            function=self.contract,
+            args=self.inputs(self.draw),
+            seed=self.draw.seed(),
+            repeats=2,
+        )
+        first, second = map(self.number, twice)
         what = f"{self.name}, called again on the same tensors,"
         self.expect.close(second, first, what=what, slack=1e-4)
 
@@ -271,13 +278,17 @@ class TestOgp(
 
     def vectors(self):
         spans = ((1.44, 1.76), (2.07, 2.53), (2.79, 3.41))
-        return [[straight(self.draw, 5, *span), *self.samples(6, 5)] for span in spans]
+        cases = zip(spans, BATCHES, strict=True)
+        return [[straight(self.draw, 5, *span), *self.samples(n, 5)] for span, n in cases]
 
     @weight(2.5)
     def test_pulls_small_gradients_up_as_well(self):
         """The penalty is one-centred: a norm below one is as wrong as one above."""
         spans = ((0.09, 0.11), (0.32, 0.38), (0.54, 0.66))
-        cases = [[straight(self.draw, 5, *span), *self.samples(6, 5)] for span in spans]
+        cases = [
+            [straight(self.draw, 5, *span), *self.samples(n, 5)]
+            for span, n in zip(spans, BATCHES, strict=True)
+        ]
         help = "The distance from one is squared on both sides; nothing is clamped."
         self.agrees(cases, self.factor(), "critics with gradients smaller than one", help)
 
@@ -285,8 +296,8 @@ class TestOgp(
     def test_squares_before_it_averages(self):
         """Each sample's norm has its own distance from one. Seen with generated samples equal to
         the real ones, where every point between them is that sample."""
-        p = 1.5 * self.samples(6, 4)[0]
-        cases = [[smooth(self.draw, 4), p, p.clone()] for _ in range(2)]
+        points = [1.5 * self.samples(n, 4)[0] for n in (6, 64)]
+        cases = [[smooth(self.draw, 4), p, p.clone()] for p in points]
         help = "The mean of the squares, not the square of the mean; one norm per sample."
         self.agrees(cases, self.factor(), "samples with different gradients", help)
 

@@ -207,8 +207,8 @@ class TestFlow(Network, question="q3.6", of="solution.Flow.forward", gradient=2,
 
     def gives(self, place, what, help):
         """One of the two results is right, for flows of several lengths."""
-        for count in (1, self.draw.integer(3, 5), 32):
-            args = [self.flow(self.draw, 2, count), self.draw.normal(6, 2)]
+        for count, batch in ((1, 6), (self.draw.integer(3, 5), 64), (32, 6)):
+            args = [self.flow(self.draw, 2, count), self.draw.normal(batch, 2)]
             found = self.both(self.got(*args))[place]
 
             def compare(implementation, args=args, found=found):
@@ -294,12 +294,13 @@ class Loss(FollowThrough):
 
     def follows(self, place, help):
         """The loss changes rightly with one of its arguments."""
-        first, second = self.inputs(self.draw, 5), self.inputs(self.draw, 5)
-        second = [
-            b if i == place else a for i, (a, b) in enumerate(zip(first, second, strict=True))
-        ]
         what = f"the change of {self.name} with {self.parameter(place)}"
-        self.same_change(first, second, what, help)
+        for batch in (5, 64):
+            first, second = self.inputs(self.draw, batch), self.inputs(self.draw, batch)
+            second = [
+                b if i == place else a for i, (a, b) in enumerate(zip(first, second, strict=True))
+            ]
+            self.same_change(first, second, what, help)
 
     @law("constant", shows=0.5)
     def includes_the_constant(self):

@@ -57,7 +57,7 @@ class Function(Contract):
 
     slack: ClassVar[float] = 0.0
     terms: ClassVar[int] = 1
-    batches: ClassVar[tuple[int, ...]] = (4, 7, 4)
+    batches: ClassVar[tuple[int, ...]] = (4, 7, 64)
     step: ClassVar[float] = 0.005
     slope_seed: ClassVar[int | None] = None
     results: ClassVar[tuple[int, ...]] = (0,)

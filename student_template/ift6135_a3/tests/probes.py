@@ -208,7 +208,7 @@ def moving_average(
     The models are a linear layer, and a batch normalisation and a linear layer in another module.
 
     Args:
-        source, target: the 34 parameters of each model in one vector.
+        source, target: the 8 w + 2 parameters of each model in one vector, w being its width.
         alphas: the factors, in order.
         frozen: whose parameters do not require a gradient, "source" or "target".
 
@@ -218,8 +218,9 @@ def moving_average(
     """
     models = {}
     for name, values in (("source", source), ("target", target)):
-        inner = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2))
-        models[name] = nn.Sequential(nn.Linear(3, 4), inner).requires_grad_(name != frozen)
+        width = (len(values) - 2) // 8
+        inner = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, 2))
+        models[name] = nn.Sequential(nn.Linear(3, width), inner).requires_grad_(name != frozen)
         with torch.no_grad():
             nn.utils.vector_to_parameters(values, models[name].parameters())
     before = list(models["target"].parameters())
