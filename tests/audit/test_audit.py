@@ -10,10 +10,16 @@ from grader.assignment import Assignment
 from grader.audit.grading import audit, hunt_flakes
 from grader.audit.page import write_page
 from grader.audit.verdict import Audit
+from grader.catalogue.rubbish import KINDS
 from grader.results import Result
 from grader.wall import isolation
 from tests.batch.test_batch import grade
 from tests.conftest import RIGHT, write_tree
+
+
+@pytest.fixture(autouse=True)
+def few_kinds_of_rubbish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grader.audit.rubbish.KINDS", {"sine": KINDS["sine"]})
 
 
 def run(toy: Assignment, secret: str = "s") -> Audit:
@@ -24,7 +30,12 @@ def run(toy: Assignment, secret: str = "s") -> Audit:
 
 def test_a_good_suite_passes(toy: Assignment, tmp_path: Path) -> None:
     found = audit(toy, wall=isolation.choose(), jobs=2, measure=3)
-    assert found.problems == [] and found.uncovered == []
+    # Half of q1.1 is for the form of the mean, which the toy does not tell from its value.
+    assert found.problems == [
+        "rubbish sine: keeps 28.6% of the assignment; at most 5% is right",
+        "rubbish sine: q1.1: keeps 50% of its marks; at most 10% is right",
+    ]
+    assert found.uncovered == []
     assert [v.name for v in found.verdicts][:2] == ["reference", "template"]
     by_name = {v.name: v for v in found.verdicts}
     assert by_name["mean_is_a_sum"].lost == pytest.approx({"q1.1": 2.0})
@@ -35,6 +46,7 @@ def test_a_good_suite_passes(toy: Assignment, tmp_path: Path) -> None:
     ]
     page = write_page(toy, found, tmp_path / "docs")
     assert "mean_over_the_wrong_axis" in page.read_text()
+    assert "| `sine` | The sine of a linear map. | 28.6% | q1.1 | 50.0% |" in page.read_text()
     assert (tmp_path / "docs" / "toy.png").stat().st_size > 1000
 
 
