@@ -13,6 +13,7 @@ from pathlib import Path
 from grader.assignment import Assignment
 from grader.audit.rates import error_rates
 from grader.audit.reach import record
+from grader.audit.rubbish import grade_rubbish
 from grader.audit.verdict import Audit, Verdict, uncovered, verdict_on, weak_checks
 from grader.batch import engine
 from grader.batch.ledger import BatchError, Progress
@@ -54,7 +55,7 @@ def audit(
     measure: int = 30,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Audit:
-    """Grade the reference, the template and the whole catalogue, and judge the suite by it.
+    """Grade reference, template, the whole catalogue and rubbish, and judge the suite by them.
 
     An entry is asked the checks that can reach what it changes; of every question a mistake and a
     variant, drawn by the secret, are asked all of them.
@@ -64,7 +65,7 @@ def audit(
         wall: as for any batch.
         jobs: submissions at a time.
         secret: what inputs are drawn from; by default a new one.
-        only: audit entries whose name contains this, besides reference and template.
+        only: audit entries and rubbish whose name contains this, besides reference and template.
         questions: audit these questions alone, their entries and their checks; None: all.
         thorough: ask every entry every check.
         measure: secrets under which the statistical tests are measured on the reference.
@@ -87,6 +88,8 @@ def audit(
     task = Task(assignment.folder, assignment.reference, wall, secret)
     try:
         reach = record(assignment, task, questions)
+        tell(Progress(total=len(made), running=["rubbish"]))
+        rubbish = grade_rubbish(assignment, secret, only, questions, jobs=jobs)
     except (SuiteError, SubmissionFailed, ReferenceFailed) as error:
         raise BatchError(f"grading cannot start: {error}") from None
     able = {e.name: reach.of_entry(assignment, e) for e in entries}
@@ -134,6 +137,7 @@ def audit(
         weak_checks=[] if only else weak_checks(verdicts, list(reach.checks)),
         uncovered=[] if only else uncovered(assignment, entries, questions),
         rates=error_rates(result for (name, _), result in graded.items() if name == "reference"),
+        rubbish=rubbish,
         seconds=time.monotonic() - started,
     )
 

@@ -118,6 +118,19 @@ def _page(assignment: Assignment, found: Audit, mistakes: list[Verdict], picture
                 f"| {r.miss:.1e} | {r.measured} | {r.failures} | {r.smallest_p:.1e} "
                 f"| {uniformity} |"
             )
+    if found.rubbish:
+        lines += ["", "## Rubbish", ""]
+        lines += [
+            "Each kind stands in the place of all contracts at once. It has the form of what is",
+            "asked for and computes nothing of it.",
+            "",
+            "| kind | what it gives | keeps of all | dearest question | keeps of it |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| `{k.name}` | {k.text} | {k.share:.1%} | {k.dearest} | {k.dearest_share:.1%} |"
+            for k in found.rubbish
+        ]
     if found.weak_checks:
         lines += ["", "## Checks that no mistake fails", ""]
         lines += [f"* `{test_name(check)}` ({found.checks[check]})" for check in found.weak_checks]

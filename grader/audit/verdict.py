@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from grader.assignment import Assignment
 from grader.audit.rates import ErrorRate
 from grader.audit.rates import problems as rate_problems
+from grader.audit.rubbish import Kept
 from grader.catalogue import Entry
 from grader.marks.scoring import ATTEMPT
 from grader.results import Result
@@ -48,12 +49,14 @@ class Audit(BaseModel):
     weak_checks: list[str]  # checks that no mistake fails
     uncovered: list[str]  # contracts without any mistake or without any variant
     rates: list[ErrorRate]  # of the statistical tests
+    rubbish: list[Kept] = []  # what each kind of rubbish keeps
     seconds: float
 
     @property
     def problems(self) -> list[str]:
         """Everything that is wrong, a line each."""
         lines = [f"{v.kind} {v.name}: {p}" for v in self.verdicts for p in v.problems]
+        lines += [f"rubbish {k.name}: {p}" for k in self.rubbish for p in k.problems]
         return lines + rate_problems(self.rates)
 
 

@@ -29,7 +29,8 @@ def audit_(
     jobs: JobsOption = 0,
     isolation: IsolationOption = "auto",
     only: Annotated[
-        str | None, typer.Option(help="Audit the entries with this text in their names.")
+        str | None,
+        typer.Option(help="Audit the entries and the rubbish with this text in their names."),
     ] = None,
     question: Annotated[
         list[str] | None,
@@ -56,7 +57,8 @@ def audit_(
     ] = None,
 ) -> None:
     """Grade the graders: full marks for the reference and every right variant, none for the
-    template, and every catalogued mistake caught on its own question and nowhere else.
+    template, every catalogued mistake caught on its own question and nowhere else, and next to
+    none for rubbish, which has the form of what is asked for and computes nothing of it.
 
     An entry is asked the checks that can reach what it changes, and some entries of each question
     are asked all of them.
@@ -138,6 +140,8 @@ def _show(found: Audit) -> None:
     print_table(table)
     if found.rates:
         print_table(_rates(found))
+    if found.rubbish:
+        print_table(_rubbish(found))
     for line in found.problems:
         console.print(Text(line, style="red"), soft_wrap=True)
     for line in found.uncovered:
@@ -172,6 +176,21 @@ def _rates(found: Audit) -> Table:
             f"{rate.failures} of {rate.measured} failed\nsmallest p {rate.smallest_p:.1e}\n"
             f"uniformity {uniformity}",
         )
+    return table
+
+
+def _rubbish(found: Audit) -> Table:
+    table = Table(
+        Column("rubbish", no_wrap=True),
+        Column("keeps of all", justify="right"),
+        Column("dearest question"),
+        Column("keeps of it", justify="right"),
+        title="What rubbish keeps of the marks",
+    )
+    for kept in sorted(found.rubbish, key=lambda k: -k.share):
+        style = "bold red" if kept.problems else "green"
+        shares = (Text(f"{share:.1%}", style=style) for share in (kept.share, kept.dearest_share))
+        table.add_row(kept.name, next(shares), kept.dearest, next(shares))
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from grader.assignment import Assignment
 from grader.audit.grading import audit, hunt_flakes
 from grader.audit.page import write_page
 from grader.audit.verdict import Audit
+from grader.catalogue.rubbish import KINDS
 from grader.results import Result
 from grader.wall import isolation
 from tests.batch.test_batch import grade
@@ -37,6 +39,13 @@ def mean_keeps_its_axis(x):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_kinds_of_rubbish() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grader.audit.rubbish.KINDS", {"sine": KINDS["sine"]})
+        yield
+
+
 @pytest.fixture(scope="module")
 def problems(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What is said of a suite that is too weak, too strict, punishes twice and gives marks away."""
@@ -56,7 +65,12 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def test_a_good_suite_passes(toy: Assignment, tmp_path: Path) -> None:
     found = audit(toy, wall=isolation.choose(), jobs=1, measure=3)
-    assert found.problems == [] and found.uncovered == []
+    # Half of q1.1 is for the form of the mean, which the toy does not tell from its value.
+    assert found.problems == [
+        "rubbish sine: keeps 28.6% of the assignment; at most 5% is right",
+        "rubbish sine: q1.1: keeps 50% of its marks; at most 10% is right",
+    ]
+    assert found.uncovered == []
     assert [v.name for v in found.verdicts][:2] == ["reference", "template"]
     by_name = {v.name: v for v in found.verdicts}
     assert by_name["mean_is_a_sum"].lost == pytest.approx({"q1.1": 2.0})
@@ -67,6 +81,7 @@ def test_a_good_suite_passes(toy: Assignment, tmp_path: Path) -> None:
     ]
     page = write_page(toy, found, tmp_path / "docs")
     assert "mean_over_the_wrong_axis" in page.read_text()
+    assert "| `sine` | The sine of a linear map. | 28.6% | q1.1 | 50.0% |" in page.read_text()
     assert (tmp_path / "docs" / "toy.png").stat().st_size > 1000
 
 

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from grader.audit.rates import ErrorRate
+from grader.audit.rubbish import Kept
 from grader.audit.verdict import Audit, Verdict
 from grader.cli import app, auditing
 
@@ -22,10 +23,14 @@ def test_an_audit_is_readable_on_a_terminal_of_80(
         name="noise_is_none", kind="mistake", replaces="vae.noise", question="b.1", lost={"b.1": 1},
         failed=["test_b1_vae.py::test_noise_is_normal[large]"], problems=[],
     )  # fmt: skip
+    kept = Kept(
+        name="standard_deviation_of_first", text="", share=0.123, dearest="b.1.10",
+        dearest_share=0.2, passed=[], problems=["keeps 12.3% of the assignment"],
+    )  # fmt: skip
     found = Audit(
         assignment="toy", assignment_digest="", secret_id="", submissions=3, asked=1,
         verdicts=[verdict], checks={rate.check: "b.1", "test_b1_vae.py::test_shape": "b.1"},
-        weak_checks=[], uncovered=[], rates=[rate], seconds=2.0,
+        weak_checks=[], uncovered=[], rates=[rate], rubbish=[kept], seconds=2.0,
     )  # fmt: skip
     for module in (app, auditing):
         monkeypatch.setattr(
@@ -34,6 +39,11 @@ def test_an_audit_is_readable_on_a_terminal_of_80(
     auditing._show(found)
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80
-    for words in ("test_noise_is_normal[large]", "false-fail 1.0e-09", "smallest p 2.0e-03"):
+    for words in (
+        "test_noise_is_normal[large]",
+        "false-fail 1.0e-09",
+        "smallest p 2.0e-03",
+        "12.3%",
+    ):
         assert words in said
-    assert "1 mistakes, 0 variants, 2 checks (50% of them asked), 0 problems, 2 s" in said
+    assert "1 mistakes, 0 variants, 2 checks (50% of them asked), 1 problems, 2 s" in said
