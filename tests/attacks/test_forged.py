@@ -22,7 +22,7 @@ HERE = Path(__file__).parent / "forged"
 TEMPLATES = HERE.parents[2] / "student_template"
 INSTALL = "\nimport sys, forgery\nforgery.install(sys.modules[__name__])\n"
 # The share of the marks for unit tests that each forgery keeps at most.
-MOST = {"ift6135_a3": 0.6, "cs60073_a3": 0.16}
+MOST = {"ift6135_a3": 0.35, "cs60073_a3": 0.09}
 
 
 def forged(assignment: Assignment) -> dict[str, bytes]:

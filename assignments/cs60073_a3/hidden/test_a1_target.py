@@ -94,6 +94,8 @@ class TestMixture(
         for one, other in zip(own, [own[-1], *own], strict=False):
             self.responds(one, other)
             self.responds(one, np.roll(one, 1))
+            told = "log p(x) of a single component is the same for all points"
+            self.expect.true(bool(np.ptp(one) > 1e-2), told, "Is the function finished?")
         self.expect.close(
             self.expect.each(self.got(x, weights, means, sigmas), 64, what=what),
             np.logaddexp.reduce(np.log(weights)[:, None] + np.stack(own), axis=0),
@@ -171,6 +173,8 @@ class TestMesh(Function, question="a.1.2", of="sampling.mesh_density", shape=0.5
         target, resolution = logistic(self.draw), self.draw.integer(60, 80)
         points, density = self.mesh(resolution, target, 6.0, resolution)
         wanted = np.exp(self.probes.a.LogisticMixture(**target).log_density(points))
+        told = "the points of the mesh lie where there is no density"
+        self.expect.true(bool(wanted.max() > 1e-6), told, "They cover the square.")
         self.expect.close(
             density,
             wanted,

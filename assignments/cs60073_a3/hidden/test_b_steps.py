@@ -43,6 +43,9 @@ class TestVaeStep(Steps, question="b.1.4", of="image_models.vae_step"):
         asked = {"lr": 0.05, "batches": [self.draw.uniform(n, 784) for n in (6, 9)]}
         start, probe = self.draw.normal(1600, std=0.5), self.probes.b.vae_steps
         calls = self.submission(probe, parameters=start, stale=stale, **asked)
+        told = "vae_step does not begin at the parameters that it was given"
+        given = torch.equal(calls[0]["before"], start)
+        self.expect.true(given, told, "Only optimizer.step() changes the parameters.")
         for call, x in zip(calls, asked["batches"], strict=True):
             told = "vae_step takes no step of the optimiser"
             self.expect.true(bool(call["gradients"]), told, "Is the function finished?")
@@ -122,16 +125,20 @@ class TestGanStep(Steps, question="b.3.5", of="image_models.gan_step"):
     def play(self, calls, stale=0.0, size=8):
         """What calls on the probe's networks did, event by event."""
         self.real = [self.draw.uniform(size, 784) for _ in range(calls)]
-        d = [self.draw.normal(3136, std=0.05), self.draw.normal(5, std=0.7)]
+        d = torch.cat([self.draw.normal(3136, std=0.05), self.draw.normal(5, std=0.7)])
+        given = {"generator": self.draw.normal(3328, std=0.4), "discriminator": d}
         self.events = self.submission(
             self.probes.b.gan_steps,
-            generator=self.draw.normal(3328, std=0.4),
-            discriminator=torch.cat(d),
+            **given,
             batches=self.real,
             lr=0.02,
             stale=stale,
             seed=self.draw.seed(),
         )
+        first = self.events[0]
+        told = "gan_step does not begin at the networks that it was given"
+        begins = all(torch.equal(first[who], given[who]) for who in self.players)
+        self.expect.true(begins, told, "Only the optimisers' steps change the parameters.")
         for who in self.players:
             told = f"gan_step never takes a step of the {who}'s optimiser"
             self.expect.true(bool(self.named(f"{who} step")), told, "Is the function finished?")

@@ -51,10 +51,14 @@ class TrainStep(Step):
             "generator": draw.normal(9),
             "test_generator": draw.normal(9),
         }
-        keywords = {
-            "seed": draw.seed(),
+        seed = draw.seed()
+        self.tables = {
             "real": draw.normal(TABLE, batch, 3, mean=0.7),
             "noise": draw.normal(TABLE, batch, 2),
+        }
+        keywords = {
+            "seed": seed,
+            **self.tables,
             "parameters": self.start,
             "lr": self.lr,
             "critic_inner_iters": inner,

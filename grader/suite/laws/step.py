@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -63,6 +64,8 @@ class Step(Contract):
         sources: what is drawn, and the network whose step makes earlier draws stale; "": none.
         stale: what all gradients hold before the first call.
         place: of the loss among several results of a call.
+        start: parameters that `watch` gave to the probe, by network, each in one vector.
+        tables: what it gave to be drawn, by source, in order.
     """
 
     who: ClassVar[str]
@@ -71,6 +74,8 @@ class Step(Contract):
     sources: ClassVar[Mapping[str, str]]
     stale: ClassVar[float] = 0.0
     place: ClassVar[int] = 0
+    start: Mapping[str, Tensor] = MappingProxyType({})
+    tables: Mapping[str, Tensor] = MappingProxyType({})
 
     # --- what a class fills in ----------------------------------------------------------------
 
@@ -105,6 +110,12 @@ class Step(Contract):
             f"{len(events)} events in {calls} calls",
         )
         steps = [e for e in events if self.is_step(e, self.who)]
+        self.expect.true(
+            self._is_of_what_was_given(events),
+            f"what {self.name} was seen to do does not begin at the networks that it was given, or "
+            "uses other samples",
+            "Leave the networks as they are until their optimisers move them.",
+        )
         self.expect.true(
             bool(steps),
             f"{self.name} never takes a step of the {self.who}'s optimiser",
@@ -249,6 +260,21 @@ class Step(Contract):
                 self.look_at.get("returns", "Keep the value that backward() was called on."),
                 f"returned {returned}, accepted {accepted}",
             )
+
+    def _is_of_what_was_given(self, events: list[Event]) -> bool:
+        """Whether events begin with the parameters, and draw the values, that the probe got: an
+        account of other ones, where all gradients are zero, is soon made up."""
+        if events and any(
+            not torch.equal(events[0]["parameters"][who], given)
+            for who, given in self.start.items()
+        ):
+            return False
+        drawn = {s: [e["value"] for e in events if e.get("source") == s] for s in self.tables}
+        return all(
+            torch.equal(value, self.tables[source][number % len(self.tables[source])])
+            for source, values in drawn.items()
+            for number, value in enumerate(values)
+        )
 
     def _drawn(self, event: Event, events: list[Event]) -> dict[str, list[int]]:
         """The places of what was drawn in the call of an event and is not stale, by source, the
