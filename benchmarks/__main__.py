@@ -91,14 +91,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _healthy(assignment: Assignment, folder: Path) -> Path:
     """A right submission: the reference's files, and nothing that Python has cached of them."""
     folder.mkdir()
-    for source in assignment.about.files:
+    for source in assignment.description.files:
         shutil.copy(assignment.reference / source.path, folder)
     return folder
 
 
 def _unfilled(assignment: Assignment, folder: Path) -> Path:
     """The files as students get them: in most checks they raise NotImplementedError."""
-    for source in assignment.about.files:
+    for source in assignment.description.files:
         text = (assignment.reference / source.path).read_text(encoding="utf-8")
         skeleton = cut(text, source.name, source.path).text
         (folder / source.path).write_text(skeleton, encoding="utf-8")

@@ -37,7 +37,7 @@ class Direct:
         sys.path[:0] = self._places
         importlib.invalidate_caches()
         self._namespace = types.SimpleNamespace(
-            **{f.name: importlib.import_module(f.name) for f in assignment.about.files}
+            **{f.name: importlib.import_module(f.name) for f in assignment.description.files}
         )
 
     def begin(self, check: str, question: str) -> None:

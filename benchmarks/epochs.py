@@ -105,7 +105,7 @@ def _reference(assignment: Assignment) -> Iterator[types.SimpleNamespace]:
     before = set(sys.modules)
     sys.path.insert(0, str(assignment.reference))
     try:
-        names = [file.name for file in assignment.about.files]
+        names = [file.name for file in assignment.description.files]
         yield types.SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     finally:
         sys.path.remove(str(assignment.reference))

@@ -126,7 +126,7 @@ def _measure(
         warms = []
         for wall in walls:
             with _clock(times, f"start the warm process behind {wall}"):
-                warm = stack.enter_context(Warm(wall, assignment.about.limits, given))
+                warm = stack.enter_context(Warm(wall, assignment.description.limits, given))
                 warm.start()
             warms.append(warm)
         started = time.perf_counter()

@@ -92,7 +92,7 @@ def write_class(assignment: Assignment, folder: Path, size: int) -> int:
         home.mkdir(parents=True)
         chosen = _choose(assignment, entries, chance)
         whole = []
-        for source in assignment.about.files:
+        for source in assignment.description.files:
             text = (assignment.reference / source.path).read_text(encoding="utf-8")
             for entry in chosen:
                 if entry.module == source.name:

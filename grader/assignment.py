@@ -366,17 +366,17 @@ class Assignment:
         self.folder = folder
         self.reference = reference
         path = folder / "assignment.toml"
-        self.about = read_description(path)
-        if self.about.name != folder.name:
+        self.description = read_description(path)
+        if self.description.name != folder.name:
             line = _line_of(path.read_text(encoding="utf-8"), ("name",))
             raise AssignmentError(
-                f"{path}:{line}: name: is {self.about.name!r}, "
+                f"{path}:{line}: name: is {self.description.name!r}, "
                 f"but the folder is called {folder.name!r}; make them equal"
             )
 
     @property
     def name(self) -> str:
-        return self.about.name
+        return self.description.name
 
     @property
     def hidden(self) -> Path:
@@ -435,7 +435,7 @@ class Assignment:
         Raises:
             KeyError: there is none.
         """
-        for run in self.about.runs:
+        for run in self.description.runs:
             if run.id == run_id:
                 return run
         raise KeyError(run_id)
@@ -446,14 +446,14 @@ class Assignment:
         Raises:
             KeyError: there is none.
         """
-        for question in self.about.questions:
+        for question in self.description.questions:
             if question.id == question_id:
                 return question
         raise KeyError(question_id)
 
     @property
     def total_marks(self) -> float:
-        return sum(q.marks for q in self.about.questions)
+        return sum(q.marks for q in self.description.questions)
 
     @cached_property
     def digest(self) -> str:

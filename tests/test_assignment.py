@@ -81,10 +81,10 @@ class TestAGoodAssignment:
     def test_has_its_questions_and_marks(self, toy: Assignment) -> None:
         assert toy.name == "toy"
         assert toy.total_marks == 4
-        assert [q.id for q in toy.about.questions_of("q1")] == ["q1.1", "q1.2"]
+        assert [q.id for q in toy.description.questions_of("q1")] == ["q1.1", "q1.2"]
         assert toy.question("q1.2").marks == 2
-        assert toy.about.limits.call_seconds == 2.5
-        assert toy.about.files[0].accepted_names == ("gan.py", "gan_2020.py")
+        assert toy.description.limits.call_seconds == 2.5
+        assert toy.description.files[0].accepted_names == ("gan.py", "gan_2020.py")
 
     def test_does_not_have_others(self, toy: Assignment) -> None:
         with pytest.raises(KeyError):
@@ -96,7 +96,7 @@ class TestAGoodAssignment:
 
     def test_cannot_be_changed(self, toy: Assignment) -> None:
         with pytest.raises(ValueError, match="frozen"):
-            toy.about.questions[0].marks = 7
+            toy.description.questions[0].marks = 7
 
 
 CHANGES = [

@@ -214,18 +214,19 @@ def _made_up(assignment: Assignment, entries: list[Entry]) -> dict[str, dict[str
     """Files of every submission of the audit, by name."""
     reference = {
         f.path: (assignment.reference / f.path).read_text(encoding="utf-8")
-        for f in assignment.about.files
+        for f in assignment.description.files
     }
     made = {
         "reference": reference,
         "template": {
-            f.path: cut(reference[f.path], f.name, f.path).text for f in assignment.about.files
+            f.path: cut(reference[f.path], f.name, f.path).text
+            for f in assignment.description.files
         },
     }
     for entry in entries:
         if entry.name in made:
             raise CatalogueError(f"{entry.place}: the name {entry.name} is taken")
-        path = next(f.path for f in assignment.about.files if f.name == entry.module)
+        path = next(f.path for f in assignment.description.files if f.name == entry.module)
         made[entry.name] = {**reference, path: grafted_file(assignment, entry)}
     return made
 

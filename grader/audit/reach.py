@@ -73,7 +73,7 @@ def record(assignment: Assignment, task: Task, questions: frozenset[str] | None)
     """
     torch.set_num_threads(1)
     files = {}
-    for file in assignment.about.files:
+    for file in assignment.description.files:
         text = (assignment.reference / file.path).read_text(encoding="utf-8")
         files[file.path] = noting(text, file.name, _contracts(assignment)).encode()
     reached: dict[str, set[str]] = {}
@@ -84,7 +84,7 @@ def record(assignment: Assignment, task: Task, questions: frozenset[str] | None)
 
         def take() -> set[str]:
             taken: set[str] = set()
-            for file in assignment.about.files:
+            for file in assignment.description.files:
                 taken.update(remote.ask("call", f"{file.name}.{TAKE}", {"args": [], "kwargs": {}}))
             return taken
 
@@ -103,11 +103,11 @@ def record(assignment: Assignment, task: Task, questions: frozenset[str] | None)
     with tempfile.TemporaryDirectory(prefix="grader-audit-") as scratch:
         given = given_folder(assignment, Path(scratch))
         hide = (task.assignment, task.reference)
-        with Warm(task.wall, assignment.about.limits, given, {}, hide) as warm:
+        with Warm(task.wall, assignment.description.limits, given, {}, hide) as warm:
             serve_suite(assignment, assignment.hidden, serve)
     told = {
         contract
-        for file in assignment.about.files
+        for file in assignment.description.files
         for contract in _traced(
             ast.parse((assignment.reference / file.path).read_text(encoding="utf-8")),
             file.name,
@@ -122,7 +122,7 @@ def record(assignment: Assignment, task: Task, questions: frozenset[str] | None)
 
 
 def _contracts(assignment: Assignment) -> list[str]:
-    return [c for q in assignment.about.questions for c in q.contracts]
+    return [c for q in assignment.description.questions for c in q.contracts]
 
 
 # --- the reference that takes notes ---------------------------------------------------------------
@@ -200,7 +200,7 @@ def changed_by(assignment: Assignment, entry: Entry) -> frozenset[str]:
         Dotted names, of which those that are not contracts stand for anything: a constant of the
         file, or a statement with an effect of its own.
     """
-    path = next(f.path for f in assignment.about.files if f.name == entry.module)
+    path = next(f.path for f in assignment.description.files if f.name == entry.module)
     known, own = _meanings((assignment.reference / path).read_text(encoding="utf-8"))
     changed = {entry.replaces, *dict(entry.group.beside)}
     for statement in ast.parse(entry.source).body:

@@ -81,10 +81,10 @@ def _grade(
 ) -> list[Kept]:
     assignment = Assignment(folder, reference)
     heap = Heap(
-        [c for q in assignment.about.questions if q.kind == "unit" for c in q.contracts],
+        [c for q in assignment.description.questions if q.kind == "unit" for c in q.contracts],
         lambda: {
             f.name: load_file(assignment.reference / f.path, f"rubbish_{assignment.name}_{f.name}")
-            for f in assignment.about.files
+            for f in assignment.description.files
         },
     )
     found: list[Kept] = []

@@ -156,7 +156,7 @@ def uncovered(
     """
     contracts = [
         c
-        for q in assignment.about.questions
+        for q in assignment.description.questions
         if q.kind == "unit" and (questions is None or q.id in questions)
         for c in q.contracts
     ]

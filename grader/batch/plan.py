@@ -37,7 +37,7 @@ def planned(assignment: Assignment, runs: Runs, only: Sequence[str] = ()) -> lis
     profile = profile_of(runs)
     return [
         (run, case)
-        for run in assignment.about.runs
+        for run in assignment.description.runs
         if profile is not None
         and profile in run.profiles
         and (not only or run.id in only)

@@ -61,7 +61,9 @@ class Saver:
         order = {
             (run.id, case): n
             for n, (run, case) in enumerate(
-                (run, case) for run in self._assignment.about.runs for case in run.cases or ("",)
+                (run, case)
+                for run in self._assignment.description.runs
+                for case in run.cases or ("",)
             )
         }
         return sorted(runs, key=lambda r: order.get((r.run, r.case), len(order)))

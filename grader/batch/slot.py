@@ -234,7 +234,7 @@ def given_folder(assignment: Assignment, parent: Path) -> Path:
     folder.mkdir()
     parent.chmod(0o755)
     folder.chmod(0o755)
-    for name in assignment.about.given:
+    for name in assignment.description.given:
         source = assignment.reference / name
         if source.exists():
             (folder / name).write_bytes(source.read_bytes())
@@ -297,7 +297,7 @@ def run_slot(connection: Connection, task: Task) -> None:
             given = given_folder(assignment, Path(scratch))
             mounted = task.runs.mounted if task.runs else {}
             hide = (task.assignment, task.reference)
-            with Warm(task.wall, assignment.about.limits, given, mounted, hide) as warm:
+            with Warm(task.wall, assignment.description.limits, given, mounted, hide) as warm:
                 warm.start()
                 connection.send(("step", "collecting the suite"))
                 serve_suite(

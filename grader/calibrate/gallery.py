@@ -42,7 +42,7 @@ def write_gallery(
     lines = [
         f"# What the reference of {assignment.name} reaches",
         "",
-        f"{assignment.about.title}. Written by "
+        f"{assignment.description.title}. Written by "
         f"`grader gallery {assignment.name} --profile {profile}`; every picture is drawn and every "
         "figure measured by the harness, from what the reference left behind the wall.",
         "",
@@ -51,7 +51,7 @@ def write_gallery(
         (run.id, case): number
         for number, (run, case) in enumerate(
             (run, case)
-            for run in assignment.about.runs
+            for run in assignment.description.runs
             for case in run.cases_of(profile)
             if profile in run.profiles
         )
@@ -105,7 +105,7 @@ def _over_seeds(
     if len(cases) < 2:
         return []
     run = assignment.run(cases[0].run)
-    measures = [m for m in assignment.about.measures if m.run == run.id]
+    measures = [m for m in assignment.description.measures if m.run == run.id]
     rows = {
         case.case: [thresholds.find(case.profile, run.id, case.case, m.name) for m in measures]
         for case in cases

@@ -102,7 +102,7 @@ def run_reference(
         )
     folder = out / "reference"
     folder.mkdir(parents=True, exist_ok=True)
-    for file in assignment.about.files:
+    for file in assignment.description.files:
         text = (assignment.reference / file.path).read_bytes()
         (folder / file.path).write_bytes(text)
     training = run_task(assignment, profile, out, data, only)

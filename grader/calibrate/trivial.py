@@ -81,7 +81,7 @@ def best_of_trivial(
             for figure in solution.figures:
                 if figure.estimate is not None:
                     estimates.setdefault(figure.name, []).append((name, figure.estimate))
-        for measure in assignment.about.measures:
+        for measure in assignment.description.measures:
             if measure.run != run.id or measure.question_in(profile, case) is None:
                 continue
             if tried := estimates.get(measure.name):
@@ -127,7 +127,7 @@ def flaws(
     """
     sentences = []
     for run, case in planned(assignment, profile, only):
-        for measure in assignment.about.measures:
+        for measure in assignment.description.measures:
             if measure.run != run.id or measure.question_in(profile, case) is None:
                 continue
             place = (profile, run.id, case, measure.name)

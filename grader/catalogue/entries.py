@@ -154,7 +154,7 @@ class Entry:
         Raises:
             CatalogueError: none does.
         """
-        for question in assignment.about.questions:
+        for question in assignment.description.questions:
             if self.replaces in question.contracts:
                 return question.id
         raise CatalogueError(
@@ -362,5 +362,5 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 def grafted_file(assignment: Assignment, entry: Entry) -> str:
     """The reference's file with this entry in the place of its contract."""
-    path = next(f.path for f in assignment.about.files if f.name == entry.module)
+    path = next(f.path for f in assignment.description.files if f.name == entry.module)
     return entry.graft((assignment.reference / path).read_text(encoding="utf-8"))

@@ -147,7 +147,7 @@ def assignment_or_stop(name: str) -> Assignment:
 
 def runs_or_stop(assignment: Assignment, asked: Sequence[str]) -> Sequence[str]:
     """The ids of runs that were asked for; ends the program if there is no such run."""
-    known = [run.id for run in assignment.about.runs]
+    known = [run.id for run in assignment.description.runs]
     for run_id in asked:
         if run_id not in known:
             stop(f"--run {run_id}: there is no such run; there are {', '.join(known) or 'none'}")

@@ -104,7 +104,7 @@ def audit_(
 
 def _questions_or_stop(assignment: Assignment, asked: list[str]) -> frozenset[str] | None:
     """The questions that were asked for, None for all; ends the program if one has no checks."""
-    known = [q.id for q in assignment.about.questions if q.kind == "unit"]
+    known = [q.id for q in assignment.description.questions if q.kind == "unit"]
     for question in asked:
         if question not in known:
             stop(f"--question {question}: no unit question; there are {', '.join(known)}")

@@ -72,7 +72,7 @@ def _guess(folder: Path) -> Assignment:  # noqa: RET503 - stop() never returns
             taken = read_submission(candidate, assignment).taken
         except (AssignmentError, IntakeError, IndexError):
             continue
-        names = {f.name: f.accepted_names for f in assignment.about.files}
+        names = {f.name: f.accepted_names for f in assignment.description.files}
         found = [(t.name, PurePosixPath(t.taken).name) for t in taken if t.taken]
         # A file of the right name says more than one that defines some of the right names.
         fit = (sum(base in names[module] for module, base in found), len(found))
@@ -132,7 +132,7 @@ def _only_what_is_written(assignment: Assignment, candidate: Candidate, result: 
 
 def _written(assignment: Assignment, files: Mapping[str, bytes]) -> set[str]:
     """The functions of the assignment that are not as the template has them."""
-    sources = {f.name: files.get(f.path, b"") for f in assignment.about.files}
+    sources = {f.name: files.get(f.path, b"") for f in assignment.description.files}
     written = set()
     for names in functions_to_write(assignment).values():
         for name in names:

@@ -34,7 +34,9 @@ def demo(
     folder = sample_class(assignment)
     if folder is None:
         stop(f"{name} has no sample class")
-    console.print(f"Grading the sample class of {assignment.about.title!r} ...", highlight=False)
+    console.print(
+        f"Grading the sample class of {assignment.description.title!r} ...", highlight=False
+    )
     started = time.monotonic()
     candidates, _ = find_submissions([folder], assignment, "class")
     results = graded_or_stop(Batch(assignment, candidates, out, jobs=jobs, wall=wall, again=True))

@@ -36,7 +36,7 @@ def list_(as_json: Json = False) -> None:
     for name in names_or_stop():
         try:
             one = find_assignment(name)
-            _ = one.about  # read here, so that one that is broken hides no other
+            _ = one.description  # read here, so that one that is broken hides no other
             found.append(one)
         except AssignmentError as error:
             broken.append(str(error))
@@ -52,9 +52,9 @@ def _list(found: list[Assignment], as_json: bool) -> None:
         rows = [
             {
                 "name": a.name,
-                "title": a.about.title,
-                "course": a.about.course,
-                "university": a.about.university,
+                "title": a.description.title,
+                "course": a.description.course,
+                "university": a.description.university,
                 "marks": a.total_marks,
             }
             for a in found
@@ -65,7 +65,11 @@ def _list(found: list[Assignment], as_json: bool) -> None:
     table.add_column("marks", justify="right")
     for a in found:
         table.add_row(
-            a.name, a.about.title, a.about.course, a.about.university, f"{a.total_marks:g}"
+            a.name,
+            a.description.title,
+            a.description.course,
+            a.description.university,
+            f"{a.total_marks:g}",
         )
     print_table(table)
 
@@ -81,33 +85,36 @@ def show(
     assignment = assignment_or_stop(name)
     if misspelt := misspelt_tools(assignment):
         stop("\n".join(misspelt))
-    about = assignment.about
+    description = assignment.description
     if as_json:
-        print(about.model_dump_json(indent=1))
+        print(description.model_dump_json(indent=1))
         return
-    console.print(f"{about.title}: {about.course}, {about.university} {about.term}".strip())
+    console.print(
+        f"{description.title}: {description.course}, "
+        f"{description.university} {description.term}".strip()
+    )
     table = Table(Column("question", no_wrap=True), Column("title, contracts", overflow="fold"))
     table.add_column("kind", no_wrap=True)
     table.add_column("marks", justify="right", no_wrap=True)
-    for part in about.parts:
+    for part in description.parts:
         table.add_row(part.id, part.title, "", f"{part.marks:g}", style="bold")
-        for question in about.questions_of(part.id):
+        for question in description.questions_of(part.id):
             # Below the title, since beside it names would be broken in two.
             names = "".join(f"\n  {contract}" for contract in question.contracts)
             title = Text(question.title).append(names, style="dim")
             table.add_row(question.id, title, question.kind, f"{question.marks:g}")
     print_table(table)
-    files = ", ".join(" or ".join(f.accepted_names) for f in about.files)
+    files = ", ".join(" or ".join(f.accepted_names) for f in description.files)
     console.print(
-        f"Students hand in: {files}. They are given: {', '.join(about.given) or 'nothing'}."
+        f"Students hand in: {files}. They are given: {', '.join(description.given) or 'nothing'}."
     )
     kinds = ("unit", "run", "written")
-    sums = [(k, sum(q.marks for q in about.questions if q.kind == k)) for k in kinds]
+    sums = [(k, sum(q.marks for q in description.questions if q.kind == k)) for k in kinds]
     console.print(
         f"{assignment.total_marks:g} marks: "
         + ", ".join(f"{total:g} {kind}" for kind, total in sums)
     )
-    sizes = sorted({size for run in about.runs for size in run.profiles})
+    sizes = sorted({size for run in description.runs for size in run.profiles})
     if sizes:
         counting = " and ".join(size for size in sizes if size not in REHEARSALS) or "none"
         rehearsed = "".join(f"; {s} is a rehearsal: not marks" for s in sizes if s in REHEARSALS)

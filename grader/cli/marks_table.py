@@ -25,13 +25,14 @@ def marks_table(assignment: Assignment, results: Sequence[Result]) -> Table:
     shown = _shown(assignment, results)
     runs = any(q.kind == "run" for q in shown)
     counted = {q.id for q in _shown(assignment, results, rehearsed=False)}
-    title = f"{assignment.about.title}: unit-tested questions{' and training runs' if runs else ''}"
+    title = f"{assignment.description.title}: unit-tested questions"
+    title += " and training runs" if runs else ""
     if sentence := rehearsed_only(results):
         title += f"\nin brackets: {sentence}"
     if console.width < NARROW + 7 * len(shown):
         counting = [q for q in shown if q.id in counted]
         return _table_of_parts(assignment, counting, results, title.replace("in brackets: ", ""))
-    step = assignment.about.rounding
+    step = assignment.description.rounding
     table = Table("submission", title=title)
     for question in shown:
         table.add_column(question.id, justify="right")
@@ -63,7 +64,7 @@ def _shown(
     }
     return [
         q
-        for q in assignment.about.questions
+        for q in assignment.description.questions
         if q.kind == "unit" or (q.kind == "run" and q.id in decided)
     ]
 
@@ -71,11 +72,11 @@ def _shown(
 def _table_of_parts(
     assignment: Assignment, shown: Sequence[Question], results: Sequence[Result], title: str
 ) -> Table:
-    step = assignment.about.rounding
+    step = assignment.description.rounding
     table = Table("submission", title=title)
     parts = [
-        (part.id, [q for q in assignment.about.questions_of(part.id) if q in shown])
-        for part in assignment.about.parts
+        (part.id, [q for q in assignment.description.questions_of(part.id) if q in shown])
+        for part in assignment.description.parts
     ]
     for part_id, _ in parts:
         table.add_column(part_id, justify="right")

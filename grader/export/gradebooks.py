@@ -28,8 +28,8 @@ def write_csv(assignment: Assignment, results: Sequence[Result], path: Path) -> 
         notes: why it could not be read or graded, what was only rehearsed and so is not marks,
             and what was noticed, separated by `; `.
     """
-    questions = [q.id for q in assignment.about.questions]
-    step = assignment.about.rounding
+    questions = [q.id for q in assignment.description.questions]
+    step = assignment.description.rounding
     header = ["id", "name", "source", "status", "awarded", "decided_marks", *questions, "notes"]
     rows = []
     for result in _by_id(results):
@@ -75,7 +75,7 @@ def write_moodle(assignment: Assignment, results: Sequence[Result], path: Path) 
         "Feedback comments",
     ]
     rows = []
-    step = assignment.about.rounding
+    step = assignment.description.rounding
     for result in _by_id(results):
         handed = _from(result, "moodle")
         rows.append(
@@ -109,14 +109,14 @@ def write_canvas(assignment: Assignment, results: Sequence[Result], path: Path) 
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     points = ["    Points Possible", "", "", "", "", cells.marks(assignment.total_marks)]
     rows = []
-    step = assignment.about.rounding
+    step = assignment.description.rounding
     for result in _by_id(results):
         handed = _from(result, "canvas")
         number = handed.person if handed and handed.person.isdecimal() else ""
         grade = cells.marks(mark(result), step)
         submission = cells.text(result.submission)
         rows.append([cells.text(result.who), number, "", submission, "", grade])
-    cells.write(path, [*header, cells.text(assignment.about.title)], [points, *rows])
+    cells.write(path, [*header, cells.text(assignment.description.title)], [points, *rows])
 
 
 def mark(result: Result) -> float | None:

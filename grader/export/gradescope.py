@@ -53,7 +53,7 @@ def gradescope_results(
             that everyone can see could be used to try answers out.
     """
     runs = run_views(assignment, result, None, for_ta=False)
-    step = assignment.about.rounding
+    step = assignment.description.rounding
     by_question = {q.id: _parts(q, result, runs.get(q.id, ())) for q in result.questions}
     _add_up(result, by_question, min(step, FINEST))
     tests = [part.test for parts in by_question.values() for part in parts]

@@ -85,7 +85,7 @@ def find_submissions(
     notes = Notes()
     found: dict[tuple[Path, tuple[str, ...], tuple[str, ...]], Found] = {}
     for path in paths:
-        for one in _in_path(path, assignment.about, layout, notes):
+        for one in _in_path(path, assignment.description, layout, notes):
             # A link is not what it leads to.
             place = one.path.parent.resolve() / one.path.name if one.problem else one.path.resolve()
             key = (place, one.within, one.members)
@@ -165,7 +165,7 @@ def _told_apart(one: Found, other: Found) -> bool:
     )
 
 
-def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> list[Found]:
+def _in_path(path: Path, description: Description, layout: Layout, notes: Notes) -> list[Found]:
     if not path.exists():
         raise IntakeError(f"{shown(str(path))}: there is no such file or folder; check the path")
     name = path.resolve().name
@@ -180,8 +180,8 @@ def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> li
     try:
         listing = listing_of(path, looked)
         if layout == "auto":
-            inside, reason = _class_within(listing, about, "", looks)
-            if inside is None and (opened := _class_in_archive(listing, about, looks)):
+            inside, reason = _class_within(listing, description, "", looks)
+            if inside is None and (opened := _class_in_archive(listing, description, looks)):
                 listing, inside, reason = opened
     except IntakeError as error:
         if path.is_dir():
@@ -194,7 +194,7 @@ def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> li
     notes.extend(looked)
     if reason:
         notes.add(f"{shown(str(path))}: taken as a class: {reason}")
-    people = people_in(listing, inside, about, notes, looks)
+    people = people_in(listing, inside, description, notes, looks)
     if looks.unseen:
         notes.add(
             f"{shown(str(path))}: {len(looks.unseen)} archives in it, {shown(looks.unseen[0])} the "
@@ -207,7 +207,7 @@ def _in_path(path: Path, about: Description, layout: Layout, notes: Notes) -> li
 
 
 def _class_in_archive(
-    listing: Listing, about: Description, looks: Looks, depth: int = 0
+    listing: Listing, description: Description, looks: Looks, depth: int = 0
 ) -> tuple[Listing, str, str] | None:
     """The class in the only archive that a folder holds, and why it is one; None if it is not."""
     inside = ""
@@ -217,11 +217,11 @@ def _class_in_archive(
         return None
     try:
         opened = listing.opened(only[0])
-        place, reason = _class_within(opened, about, "", looks)
+        place, reason = _class_within(opened, description, "", looks)
     except IntakeError:
         return None  # reported as the submission that cannot be read
     if place is None:
-        return _class_in_archive(opened, about, looks, depth + 1)
+        return _class_in_archive(opened, description, looks, depth + 1)
     return opened, place, f"in {shown(only[0].name)} {reason}"
 
 
@@ -231,7 +231,7 @@ def _candidates(children: Sequence[Child]) -> list[Child]:
 
 
 def _class_within(
-    listing: Listing, about: Description, inside: str, looks: Looks
+    listing: Listing, description: Description, inside: str, looks: Looks
 ) -> tuple[str | None, str]:
     """The folder whose children are a class's submissions, or None; and why."""
     everything = listing.children(inside)
@@ -240,7 +240,7 @@ def _class_within(
         first = shown(next(iter(named)))
         return inside, f"{first} is named as learning platforms name submissions"
     for child in children:
-        for source in about.files:
+        for source in description.files:
             if not child.is_folder and name_rank(meant_name(child.name), source) is not None:
                 return None, f"{shown(child.name)} lies directly in it"
     for child in children:
@@ -253,13 +253,13 @@ def _class_within(
     for child in children:
         if is_set_aside(child.name + "/"):
             continue
-        for file in sorted(contracts_under(listing, child, about)):
+        for file in sorted(contracts_under(listing, child, description)):
             first_child = holder.setdefault(file, child)
             if first_child is not child:
                 return inside, f"{file} is in {shown(first_child.name)} and in {shown(child.name)}"
     folders = [child for child in children if child.is_folder]
     if len(children) == len(folders) == 1:
-        return _class_within(listing, about, folders[0].path, looks)
+        return _class_within(listing, description, folders[0].path, looks)
     if holder:
         files = ", ".join(sorted(holder))
         remedy = "; if it is a class, give --layout class" if len(folders) > 1 else ""

@@ -23,10 +23,10 @@ def excerpts(
         taken: which of the student's files each of them is.
         assignment: whose contracts.
     """
-    contracts = {c for q in assignment.about.questions for c in q.contracts}
+    contracts = {c for q in assignment.description.questions for c in q.contracts}
     origin = {t.name: t.taken for t in taken}
     found = []
-    for file in assignment.about.files:
+    for file in assignment.description.files:
         content = files.get(file.path, b"")
         tree = parse(content)
         if tree is None:

@@ -284,26 +284,26 @@ def _may_be_exports(path: str) -> bool:
     )
 
 
-def contracts_under(listing: Listing, child: Child, about: Description) -> set[str]:
+def contracts_under(listing: Listing, child: Child, description: Description) -> set[str]:
     """Which of the assignment's files lie at or under a child, archives in it opened.
 
     They are known by name; but a Python file that defines none of the names wanted is another file
     called the same. One that lies directly in the class is known by what it defines.
     """
     found: set[str] = set()
-    wanted = {source.path for source in about.files}
+    wanted = {source.path for source in description.files}
     to_parse = MAX_PARSED_TOTAL
     entries = islice(listing.entries(child), MAX_ENTRIES)
     for inner in _opened(entries, Looks(MAX_NESTED_ARCHIVES, MAX_LOOKED)):
         path = meant_name(inner.path)
         if is_set_aside(path):
             continue
-        named = {s.path for s in about.files if name_rank(path, s) is not None}
+        named = {s.path for s in description.files if name_rank(path, s) is not None}
         if path.lower().endswith(".py") and (named or not child.is_folder):
             if not (named or wanted) - found or inner.size > to_parse:
                 continue
             to_parse -= inner.size
-            found |= _defined_in(inner, about, named)
+            found |= _defined_in(inner, description, named)
         else:
             found |= named
     return found
@@ -334,7 +334,7 @@ def _opened(entries: Iterable[Entry], looks: Looks, depth: int = 0) -> Iterator[
             continue
 
 
-def _defined_in(entry: Entry, about: Description, named: set[str]) -> set[str]:
+def _defined_in(entry: Entry, description: Description, named: set[str]) -> set[str]:
     """The assignment's files whose contracts are in it, of those that its name allows, if any."""
     try:
         defined = outline(entry.read(MAX_SOURCE))
@@ -344,7 +344,9 @@ def _defined_in(entry: Entry, about: Description, named: set[str]) -> set[str]:
         return named
     return {
         source.path
-        for source in about.files
+        for source in description.files
         if (not named or source.path in named)
-        and (overlap(defined, wanted := contracts_in(source, about)) or (named and not wanted))
+        and (
+            overlap(defined, wanted := contracts_in(source, description)) or (named and not wanted)
+        )
     }

@@ -114,7 +114,7 @@ class Found:
 def people_in(
     listing: Listing,
     inside: str,
-    about: Description,
+    description: Description,
     notes: Notes,
     looks: Looks,
     root: Path | None = None,
@@ -124,7 +124,7 @@ def people_in(
     Args:
         listing: the folder or archive.
         inside: the folder in it whose children are the class.
-        about: whose files tell how a flat folder is named.
+        description: whose files tell how a flat folder is named.
         notes: told of what is nobody's.
         looks: how much may be looked at.
         root: the path that was given, if the class lies in another.
@@ -132,7 +132,9 @@ def people_in(
     root = root or listing.path
     children = listing.children(inside)
     named = handed_in_class(child.name for child in children)
-    flat = flat_names([c.name for c in children if not c.is_folder and c.name not in named], about)
+    flat = flat_names(
+        [c.name for c in children if not c.is_folder and c.name not in named], description
+    )
     groups: dict[object, list[Child]] = {}
     for child in children:
         if child.name in named:
@@ -154,13 +156,13 @@ def people_in(
         elif holds_classes(listing, first, looks):
             inner = listing if first.is_folder else listing.opened(first)
             deeper = first.path if first.is_folder else ""
-            found += people_in(inner, deeper, about, notes, looks, root)
+            found += people_in(inner, deeper, description, notes, looks, root)
         else:
             found.append(place.of(mine, without_suffix(meant_name(first.name)), [""]))
     return found
 
 
-def flat_names(names: Sequence[str], about: Description) -> dict[str, tuple[str, str]]:
+def flat_names(names: Sequence[str], description: Description) -> dict[str, tuple[str, str]]:
     """Whose each file of a flat folder is, and the student's own name for it.
 
     A person is what several names have in common before or after the name of a file of the
@@ -169,7 +171,7 @@ def flat_names(names: Sequence[str], about: Description) -> dict[str, tuple[str,
     """
     accepted = {
         posixpath.splitext(name)[0].lower()
-        for source in about.files
+        for source in description.files
         for name in source.accepted_names
     }
     stems = "|".join(re.escape(stem) for stem in sorted(accepted, key=len, reverse=True))

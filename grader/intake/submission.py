@@ -139,10 +139,10 @@ def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
     for text in candidate.notes:
         notes.add(text)
     tree = read_tree(candidate, notes)
-    name_what_was_meant(tree.files, assignment.about, notes)
-    contracts = all_contracts(assignment.about)
+    name_what_was_meant(tree.files, assignment.description, notes)
+    contracts = all_contracts(assignment.description)
     known = Files(tree.files, notes, contracts)
-    choices = locate(tree.files, assignment.about, notes, known)
+    choices = locate(tree.files, assignment.description, notes, known)
     if not any(choice.path for choice in choices):
         raise IntakeError(_nothing_found(candidate, assignment, tree, notes))
     for choice in choices:
@@ -167,7 +167,7 @@ def read_submission(candidate: Candidate, assignment: Assignment) -> Submission:
             *(p for p in tree.files if posixpath.splitext(p)[1].lower() not in LIMITS),
         ),
         taken=[choice.taken_file for choice in choices],
-        rules=rule_findings(assignment.about.notebook_rules, _notebooks(choices, known)),
+        rules=rule_findings(assignment.description.notebook_rules, _notebooks(choices, known)),
         notes=notes.texts,
         doubts=[*candidate.doubts, *rivals(choices, tree.files)],
         modules=behind.modules,
@@ -184,7 +184,7 @@ def _notebooks(choices: Sequence[Choice], known: Files) -> list[Notebook]:
 
 
 def _nothing_found(candidate: Candidate, assignment: Assignment, tree: Tree, notes: Notes) -> str:
-    wanted = ", ".join(source.path for source in assignment.about.files)
+    wanted = ", ".join(source.path for source in assignment.description.files)
     there = sorted([*tree.files, *tree.unread])
     holds = ", ".join(shown(path) for path in there[:8]) or "nothing that can be read"
     more = f" and {len(there) - 8} more" if len(there) > 8 else ""

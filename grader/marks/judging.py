@@ -32,7 +32,7 @@ def judge(
     assignment: Assignment, thresholds: Thresholds, runs: Sequence[RunResult]
 ) -> list[RunResult]:
     """The same runs, each figure with its threshold, interval, share and a sentence."""
-    measures = {(m.run, m.name): m for m in assignment.about.measures}
+    measures = {(m.run, m.name): m for m in assignment.description.measures}
     return [
         run.model_copy(
             update={
@@ -175,7 +175,7 @@ def decide(
 def _decided(
     assignment: Assignment, question: QuestionMark, runs: Sequence[RunResult]
 ) -> QuestionMark:
-    measures = [m for m in assignment.about.measures if m.question == question.id]
+    measures = [m for m in assignment.description.measures if m.question == question.id]
     mine = [run for run in runs if any(m.run == run.run for m in measures)]
     if not mine:
         return question

@@ -61,7 +61,7 @@ def score(
                 seconds=seen.seconds,
             )
         )
-    return [_question(assignment, q.id, checks) for q in assignment.about.questions], checks
+    return [_question(assignment, q.id, checks) for q in assignment.description.questions], checks
 
 
 def _no_attempt(check: Expected) -> str:
@@ -116,7 +116,7 @@ def completed(assignment: Assignment, result: Result, whole: Result) -> Result:
         else c
         for c in whole.checks
     ]
-    questions = [_question(assignment, q.id, checks) for q in assignment.about.questions]
+    questions = [_question(assignment, q.id, checks) for q in assignment.description.questions]
     return result.model_copy(update={"questions": questions, "checks": checks})
 
 
@@ -145,7 +145,7 @@ def nothing(assignment: Assignment, awarded: float | None, note: str) -> list[Qu
             awarded=awarded if q.kind == "unit" else None,
             note=note if q.kind == "unit" else WAITING[q.kind],
         )
-        for q in assignment.about.questions
+        for q in assignment.description.questions
     ]
 
 

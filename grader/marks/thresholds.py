@@ -121,14 +121,14 @@ class Thresholds(BaseModel):
 
         What is trivial is kept for figures that are marked.
         """
-        about = assignment.about
+        description = assignment.description
         cases = {
             (profile, run.id, case)
-            for run in about.runs
+            for run in description.runs
             for profile in run.profiles
             for case in run.cases_of(profile)
         }
-        measures = {(m.run, m.name) for m in about.measures}
+        measures = {(m.run, m.name) for m in description.measures}
 
         def known(entry: Calibrated | Trivial) -> bool:
             return (entry.profile, entry.run, entry.case) in cases and (
@@ -136,7 +136,7 @@ class Thresholds(BaseModel):
                 entry.measure,
             ) in measures
 
-        marked = {(m.run, m.name): m for m in about.measures}
+        marked = {(m.run, m.name): m for m in description.measures}
         return Thresholds(
             figures=tuple(filter(known, self.figures)),
             costs=tuple(c for c in self.costs if (c.profile, c.run, c.case) in cases),
@@ -251,7 +251,7 @@ def _entry(kind: type[E], row: Mapping[str, str]) -> E:
 def _of_one_size(assignment: Assignment) -> dict[tuple[str, str], ProfileName]:
     """For (run, profile): the profile before it, if the run has the same size in both."""
     found = {}
-    for run in assignment.about.runs:
+    for run in assignment.description.runs:
         known = [name for name in PROFILES if name in run.profiles]
         for before, name in itertools.pairwise(known):
             if run.profiles[before].is_as_large_as(run.profiles[name]):

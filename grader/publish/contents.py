@@ -61,21 +61,21 @@ def template_files(assignment: Assignment, notebooks: bool = False) -> dict[str,
     Raises:
         PublishError: a file is missing, or cannot be published; the message names it.
     """
-    about = assignment.about
+    description = assignment.description
     skeletons = {
-        source.path: _skeleton(assignment, source.path, source.name) for source in about.files
+        source.path: _skeleton(assignment, source.path, source.name) for source in description.files
     }
     _check_contracts(assignment, skeletons)
-    for name in about.given:
+    for name in description.given:
         skeletons[name] = _skeleton(assignment, name, Path(name).stem)
     modules = {path: skeleton.text for path, skeleton in skeletons.items()}
     unwritten = [name for skeleton in skeletons.values() for name in skeleton.unwritten]
-    paths = {f.path: f.path for f in about.files}
+    paths = {f.path: f.path for f in description.files}
     if notebooks:
         paths = {path: f"{Path(path).stem}.ipynb" for path in paths}
     written = {
         paths[f.path]: as_notebook(assignment, f, modules[f.path])
-        for f in about.files
+        for f in description.files
         if paths[f.path] != f.path
     }
     files = {
@@ -117,7 +117,7 @@ def _skeleton(assignment: Assignment, path: str, module: str) -> Skeleton:
 def _check_contracts(assignment: Assignment, skeletons: Mapping[str, Skeleton]) -> None:
     """Something of every contract must be left to the students."""
     unwritten = [name for skeleton in skeletons.values() for name in skeleton.unwritten]
-    for question in assignment.about.questions:
+    for question in assignment.description.questions:
         if question.kind == "written":
             continue
         for contract in question.contracts:
@@ -133,7 +133,7 @@ def functions_to_write(assignment: Assignment) -> dict[str, list[str]]:
     """What students write for each unit question, by qualified name, the module's name first."""
     unwritten = [
         name
-        for f in assignment.about.files
+        for f in assignment.description.files
         for name in _skeleton(assignment, f.path, f.name).unwritten
     ]
     return _by_question(assignment, unwritten)
@@ -142,24 +142,24 @@ def functions_to_write(assignment: Assignment) -> dict[str, list[str]]:
 def _by_question(assignment: Assignment, unwritten: Sequence[str]) -> dict[str, list[str]]:
     return {
         q.id: to_write(q.contracts, unwritten)
-        for q in assignment.about.questions
+        for q in assignment.description.questions
         if q.kind == "unit"
     }
 
 
 def _examples(assignment: Assignment, modules: Mapping[str, str]) -> dict[str, list[str]]:
     """The contracts of each unit question that show an example in their docstring."""
-    about = assignment.about
+    description = assignment.description
     shown = {
         name
-        for f in about.files
+        for f in description.files
         if not f.path.endswith(".ipynb")
         for name in with_examples(modules[f.path], f.name)
     }
     # What an `__init__` promises is in the docstring of its class.
     found = {
         q.id: [name for c in q.contracts if (name := c.removesuffix(".__init__")) in shown]
-        for q in about.questions
+        for q in description.questions
         if q.kind == "unit"
     }
     return {question: names for question, names in found.items() if names}
@@ -217,16 +217,16 @@ def _description(
     examples: Mapping[str, list[str]],
 ) -> str:
     """What the template's conftest knows of the assignment."""
-    about = assignment.about
-    description = {
-        "title": about.title,
-        "files": {source.name: paths[source.path] for source in about.files},
-        "contracts": sorted({c for q in about.questions for c in q.contracts}),
-        "questions": {q.id: q.title for q in about.questions if q.kind == "unit"},
+    description = assignment.description
+    known = {
+        "title": description.title,
+        "files": {source.name: paths[source.path] for source in description.files},
+        "contracts": sorted({c for q in description.questions for c in q.contracts}),
+        "questions": {q.id: q.title for q in description.questions if q.kind == "unit"},
         "functions": _by_question(assignment, unwritten),
         "examples": examples,
     }
-    return json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(known, indent=2, ensure_ascii=False) + "\n"
 
 
 def _other_packages(sources: Iterable[str], local: set[str]) -> list[str]:
@@ -278,15 +278,15 @@ def _readme(
         keep_trailing_newline=True,
         autoescape=False,  # Markdown
     )
-    about = assignment.about
+    description = assignment.description
     names = sorted(base)
     return environment.get_template("README.md.j2").render(
-        about=about,
+        description=description,
         python=promised_python(),
         paths=paths,
         with_notebooks="nbformat" in names,
         total=assignment.total_marks,
-        questions_of=about.questions_of,
+        questions_of=description.questions_of,
         base=f"{', '.join(names[:-1])} and {names[-1]}",
         extra=list(extra),
         first_test=next(f"tests/{p.name}" for p in sorted(assignment.public.glob("test_*.py"))),

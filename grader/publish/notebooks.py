@@ -40,7 +40,7 @@ def as_notebook(assignment: Assignment, source: SourceFile, skeleton: str) -> st
     tree = ast.parse(skeleton)
     title = ast.get_docstring(tree) or source.path
     cells = [new_markdown_cell(f"# {title}\n\n{_HOW}")]  # type: ignore[no-untyped-call]
-    seed = assignment.about.notebook_rules.seed
+    seed = assignment.description.notebook_rules.seed
     if seed is not None:
         cells += _pair("## The seed of everything random", _SEED.format(seed=seed))
     for heading, code in _sections(skeleton, tree):
@@ -94,7 +94,7 @@ def _heading(assignment: Assignment, source: SourceFile, name: str) -> str:
         return "What the functions below need."
     asked = [
         f"{q.id} {q.title} ({q.marks:g} {'mark' if q.marks == 1 else 'marks'})"
-        for q in assignment.about.questions
+        for q in assignment.description.questions
         if any(c.split(".")[:2] == [source.name, name] for c in q.contracts)
     ]
     return "\n\n".join([f"## `{name}`", *([f"Question {'; '.join(asked)}."] if asked else [])])

@@ -45,7 +45,7 @@ def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     if result.status == "unreadable":
         return [(1, f"Could not be read: {result.problem or _NO_REASON}"), *reasons]
     ours = {run.run for run in result.runs if run.status == "not_graded"}
-    deciding = {m.question for m in assignment.about.measures if m.run in ours}
+    deciding = {m.question for m in assignment.description.measures if m.run in ours}
     undecided = [
         q.id
         for q in result.questions
@@ -54,7 +54,7 @@ def _reasons(assignment: Assignment, result: Result) -> list[tuple[int, str]]:
     if undecided:
         what = "Question" if len(undecided) == 1 else "Questions"
         reasons.append((0, f"{what} not graded (not a zero): {', '.join(undecided)}"))
-    paths = {f.name: f.path for f in assignment.about.files}
+    paths = {f.name: f.path for f in assignment.description.files}
     missing = [paths.get(f.name, f.name) for f in result.files if f.taken is None]
     if missing:
         reasons.append((2, f"Not handed in: {', '.join(missing)}"))

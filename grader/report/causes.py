@@ -67,7 +67,7 @@ def _function_at(assignment: Assignment, sentence: str, code: Sequence[Excerpt])
     place = _PLACE.search(sentence)
     if place is None:
         return ""
-    modules = {f.path: f.name for f in assignment.about.files}
+    modules = {f.path: f.name for f in assignment.description.files}
     module = modules.get(place["file"], "")
     around = [
         excerpt

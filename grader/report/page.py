@@ -14,19 +14,21 @@ from grader.assignment import Description
 from grader.report import display
 
 
-def render(template: str, about: Description, *, script: bool = False, **values: object) -> str:
+def render(
+    template: str, description: Description, *, script: bool = False, **values: object
+) -> str:
     """One page from a template of this package.
 
     Args:
         template: its name without suffix, e.g. `student`.
-        about: the assignment that the page is about; it says how marks are rounded.
+        description: the assignment that the page is about; it says how marks are rounded.
         script: whether the page carries the script that sorts and filters tables.
         values: what the template shows; text is cleaned and escaped on its way out.
     """
     code = _asset("sort.js") if script else ""
-    page = _environment(about.rounding).get_template(f"{template}.html.j2")
+    page = _environment(description.rounding).get_template(f"{template}.html.j2")
     return page.render(
-        about=about,
+        description=description,
         **values,
         style=Markup(_asset("style.css") + _asset("runs.css")),
         script=Markup(code),

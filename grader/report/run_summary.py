@@ -132,7 +132,7 @@ def run_summaries(assignment: Assignment, results: Sequence[Result]) -> tuple[Ru
     for result in results:
         for run in result.runs:
             grouped[run.run, run.profile, run.origin].append((result.submission, run))
-    order = [run.id for run in assignment.about.runs]
+    order = [run.id for run in assignment.description.runs]
     keys = sorted(
         grouped, key=lambda k: (order.index(k[0]) if k[0] in order else len(order), *k[1:])
     )
@@ -141,13 +141,13 @@ def run_summaries(assignment: Assignment, results: Sequence[Result]) -> tuple[Ru
 
 def _summary(assignment: Assignment, same: Sequence[tuple[str, RunResult]]) -> RunSummary:
     first = same[0][1]
-    about = next((r for r in assignment.about.runs if r.id == first.run), None)
+    about = next((r for r in assignment.description.runs if r.id == first.run), None)
     order = list(about.cases) if about else []
     cases = sorted(
         {run.case for _, run in same},
         key=lambda case: (order.index(case) if case in order else len(order), case),
     )
-    measures = [m for m in assignment.about.measures if m.run == first.run]
+    measures = [m for m in assignment.description.measures if m.run == first.run]
     profile = about.profiles.get(first.profile) if about else None
     return RunSummary(
         id=first.run,

@@ -185,7 +185,7 @@ def run_views(
     for run in result.runs:
         grouped[run.run].append(run)
     homes = {run_id: _questions_of(assignment, run_id) for run_id in grouped}
-    order = [q.id for q in assignment.about.questions]
+    order = [q.id for q in assignment.description.questions]
     shown = sorted(
         (run for run in result.runs if folder is not None),
         key=lambda run: order.index(homes[run.run][0]) if homes[run.run] else len(order),
@@ -202,8 +202,8 @@ def run_views(
 
 def _questions_of(assignment: Assignment, run_id: str) -> list[str]:
     """Ids of the questions that a run counts towards, in the order of the assignment."""
-    deciding = {m.question for m in assignment.about.measures if m.run == run_id}
-    return [q.id for q in assignment.about.questions if q.id in deciding]
+    deciding = {m.question for m in assignment.description.measures if m.run == run_id}
+    return [q.id for q in assignment.description.questions if q.id in deciding]
 
 
 class _Builder:
@@ -215,7 +215,7 @@ class _Builder:
         self._assignment = assignment
         self._pictures = pictures
         self._for_ta = for_ta
-        self._measures = {(m.run, m.name): m for m in assignment.about.measures}
+        self._measures = {(m.run, m.name): m for m in assignment.description.measures}
         self._mark_of_weight = {
             q.id: _mark_of_weight(assignment, q.id, q.marks, result.runs)
             for q in result.questions
@@ -226,7 +226,7 @@ class _Builder:
         }
 
     def run(self, run_id: str, cases: Sequence[RunResult], question: str, home: str) -> RunView:
-        about = next((r for r in self._assignment.about.runs if r.id == run_id), None)
+        about = next((r for r in self._assignment.description.runs if r.id == run_id), None)
         first = cases[0]
         profile = about.profiles.get(first.profile) if about else None
         trained = first.origin == "trained"
@@ -306,7 +306,7 @@ def weights_of(assignment: Assignment, run: RunResult, question: str) -> list[fl
     had = {figure.measure for figure in run.figures}
     return [
         m.weight
-        for m in assignment.about.measures
+        for m in assignment.description.measures
         if m.run == run.run
         and m.question_in(run.profile, run.case) == question
         and (run.status != "finished" or m.name in had)

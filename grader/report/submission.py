@@ -262,7 +262,7 @@ def _view(
 
 
 def _parts(assignment: Assignment, questions: list[QuestionView]) -> Iterable[PartView]:
-    titles = {part.id: part.title for part in assignment.about.parts}
+    titles = {part.id: part.title for part in assignment.description.parts}
     by_part: defaultdict[str, list[QuestionView]] = defaultdict(list)
     for question in questions:
         by_part[question.id.split(".")[0]].append(question)
@@ -284,7 +284,7 @@ def _question(
     for_ta: bool,
 ) -> QuestionView:
     """One question; `told` are the causes that the page has explained, and is added to."""
-    asked = next((q for q in assignment.about.questions if q.id == question.id), None)
+    asked = next((q for q in assignment.description.questions if q.id == question.id), None)
     views = _check_views(question, checks, for_ta)
     by_cause: defaultdict[str, list[Check]] = defaultdict(list)
     for check in checks:
@@ -353,7 +353,7 @@ def _code(result: Result, contracts: Sequence[str]) -> tuple[CodeView, ...]:
 
 def _files(assignment: Assignment, result: Result) -> tuple[tuple[FileView, ...], tuple[str, ...]]:
     """Each file of the assignment with the notes about it, and the notes about none of them."""
-    paths = {f.name: f.path for f in assignment.about.files}
+    paths = {f.name: f.path for f in assignment.description.files}
     notes = list(result.notes)
     views = []
     for file in result.files:

@@ -137,7 +137,7 @@ class ClassSummary:
     @cached_property
     def decimals(self) -> int:
         """How many decimals a column of marks needs: none while all are whole."""
-        step = self.assignment.about.rounding
+        step = self.assignment.description.rounding
         whole = all(rounded(r.awarded, step) % 1 == 0 for r in self.results)
         return 0 if whole else decimals(step)
 
@@ -151,12 +151,12 @@ class ClassSummary:
 
     @cached_property
     def questions(self) -> list[QuestionSummary]:
-        return [self._question(question) for question in self.assignment.about.questions]
+        return [self._question(question) for question in self.assignment.description.questions]
 
     @cached_property
     def checks(self) -> list[CheckSummary]:
         """Every check, the one that fewest pass first."""
-        order = {q.id: n for n, q in enumerate(self.assignment.about.questions)}
+        order = {q.id: n for n, q in enumerate(self.assignment.description.questions)}
         grouped: defaultdict[tuple[str, str], list[Check]] = defaultdict(list)
         for check in self._all_checks():
             grouped[check.question, check.id].append(check)

@@ -82,7 +82,7 @@ def write_student_report(
         pictures: the folder of the runs' pictures; by default where `write_reports` looks.
     """
     view = student_view(assignment, result, pictures or path.parent.parent.parent)
-    html = page.render("student", assignment.about, submission=view, rule=RULE)
+    html = page.render("student", assignment.description, submission=view, rule=RULE)
     _write(path, html)
 
 
@@ -109,7 +109,7 @@ def write_ta_report(
     name = file_names([result.submission])[result.submission]
     html = page.render(
         "ta",
-        assignment.about,
+        assignment.description,
         submission=ta_view(assignment, result, pictures or out.parent),
         rule=RULE,
         student_link=_link(path, student or out / "students" / f"{name}.html"),
@@ -143,7 +143,7 @@ def write_class_report(assignment: Assignment, results: Sequence[Result], path: 
     )
     html = page.render(
         "class",
-        assignment.about,
+        assignment.description,
         script=True,
         total_marks=assignment.total_marks,
         summary=summary,

@@ -146,7 +146,7 @@ class Executor:
             given=lambda name: given_module(self._assignment, name),
             cache=cache_folder(),
         )
-        measures = {m.name: m for m in self._assignment.about.measures if m.run == run.id}
+        measures = {m.name: m for m in self._assignment.description.measures if m.run == run.id}
         try:
             if run.id not in self._measures:
                 known = ", ".join(self._measures) or "none"
@@ -235,7 +235,7 @@ class Executor:
     def _key(self, submission: str, run: Run, case: str, seed: int, origin: str = "trained") -> str:
         """Digest of everything that artefacts depend on."""
         size = run.profiles[self._profile]
-        given = [self._assignment.reference / name for name in self._assignment.about.given]
+        given = [self._assignment.reference / name for name in self._assignment.description.given]
         code = [*files_of(self._assignment.runs), self._assignment.adapters, *given]
         depends = {
             "submission": submission,

@@ -63,7 +63,7 @@ def load_functions(assignment: Assignment, what: What) -> dict[str, Callable[...
     """
     found: dict[str, Callable[..., Any]] = {}
     parts = load_parts(assignment, what)
-    for run in assignment.about.runs:
+    for run in assignment.description.runs:
         having = [stem for stem, module in parts.items() if callable(vars(module).get(run.id))]
         if len(having) > 1:
             raise ReferenceFailed(

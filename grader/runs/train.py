@@ -92,7 +92,7 @@ def train(
         WallError, ReferenceFailed: a fault of the harness or the machine.
     """
     size = run.profiles[profile]
-    limits = _limits(assignment.about.limits, run, size.seconds)
+    limits = _limits(assignment.description.limits, run, size.seconds)
     remote = Remote(warm, assignment, files, limits, run.modules, places, otherwise)
     started = time.monotonic()
     step, seconds = 0, 0.0

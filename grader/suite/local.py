@@ -106,7 +106,7 @@ class Local:
             f.name: load_file(
                 assignment.reference / f.path, f"reference_{assignment.name}_{f.name}"
             )
-            for f in assignment.about.files
+            for f in assignment.description.files
         }
         return cls(lambda: modules, load_probes(assignment))
 

@@ -73,8 +73,8 @@ class SuitePlugin:
     def __init__(self, assignment: Assignment, serve: Callable[[SuitePlugin], None]) -> None:
         self._assignment = assignment
         self._serve = serve
-        self._contracts = [c for q in assignment.about.questions for c in q.contracts]
-        self._modules = tuple(f.name for f in assignment.about.files)
+        self._contracts = [c for q in assignment.description.questions for c in q.contracts]
+        self._modules = tuple(f.name for f in assignment.description.files)
         self._probes: types.ModuleType = load_probes(assignment)
         self._local = Local.reference(assignment)
         self._readings: dict[str, Local] = {}
@@ -281,7 +281,7 @@ class SuitePlugin:
         try:
             self._assignment.question(question)
         except KeyError:
-            known = ", ".join(q.id for q in self._assignment.about.questions)
+            known = ", ".join(q.id for q in self._assignment.description.questions)
             raise SuiteError(
                 f"{item.nodeid} marks question {question!r}, but assignment.toml has only {known}"
             ) from None

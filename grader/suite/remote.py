@@ -97,11 +97,11 @@ class Remote:
     ) -> None:
         self._warm = warm
         self._assignment = assignment
-        self._limits = limits or assignment.about.limits
+        self._limits = limits or assignment.description.limits
         self._files = dict(files)
         self._modules = {
             f.name: (places or {}).get(f.name, f.path)
-            for f in assignment.about.files
+            for f in assignment.description.files
             if modules is None or f.name in modules
         }
         self._needed = self._needed_by_questions() if apart else {}
@@ -110,12 +110,14 @@ class Remote:
         self._attempts: Counter[str] = Counter()
         self._as_handed_in: dict[str, tuple[str, str, str, Ending]] = {}
         self._sources = sources_of(assignment)
-        given = [name.removesuffix(".py") for name in assignment.about.given]
-        self._own_names = [*(f.name for f in assignment.about.files), *given]
+        given = [name.removesuffix(".py") for name in assignment.description.given]
+        self._own_names = [*(f.name for f in assignment.description.files), *given]
         self.concerns: list[str] = []  # what somebody should look at
         self.stood_in: dict[str, str] = {}  # missing packages, and the file that imports each
         self._ended: dict[str, int] = {}
-        self._driven = self._driven_by_probes(frozenset(f.name for f in assignment.about.files))
+        self._driven = self._driven_by_probes(
+            frozenset(f.name for f in assignment.description.files)
+        )
         self._cell: CellHandle | None = None
         self._broken: dict[str, tuple[str, str, str, Ending]] = {
             name: (
@@ -288,7 +290,7 @@ class Remote:
         """The files with the contracts of each question: one set for all of the same files."""
         sets: dict[frozenset[str], set[str]] = {}
         needed = {}
-        for question in self._assignment.about.questions:
+        for question in self._assignment.description.questions:
             files = {contract.split(".")[0] for contract in question.contracts}
             if own := frozenset(files & self._modules.keys()):
                 needed[question.id] = sets.setdefault(own, set(own))

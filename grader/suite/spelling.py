@@ -53,11 +53,11 @@ def misspelt_contracts(assignment: Assignment) -> list[str]:
 
     Each line names the file, the line or key, and the nearest name.
     """
-    files = {f.name: assignment.reference / f.path for f in assignment.about.files}
+    files = {f.name: assignment.reference / f.path for f in assignment.description.files}
     toml = assignment.folder / "assignment.toml"
     text = toml.read_text(encoding="utf-8").splitlines()
     found = []
-    for question in assignment.about.questions:
+    for question in assignment.description.questions:
         for contract in question.contracts:
             module, *inside = contract.split(".")
             lacking = _lacking(_names_in(files[module]), inside)

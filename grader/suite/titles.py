@@ -63,13 +63,13 @@ class Titles:
 
     @cached_property
     def _prose(self) -> Forms:
-        about = self._assignment.about
-        texts = [about.title, *(part.title for part in about.parts)]
-        texts += [f"{q.title}. {q.about}" for q in about.questions]
+        description = self._assignment.description
+        texts = [description.title, *(part.title for part in description.parts)]
+        texts += [f"{q.title}. {q.about}" for q in description.questions]
         handout = self._assignment.folder / "handout.md"
         if handout.is_file():
             texts.append(handout.read_text(encoding="utf-8"))
-        for file in about.files:
+        for file in description.files:
             texts += _docstrings(self._assignment.reference / file.path)
         total: Forms = {}
         for text in texts:
@@ -86,7 +86,7 @@ class Titles:
 
     @cached_property
     def _contracts(self) -> set[str]:
-        questions = self._assignment.about.questions
+        questions = self._assignment.description.questions
         return {contract.rpartition(".")[2] for q in questions for contract in q.contracts}
 
     @cached_property

@@ -27,7 +27,7 @@ from grader.suite.trial import try_suite
 ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = find_assignment("cs60073_a3")
 SUBMISSIONS = ROOT / "tests" / "submissions" / "cs60073_a3"
-UNITS = [q for q in ASSIGNMENT.about.questions if q.kind == "unit" and q.id.startswith("a.")]
+UNITS = [q for q in ASSIGNMENT.description.questions if q.kind == "unit" and q.id.startswith("a.")]
 
 
 REFERENCE = load_file(ASSIGNMENT.reference / "sampling.py", "reference_sampling")
@@ -50,7 +50,7 @@ def student(name: str) -> types.ModuleType:
 
 def test_each_task_of_the_text_has_its_ten_marks() -> None:
     tasks: dict[str, float] = {}
-    for question in ASSIGNMENT.about.questions_of("a"):
+    for question in ASSIGNMENT.description.questions_of("a"):
         task = question.id.split(".")[1]
         tasks[task] = tasks.get(task, 0.0) + question.marks
     assert tasks == {str(n): pytest.approx(10) for n in range(1, 6)}
@@ -105,7 +105,7 @@ def figures(run: str, case: str, artefacts: Artefacts) -> dict[str, float | None
     size = ASSIGNMENT.run(run).profiles["smoke"]
     context = Context(case, size.steps, size.settings, 1, _none, _none, Path())
     found: Measured = MEASURES[run](artefacts, context)
-    known = {m.name for m in ASSIGNMENT.about.measures if m.run == run}
+    known = {m.name for m in ASSIGNMENT.description.measures if m.run == run}
     assert {f.name for f in found.figures} <= known
     assert all(d.png.startswith(b"\x89PNG") for d in found.drawings)
     return {f.name: f.estimate.value if f.estimate else None for f in found.figures}
@@ -118,7 +118,7 @@ def _none(name: str) -> Any:
 def misses(run: str, found: dict[str, float | None]) -> set[str]:
     """Figures outside of what they may be."""
     outside = set()
-    for measure in ASSIGNMENT.about.measures:
+    for measure in ASSIGNMENT.description.measures:
         if measure.run == run and measure.name in found:
             value = found[measure.name]
             assert measure.target is not None
@@ -129,7 +129,7 @@ def misses(run: str, found: dict[str, float | None]) -> set[str]:
 
 CASES = [
     (run.id, case)
-    for run in ASSIGNMENT.about.runs
+    for run in ASSIGNMENT.description.runs
     if run.modules == ("sampling",)
     for case in run.cases_of("smoke")
 ]

@@ -76,20 +76,20 @@ def _reference_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_marks_are_those_of_the_text() -> None:
-    questions = [q for q in REAL.about.questions if q.id.startswith("b.")]
+    questions = [q for q in REAL.description.questions if q.id.startswith("b.")]
     totals = [sum(q.marks for q in questions if q.id.split(".")[1] == n) for n in "12345"]
     assert totals == [10, 10, 10, 10, 20]
 
 
 def test_full_is_what_the_text_asks_for() -> None:
     loops = importlib.import_module("image_training")
-    steps = {run.id: run.profiles["full"].steps for run in REAL.about.runs}
+    steps = {run.id: run.profiles["full"].steps for run in REAL.description.runs}
     assert steps["vae"] == steps["gan"] == loops.steps_in(10, 50_000)
     assert steps["classifier"] == loops.steps_in(5, 60_000)
 
 
 def test_every_measure_has_its_function_and_every_run_its_profiles() -> None:
-    for run in (r for r in REAL.about.runs if r.modules == ("image_models",)):
+    for run in (r for r in REAL.description.runs if r.modules == ("image_models",)):
         assert run.id in runs() and run.id in measures()
         assert run.profiles.keys() == {"smoke", "cpu", "full"}
 
@@ -141,7 +141,7 @@ def value(found: Measurement) -> float:
 @pytest.mark.timeout(600)
 def test_the_reference_goes_through_every_run(cache: Path, run_id: str, drawings: set[str]) -> None:
     found = measured(run_id, trained(run_id, 10), cache)
-    wanted = {m.name for m in REAL.about.measures if m.run == run_id}
+    wanted = {m.name for m in REAL.description.measures if m.run == run_id}
     assert set(figures(found)) == wanted
     for figure in found.figures:
         value(figure)
@@ -207,7 +207,7 @@ def always(image: torch.Tensor) -> Artefacts:
 )
 @pytest.mark.timeout(600)
 def test_wrong_scores_show_beside_ours(cache: Path, added: str, measure: str) -> None:
-    about = next(m for m in REAL.about.measures if m.name == measure)
+    about = next(m for m in REAL.description.measures if m.name == measure)
     assert about.within is not None
     right, wrong = (
         figures(measured("classifier", trained("classifier", 40, a), cache)) for a in ("", added)

@@ -96,7 +96,7 @@ def right() -> dict[str, Any]:
 def test_the_reference_has_every_figure_and_every_picture() -> None:
     result = measured(right())
     found = {m.name: m for m in result.figures}
-    assert set(found) == {m.name for m in REAL.about.measures if m.run == "language_model"}
+    assert set(found) == {m.name for m in REAL.description.measures if m.run == "language_model"}
     assert value(found["own_perplexity"]) == pytest.approx(1.0, abs=1e-4)
     assert value(found["validation_perplexity"]) == pytest.approx(
         math.exp(value(found["validation_loss"]))

@@ -25,7 +25,7 @@ def graded(added: str, prefix: str) -> list[Check]:
     text = (ASSIGNMENT.reference / f"{name}.py").read_text(encoding="utf-8")
     changed = load_text(f"{text}\nimport numpy as np\nimport torch\n{added}\n", f"forms_{name}")
     modules = Local.reference(ASSIGNMENT).modules | {name: changed}
-    asked = frozenset(q.id for q in ASSIGNMENT.about.questions if q.id.startswith(prefix))
+    asked = frozenset(q.id for q in ASSIGNMENT.description.questions if q.id.startswith(prefix))
     return try_suite(ASSIGNMENT, modules, "forms", questions=asked)
 
 
@@ -52,7 +52,7 @@ ODD = [
 def test_whatever_comes_back_is_no_error_of_the_suite(part: str, odd: str) -> None:
     contracts = [
         contract.partition(".")[2]
-        for question in ASSIGNMENT.about.questions
+        for question in ASSIGNMENT.description.questions
         for contract in question.contracts
         if question.kind == "unit" and question.id.startswith(part)
     ]

@@ -47,7 +47,7 @@ def template(assignment: Assignment) -> dict[str, types.ModuleType]:
     files = template_files(assignment)
     return {
         f.name: load_text(files[f.path].decode(), f"template_{f.name}")
-        for f in assignment.about.files
+        for f in assignment.description.files
     }
 
 
@@ -67,7 +67,7 @@ def test_the_reference_passes_whatever_the_secret(assignment: Assignment, secret
 
 
 def test_every_unit_question_has_checks_and_no_other_has(assignment: Assignment) -> None:
-    units = {q.id for q in assignment.about.questions if q.kind == "unit"}
+    units = {q.id for q in assignment.description.questions if q.kind == "unit"}
     assert {c.question for c in on_reference(assignment, SECRETS[0])[0]} == units
 
 
@@ -89,7 +89,7 @@ def test_a_template_gets_nothing(assignment: Assignment) -> None:
 
 
 def test_nothing_gets_nothing(assignment: Assignment) -> None:
-    empty = {f.name: types.ModuleType(f.name) for f in assignment.about.files}
+    empty = {f.name: types.ModuleType(f.name) for f in assignment.description.files}
     checks = try_suite(assignment, empty, "nothing")
     assert not [c for c in checks if c.outcome != "failed"], lost(checks)
 

@@ -17,9 +17,9 @@ ASSIGNMENT = find_assignment("ift6135_a3")
 
 
 def test_marks_are_those_of_the_text() -> None:
-    unit = sum(q.marks for q in ASSIGNMENT.about.questions if q.kind == "unit")
+    unit = sum(q.marks for q in ASSIGNMENT.description.questions if q.kind == "unit")
     assert unit == pytest.approx(34)
-    assert [p.marks for p in ASSIGNMENT.about.parts] == [40, 55, 27]
+    assert [p.marks for p in ASSIGNMENT.description.parts] == [40, 55, 27]
 
 
 # --- the adapter ------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def measures() -> dict[str, Callable[..., Any]]:
 
 
 def test_every_run_and_its_measures_have_their_functions() -> None:
-    for run in REAL.about.runs:
+    for run in REAL.description.runs:
         assert run.id in runs() and run.id in measures()
         assert run.profiles.keys() == {"smoke", "cpu", "full"}
         for name in run.data:
@@ -83,7 +83,7 @@ def test_every_case_is_known_to_the_code_that_runs_it() -> None:
 
 def test_every_measure_that_gives_marks_is_calibrated_for_every_size() -> None:
     thresholds = read_thresholds(REAL)
-    for measure in (m for m in REAL.about.measures if m.question is not None):
+    for measure in (m for m in REAL.description.measures if m.question is not None):
         run = REAL.run(measure.run)
         # Inception v3 and days of training: the images have no thresholds of that size.
         for profile in ("smoke", "cpu") if run.id == "images" else ("smoke", "cpu", "full"):
@@ -95,11 +95,11 @@ def test_every_measure_that_gives_marks_is_calibrated_for_every_size() -> None:
 
 
 def test_full_is_what_the_assignment_asks_for() -> None:
-    steps = {run.id: run.profiles["full"].steps for run in REAL.about.runs}
+    steps = {run.id: run.profiles["full"].steps for run in REAL.description.runs}
     # 20 epochs of 50,000 images in batches of 64: 782 batches each.
     assert steps["vae"] == 20 * 782
     assert (steps["dirac"], steps["images"], steps["flow_from_samples"]) == (5000, 100_000, 20_001)
-    (elbo,) = [m for m in REAL.about.measures if m.name == "validation_elbo"]
+    (elbo,) = [m for m in REAL.description.measures if m.name == "validation_elbo"]
     assert elbo.asked == {"cpu": -102.0, "full": -102.0} and elbo.question == "q1.6"
 
 
@@ -122,11 +122,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
 
 @pytest.fixture(scope="module")
 def executor(tiny: Assignment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
-    names = {name for run in tiny.about.runs for name in run.data}
+    names = {name for run in tiny.description.runs for name in run.data}
     mounted = {name: cached_export(data(name)) for name in names}
     root = tmp_path_factory.mktemp("batch")
     given = given_folder(tiny, root)
-    with Warm(isolation.choose(), tiny.about.limits, given, mounted) as warm:
+    with Warm(isolation.choose(), tiny.description.limits, given, mounted) as warm:
         warm.start()
         yield Executor(tiny, "smoke", root / "out", None, warm)
 
@@ -134,7 +134,7 @@ def executor(tiny: Assignment, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def submit(folder: Path, **changed: str) -> Any:
     """The reference as a submission, some of its files changed."""
     folder.mkdir(exist_ok=True)
-    for file in REAL.about.files:
+    for file in REAL.description.files:
         text = (REAL.reference / file.path).read_text()
         (folder / file.path).write_text(changed.get(file.name, text))
     return read_submission(Candidate("alice_20201234", folder), REAL)
@@ -144,8 +144,8 @@ def submit(folder: Path, **changed: str) -> Any:
     ("run_id", "case"),
     [
         (run.id, case)
-        for run in REAL.about.runs
-        if any(m.run == run.id for m in REAL.about.measures)
+        for run in REAL.description.runs
+        if any(m.run == run.id for m in REAL.description.measures)
         for case in run.cases_of("smoke")
     ],
 )
@@ -159,7 +159,7 @@ def test_the_reference_goes_through_every_run(
     )
     assert result.status == "finished", result.problem + result.detail
     assert {f.measure for f in result.figures} == {
-        m.name for m in tiny.about.measures if m.run == run_id
+        m.name for m in tiny.description.measures if m.run == run_id
     }
     for figure in result.figures:
         assert figure.value is not None, figure.note
@@ -314,7 +314,7 @@ def play(
     """
     run = REAL.run(run_id)
     modules = {}
-    for file in REAL.about.files:
+    for file in REAL.description.files:
         text = (REAL.reference / file.path).read_text()
         change = (changes or {}).get(file.name, "")
         for old, new in change.items() if isinstance(change, dict) else ():
@@ -588,11 +588,11 @@ class Handed:
             small = {"samples": 5, "own_images": 5}
             run = REAL.run("vae")
             full = run.profiles["full"].model_copy(update={"settings": small})
-            about = REAL.about.model_copy(update={"runs": tuple(
+            about = REAL.description.model_copy(update={"runs": tuple(
                 r if r.id != "vae" else run.model_copy(update={"profiles": {"full": full}})
-                for r in REAL.about.runs)})  # fmt: skip
+                for r in REAL.description.runs)})  # fmt: skip
             assignment = Assignment(REAL.folder, REAL.reference)
-            assignment.about = about
+            assignment.description = about
             executor = Executor(assignment, "full", self.root / "out", None, warm)  # type: ignore[arg-type]
             return executor.submitted(submission, "vae", "", "secret")
 

@@ -47,7 +47,7 @@ def wrapped(
     methods of a contract that is a class."""
     modules = {
         f.name: load_file(assignment.reference / f.path, f"sizes_{f.name}")
-        for f in assignment.about.files
+        for f in assignment.description.files
     }
     for contract in contracts:
         owner: Any = types.SimpleNamespace(**modules)
@@ -162,7 +162,7 @@ def kept(assignment: Assignment, suite: Path) -> dict[str, float]:
     shares = {}
 
     def serve(plugin: SuitePlugin) -> None:
-        for question in assignment.about.questions:
+        for question in assignment.description.questions:
             expected = plugin.of(frozenset({question.id}))
             lost, largest = [], 0
             for right_up_to in (-1, SMALL):
@@ -234,7 +234,7 @@ class Seen:
 
 def seen(assignment: Assignment, suite: Path, secret: str) -> Seen:
     """What the functions of the reference see of a suite."""
-    contracts = [c for q in assignment.about.questions for c in q.contracts]
+    contracts = [c for q in assignment.description.questions for c in q.contracts]
     found = Seen()
     try_suite(assignment, wrapped(assignment, contracts, found), secret, suite)
     return found

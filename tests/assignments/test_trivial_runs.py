@@ -39,7 +39,9 @@ def share_of(name: str, trivial: Trivial) -> float | None:
     """What a trivial solution's figure earns, were it a submission's that we trained."""
     assignment, thresholds = known(name)
     measure = next(
-        m for m in assignment.about.measures if (m.run, m.name) == (trivial.run, trivial.measure)
+        m
+        for m in assignment.description.measures
+        if (m.run, m.name) == (trivial.run, trivial.measure)
     )
     figure = Figure(
         measure=measure.name,
@@ -89,7 +91,7 @@ def test_every_level_that_was_calibrated_has_a_trivial_solution_below_it(
     for run, case in planned(assignment, profile):
         if (name, profile, run.id) in NOT_CALIBRATED | NOT_TRIED:
             continue
-        for measure in assignment.about.measures:
+        for measure in assignment.description.measures:
             if measure.run == run.id and measure.better != "near":
                 place = (profile, run.id, case, measure.name)
                 marked = measure.question_in(profile, case) is not None
@@ -100,7 +102,7 @@ def test_every_level_that_was_calibrated_has_a_trivial_solution_below_it(
 def test_every_bounded_figure_says_what_it_can_be(name: str) -> None:
     """Distances, shares, scores and perplexities; a log-likelihood of points has no bounds."""
     words = ("distance", "share of", "score of", "fid", "perplexity", "rate", "classes")
-    for measure in known(name)[0].about.measures:
+    for measure in known(name)[0].description.measures:
         title = measure.title.lower()
         if measure.unit != "standard errors" and any(word in title for word in words):
             assert (measure.lowest, measure.highest) != (None, None), measure.name

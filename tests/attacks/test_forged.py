@@ -29,7 +29,7 @@ def forged(assignment: Assignment) -> dict[str, bytes]:
     """The files of the submission."""
     files = {"forge.py": HERE / "forge.py", "forgery.py": HERE / f"{assignment.name}.py"}
     content = {name: path.read_bytes() for name, path in files.items()}
-    for file in assignment.about.files:
+    for file in assignment.description.files:
         path = TEMPLATES / assignment.name / file.path
         content[file.path] = path.read_bytes() + INSTALL.encode()
     return content
@@ -52,11 +52,11 @@ def test_forged_probes_earn_little_and_are_told_of(name: str, tmp_path: Path) ->
         remote.close()
         said.extend(remote.concerns)
 
-    with Warm(isolation.choose(), assignment.about.limits, given) as warm:
+    with Warm(isolation.choose(), assignment.description.limits, given) as warm:
         serve_suite(assignment, assignment.hidden, serve)
     units = [q for q in questions if q.kind == "unit"]
     kept = sum(q.awarded or 0.0 for q in units) / sum(q.marks for q in units)
     earned = "\n".join(f"{c.question} {c.id}" for c in checks if c.outcome == "passed")
     assert kept <= MOST[name], f"{kept:.3f}\n{earned}"
-    for file in assignment.about.files:
+    for file in assignment.description.files:
         assert any(file.path in concern and "grader_driving.call" in concern for concern in said)

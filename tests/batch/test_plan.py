@@ -106,7 +106,7 @@ def test_every_case_is_planned_in_the_sizes_that_it_has(toy: Assignment) -> None
     assert planned(toy, "smoke", ["other"]) == [] and planned(toy, "cpu", ["fit"]) == every
     smaller = run.profiles["smoke"].model_copy(update={"cases": ("fast",)})
     only = run.model_copy(update={"profiles": {"smoke": smaller}, "submitted": None})
-    toy.about = toy.about.model_copy(update={"runs": (only,)})
+    toy.description = toy.description.model_copy(update={"runs": (only,)})
     assert planned(toy, "smoke") == [(only, "fast")]
     assert planned(toy, "cpu") == planned(toy, "submitted") == []
 

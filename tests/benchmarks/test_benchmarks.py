@@ -29,7 +29,7 @@ def test_the_set_has_twenty_checks_over_eight_functions() -> None:
     seen: list[SuitePlugin] = []
     serve_suite(assignment, assignment.hidden, seen.append)
     assert len(seen[0].expected) == 20
-    assert sum(len(q.contracts) for q in assignment.about.questions) == 8
+    assert sum(len(q.contracts) for q in assignment.description.questions) == 8
 
 
 def test_plain_pytest_runs_the_same_tests() -> None:

@@ -23,7 +23,7 @@ def test_a_template_has_written_nothing_and_the_reference_everything(name: str) 
     assignment = find_assignment(name)
     wanted = {n for names in functions_to_write(assignment).values() for n in names}
     assert wanted
-    paths = [f.path for f in assignment.about.files]
+    paths = [f.path for f in assignment.description.files]
     template = {p: (TEMPLATES / name / p).read_bytes() for p in paths}
     assert _written(assignment, template) == set()
     reference = {p: (assignment.reference / p).read_bytes() for p in paths}

@@ -63,7 +63,7 @@ def make_result(assignment: Assignment, submission: str, run: float | None) -> R
         assignment="toy", assignment_digest="d", secret_id="s", submission=submission,
         source="s", source_digest="e", status="graded", graded_at="now", seconds=1,
         questions=[QuestionMark(id=q.id, title=q.title, kind=q.kind, marks=q.marks,
-                                awarded=awarded[q.id]) for q in assignment.about.questions],
+                                awarded=awarded[q.id]) for q in assignment.description.questions],
     )  # fmt: skip
 
 

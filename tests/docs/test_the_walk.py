@@ -63,7 +63,7 @@ def grade(
     task = Task(assignment.folder, assignment.reference, wall, "walk", suite=suite)
     with tempfile.TemporaryDirectory(prefix="walk-") as scratch:
         given = given_folder(assignment, Path(scratch))
-        with Warm(wall, assignment.about.limits, given) as warm:
+        with Warm(wall, assignment.description.limits, given) as warm:
             job = Job(Candidate("walk", folder), "walk")
             serve_suite(
                 assignment,
@@ -168,7 +168,7 @@ def test_the_run_of_the_new_assignment(
     submission = read_submission(Candidate("reference", means.reference), means)
     with tempfile.TemporaryDirectory(prefix="walk-") as scratch:
         given = given_folder(means, Path(scratch))
-        with Warm(wall, means.about.limits, given, task.mounted) as warm:
+        with Warm(wall, means.description.limits, given, task.mounted) as warm:
             warm.start()
             executor = Executor(means, "smoke", tmp_path, None, warm)
             result = executor.execute(submission, "fit", "", "walk", tell=lambda now, of: None)

@@ -91,7 +91,7 @@ def graded(assignment: Assignment) -> Result:
         notes=["ignored 2 files"],
         questions=[
             QuestionMark(id=q.id, title=q.title, kind=q.kind, marks=q.marks, awarded=earned[q.id])
-            for q in assignment.about.questions
+            for q in assignment.description.questions
         ],
         checks=checks,
         output="SENTINEL-OUTPUT",

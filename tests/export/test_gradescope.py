@@ -72,8 +72,8 @@ def test_score_is_what_is_decided_and_tests_add_up_to_it(assignment, graded) -> 
 @pytest.mark.parametrize("passed", [0, 1, 5, 6, 7, 12, 13])
 @pytest.mark.parametrize("rounding", [0.01, 0.001, 0.5])
 def test_tests_add_up_exactly_whatever_each_is_worth(assignment, graded, passed, rounding) -> None:
-    about = assignment.about.model_copy(update={"rounding": rounding})
-    assignment.__dict__["about"] = about
+    description = assignment.description.model_copy(update={"rounding": rounding})
+    assignment.__dict__["description"] = description
     checks = [
         graded.checks[0].model_copy(
             update={"question": q, "outcome": "passed" if n < passed else "failed",

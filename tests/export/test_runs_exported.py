@@ -101,7 +101,7 @@ def make_result(assignment: Assignment, runs: list[RunResult], submission: str =
     questions = [
         QuestionMark(id=q.id, title=q.title, kind=q.kind, marks=q.marks,
                      awarded=4.0 if q.kind == "unit" else None)
-        for q in assignment.about.questions
+        for q in assignment.description.questions
     ]  # fmt: skip
     return Result(
         assignment="toy", assignment_digest="d" * 64, secret_id="s1", submission=submission,

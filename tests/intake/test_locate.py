@@ -25,7 +25,7 @@ def gan_of(assignment: Assignment):
 
     def gan_of(files: dict[str, bytes]) -> tuple[str | None, list[str], list[str]]:
         notes = Notes()
-        choice = locate(files, assignment.about, notes)[1]
+        choice = locate(files, assignment.description, notes)[1]
         return choice.path, list(choice.others), notes.texts
 
     return gan_of
@@ -65,7 +65,7 @@ def test_the_better_one_is_taken_and_the_other_listed(gan_of, best, worse) -> No
 
 def test_the_usual_name_comes_before_an_alias(assignment: Assignment) -> None:
     files = {"a/q1_vae.py": VAE, "a/b/q1_solution.py": VAE}
-    assert locate(files, assignment.about, Notes())[0].path == "a/b/q1_solution.py"
+    assert locate(files, assignment.description, Notes())[0].path == "a/b/q1_solution.py"
 
 
 def test_without_the_name_the_contents_decide(gan_of) -> None:
@@ -77,7 +77,7 @@ def test_without_the_name_the_contents_decide(gan_of) -> None:
 def test_one_notebook_may_hold_everything(assignment: Assignment) -> None:
     files = {"hw.ipynb": notebook(VAE.decode() + "\n" + GAN.decode())}
     notes = Notes()
-    choices = locate(files, assignment.about, notes)
+    choices = locate(files, assignment.description, notes)
     assert [choice.path for choice in choices] == ["hw.ipynb", "hw.ipynb"]
     assert "a notebook; its definitions were taken" in notes.texts[1]
 

@@ -296,7 +296,7 @@ class TestSeveralFiles:
 
     def of(self, assignment: Assignment, files: dict[str, bytes]) -> tuple[Any, list[str]]:
         notes = Notes()
-        return locate(files, assignment.about, notes)[1], notes.texts
+        return locate(files, assignment.description, notes)[1], notes.texts
 
     @pytest.mark.parametrize("other", ["losses.py", "part_2.ipynb", "sub/gan.py"])
     def test_names_are_looked_for_in_all_of_them(self, assignment: Assignment, other: str) -> None:

@@ -202,7 +202,7 @@ def draws(seeds: int, repeats: int = 20_000) -> tuple[Any, Any, Any]:
 def test_the_reference_misses_its_own_threshold_once_in_a_hundred(
     toy_with_run: Assignment, seeds: int, better: str
 ) -> None:
-    (measure,) = [m for m in toy_with_run.about.measures if m.name == "score"]
+    (measure,) = [m for m in toy_with_run.description.measures if m.name == "score"]
     measure = measure.model_copy(update={"better": better})
     missed = 0
     means, sds, news = draws(seeds)
@@ -296,10 +296,10 @@ def test_without_runs_nothing_changes(toy_with_run: Assignment) -> None:
 
 
 def test_a_question_on_two_runs_waits_for_both(toy_with_run: Assignment) -> None:
-    about = toy_with_run.about
+    about = toy_with_run.description
     second = about.runs[0].model_copy(update={"id": "again", "submitted": None})
     measure = about.measures[1].model_copy(update={"run": "again"})
-    toy_with_run.about = about.model_copy(
+    toy_with_run.description = about.model_copy(
         update={"runs": (*about.runs, second), "measures": (*about.measures, measure)}
     )
     assert isinstance(second, Run) and isinstance(measure, Measure)
@@ -316,7 +316,7 @@ def test_a_question_on_two_runs_waits_for_both(toy_with_run: Assignment) -> None
 def test_a_margin_is_added_to_the_luck_in_its_own_profile_alone(
     toy_with_run: Assignment, better: str, sign: int
 ) -> None:
-    (measure,) = [m for m in toy_with_run.about.measures if m.name == "score"]
+    (measure,) = [m for m in toy_with_run.description.measures if m.name == "score"]
     plain = measure.model_copy(update={"better": better})
     generous = plain.model_copy(update={"margin": {"smoke": 7.0}})
     smoke, full = calibrated(profile="smoke"), calibrated(profile="full")
@@ -328,10 +328,10 @@ def test_a_margin_is_added_to_the_luck_in_its_own_profile_alone(
 def test_a_margin_widens_what_is_near_in_its_own_profile_alone(toy_with_run: Assignment) -> None:
     measures = [
         m.model_copy(update={"margin": {"smoke": 0.25}}) if m.name == "length" else m
-        for m in toy_with_run.about.measures
+        for m in toy_with_run.description.measures
     ]
     generous = copy.copy(toy_with_run)
-    generous.about = toy_with_run.about.model_copy(update={"measures": tuple(measures)})
+    generous.description = toy_with_run.description.model_copy(update={"measures": tuple(measures)})
     for profile, value, error, share in (
         ("smoke", 1.26, 0.0, 1.0),
         ("smoke", 0.74, 0.0, 1.0),

@@ -96,11 +96,11 @@ def test_cases_that_are_calibrated_anew_replace_the_old_ones_whole() -> None:
 
 
 def test_what_the_assignment_no_longer_has_goes(toy_with_run: Assignment) -> None:
-    (run,) = [r for r in toy_with_run.about.runs if r.id == "fit"]
+    (run,) = [r for r in toy_with_run.description.runs if r.id == "fit"]
     smaller = run.profiles["smoke"].model_copy(update={"cases": ("slow",)})
     run = run.model_copy(update={"profiles": {"smoke": smaller}})
     now = copy.copy(toy_with_run)
-    now.about = toy_with_run.about.model_copy(update={"runs": (run,)})
+    now.description = toy_with_run.description.model_copy(update={"runs": (run,)})
     kept = Thresholds(figures=(figure(),), costs=(cost(),))
     strays = {"case": "fast", "profile": "full", "run": "gone", "measure": "gone"}
     for name, stray in strays.items():
@@ -144,11 +144,11 @@ def test_a_damaged_line_is_named_with_what_is_wrong_and_the_remedy(
 
 def resized(assignment: Assignment, **full: object) -> Assignment:
     """The assignment with a `full` that is `cpu` but for what is named."""
-    (run,) = [r for r in assignment.about.runs if r.id == "fit"]
+    (run,) = [r for r in assignment.description.runs if r.id == "fit"]
     profiles = run.profiles | {"full": run.profiles["cpu"].model_copy(update=full)}
     run = run.model_copy(update={"profiles": profiles})
     changed = copy.copy(assignment)
-    changed.about = assignment.about.model_copy(update={"runs": (run,)})
+    changed.description = assignment.description.model_copy(update={"runs": (run,)})
     return changed
 
 

@@ -32,12 +32,12 @@ def reached(measure: Measure, measured: str, asked: str) -> bool:
 def with_measure(toy: Assignment, **more: Any) -> Assignment:
     about = {"name": "score", "run": "fit", "title": "Score", "question": "q1.4"}
     measure = Measure.model_validate({**about, **more})
-    toy.about = toy.about.model_copy(update={"measures": (measure,)})
+    toy.description = toy.description.model_copy(update={"measures": (measure,)})
     return toy
 
 
 def shown(toy: Assignment, value: float, error: float, sd: float, mean: float) -> FigureView:
-    (measure,) = toy.about.measures
+    (measure,) = toy.description.measures
     known = Thresholds(
         figures=(
             Calibrated(
@@ -73,7 +73,7 @@ def test_the_sign_agrees_with_the_share_and_with_the_printed_numbers(
     toy_with_run: Assignment, how: dict[str, Any]
 ) -> None:
     toy = with_measure(toy_with_run, **how)
-    (measure,) = toy.about.measures
+    (measure,) = toy.description.measures
     rng = np.random.default_rng(5)
     signs = set()
     for _ in range(300):

@@ -366,7 +366,7 @@ class TestCommittedTemplates:
     def test_passes_with_the_reference(self, name: str, tmp_path: Path) -> None:
         assignment = find_assignment(name)
         publish(assignment, tmp_path)
-        for source in assignment.about.files:
+        for source in assignment.description.files:
             solved = (assignment.reference / source.path).read_bytes()
             (tmp_path / source.path).write_bytes(solved)
         status, output = run_pytest(tmp_path)

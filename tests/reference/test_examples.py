@@ -8,10 +8,10 @@ import pytest
 from grader.assignment import find_assignment, known_assignments
 
 CONTRACTS = [
-    (name, next(f.path for f in about.files if f.name == contract.split(".")[0]), contract)
+    (name, next(f.path for f in description.files if f.name == contract.split(".")[0]), contract)
     for name in known_assignments()
-    for about in [find_assignment(name).about]
-    for contract in sorted({c for q in about.questions for c in q.contracts})
+    for description in [find_assignment(name).description]
+    for contract in sorted({c for q in description.questions for c in q.contracts})
 ]
 
 

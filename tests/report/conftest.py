@@ -204,7 +204,7 @@ def make_result(
         source=f"/srv/handed-in/{submission}.zip",
         source_digest="9b1d" * 16,
         status="graded",
-        files=[TakenFile(name=f.name, taken=f"a3/{f.path}") for f in assignment.about.files],
+        files=[TakenFile(name=f.name, taken=f"a3/{f.path}") for f in assignment.description.files],
         questions=question_marks(assignment, checks),
         checks=checks,
         output=f"{SECRET_OUTPUT}\nepoch 0: loss 543.2\nepoch 1: loss 208.9\n",
@@ -218,7 +218,7 @@ def make_result(
 def question_marks(assignment: Assignment, checks: Sequence[Check]) -> list[QuestionMark]:
     """Marks per question from checks; a question with one that was not graded stays undecided."""
     marks = []
-    for question in assignment.about.questions:
+    for question in assignment.description.questions:
         own = [c for c in checks if c.question == question.id]
         undecided = question.kind != "unit" or any(c.outcome == "not_graded" for c in own)
         marks.append(

@@ -79,7 +79,7 @@ def test_a_question_has_one_card_for_a_function_that_is_not_written(make) -> Non
 
 def test_the_code_stands_beside_failed_checks_on_the_ta_page_alone(make) -> None:
     result = unwritten(make)
-    contracts = [c for q in make.assignment.about.questions for c in q.contracts]
+    contracts = [c for q in make.assignment.description.questions for c in q.contracts]
     code = [CODE[0].model_copy(update={"contract": contracts[0]})]
     result = result.model_copy(update={"code": code})
     student, ta = student_view(make.assignment, result), ta_view(make.assignment, result)

@@ -102,7 +102,7 @@ def test_what_is_for_the_ta_does_not_reach_the_students_view(make) -> None:
     ],
 )
 def test_what_is_asked_is_told_in_words(make, measure, threshold, words) -> None:
-    found = next(m for m in make.assignment.about.measures if m.name == measure)
+    found = next(m for m in make.assignment.description.measures if m.name == measure)
     assert asked(found, threshold) == words
     assert asked(None, 1234.5) == "1,234" if threshold else True
 

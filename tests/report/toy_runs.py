@@ -302,7 +302,7 @@ class RunFactory:
         questions = [
             QuestionMark(id=q.id, title=q.title, kind=q.kind, marks=q.marks,
                          awarded=2.0 if q.kind == "unit" else None)
-            for q in self.assignment.about.questions
+            for q in self.assignment.description.questions
         ]  # fmt: skip
         result = Result(
             assignment=self.assignment.name,
@@ -376,7 +376,7 @@ class RunFactory:
     ) -> RunResult:
         """One case that finished, not judged yet; figures are (measure, value, error, claim)."""
         about = self.assignment.run(run)
-        measures = {m.name: m for m in self.assignment.about.measures if m.run == run}
+        measures = {m.name: m for m in self.assignment.description.measures if m.run == run}
         drawn = []
         for name in drawings if pictures else []:
             file = Path("artefacts") / f"{submission}-{run}-{case}" / f"{name}.png"

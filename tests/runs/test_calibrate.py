@@ -55,7 +55,7 @@ def toy_with_run(toy_with_run: Assignment) -> Assignment:
     """The toy, whose run declares the one figure that `result` gives."""
     run = toy_with_run.run("fit")
     one = run.model_copy(update={"measures": {"distance": run.measures["distance"]}})
-    toy_with_run.about = toy_with_run.about.model_copy(update={"runs": (one,)})
+    toy_with_run.description = toy_with_run.description.model_copy(update={"runs": (one,)})
     return toy_with_run
 
 
@@ -119,7 +119,7 @@ def test_a_figure_that_is_declared_and_never_given_is_named(
     run = toy_with_run.run("fit")
     misspelt = {"distance": run.measures["distance"], "distanse": run.measures["distance"]}
     run = run.model_copy(update={"measures": misspelt})
-    toy_with_run.about = toy_with_run.about.model_copy(update={"runs": (run,)})
+    toy_with_run.description = toy_with_run.description.model_copy(update={"runs": (run,)})
     words = r"runs.measures.distanse of run fit: .* never gives that figure; it gives distance\."
     with pytest.raises(CalibrationError, match=words):
         run_it(toy_with_run, tmp_path / "out")
@@ -128,9 +128,9 @@ def test_a_figure_that_is_declared_and_never_given_is_named(
 def test_no_run_of_that_size_is_an_error(
     toy_with_run: Assignment, tmp_path: Path, batch: Batch
 ) -> None:
-    run = toy_with_run.about.runs[0]
+    run = toy_with_run.description.runs[0]
     smaller = run.model_copy(update={"profiles": {"smoke": run.profiles["smoke"]}})
-    toy_with_run.about = toy_with_run.about.model_copy(update={"runs": (smaller,)})
+    toy_with_run.description = toy_with_run.description.model_copy(update={"runs": (smaller,)})
     with pytest.raises(CalibrationError, match="toy: no run has profile cpu"):
         run_it(toy_with_run, tmp_path / "out", profile="cpu")
     assert batch.jobs == []

@@ -34,7 +34,7 @@ def start(toy_with_run: Assignment, warm: Warm) -> Iterator[Start]:
 
     def begin(total: str, question_seconds: float = 30.0) -> Remote:
         limits = {"call_seconds": LIMIT, "question_seconds": question_seconds}
-        changed = toy_with_run.about.limits.model_copy(update=limits)
+        changed = toy_with_run.description.limits.model_copy(update=limits)
         files = {name: text.encode() for name, text in {**RIGHT, "total.py": total}.items()}
         started.append(Remote(warm, toy_with_run, files, changed))
         return started[-1]

@@ -218,7 +218,7 @@ def test_two_assignments_are_refused(assignment: Assignment, tmp_path: Path) -> 
     write_all(assignment, tmp_path)
     shutil.rmtree(Shard(2, 3).folder(tmp_path))
     other = Assignment(assignment.folder, assignment.reference)
-    other.about = assignment.about.model_copy(update={"name": "other"})
+    other.description = assignment.description.model_copy(update={"name": "other"})
     write_shard(other, tmp_path, Shard(2, 3), found_at(NAMES))
     assert "two assignments" in refused(tmp_path)
 

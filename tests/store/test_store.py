@@ -83,6 +83,6 @@ def test_a_folder_that_cannot_be_used_says_why(toy: Assignment, tmp_path: Path) 
 def test_another_assignment_is_refused(toy: Assignment, tmp_path: Path) -> None:
     Store(tmp_path, toy).close()
     other = Assignment(toy.folder, toy.reference)
-    other.about = toy.about.model_copy(update={"name": "other"})
+    other.description = toy.description.model_copy(update={"name": "other"})
     with pytest.raises(StoreError, match="toy"):
         Store(tmp_path, other)

@@ -212,7 +212,7 @@ def test_what_is_asked_for_the_relation_reaches_no_hint() -> None:
 
 def test_form_without_an_attempt_earns_nothing_and_says_why() -> None:
     assignment = find_assignment("ift6135_a3")
-    question = next(q for q in assignment.about.questions if q.kind == "unit")
+    question = next(q for q in assignment.description.questions if q.kind == "unit")
     expected = [
         Expected("values", question.id, 3.0, "", ""),
         Expected("shape", question.id, 1.0, "", "", contract="a.b", shows=0.0),

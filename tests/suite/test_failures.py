@@ -230,7 +230,7 @@ def test_the_functions_that_a_probe_drives_are_read_from_it() -> None:
 def test_the_files_of_the_assignments_name_functions_for_their_probes() -> None:
     for name in ("ift6135_a3", "cs60073_a3"):
         assignment = find_assignment(name)
-        modules = frozenset(f.name for f in assignment.about.files)
+        modules = frozenset(f.name for f in assignment.description.files)
         for path in assignment.probe_files.values():
             text = path.read_text()
             # Or they are told: `function` is what the general probes call theirs.

@@ -25,7 +25,7 @@ def asked(
 ) -> Iterator[Asked]:
     """A submission of these files behind the wall."""
     made: list[Remote] = []
-    warm = shared_warm(wall, toy.about.limits)
+    warm = shared_warm(wall, toy.description.limits)
 
     def asked(files: Mapping[str, str | bytes]) -> Remote:
         root = tmp_path / f"handed_in_{len(made)}"

@@ -26,7 +26,7 @@ KILLS_ITSELF = "import os\n\ndef total(x):\n    os.kill(os.getpid(), 9)\n    os.
 
 @pytest.fixture
 def warm(wall: WallKind, shared_warm: SharedWarm, toy: Assignment) -> Warm:
-    started = shared_warm(wall, toy.about.limits)
+    started = shared_warm(wall, toy.description.limits)
     started.start()
     return started
 

@@ -40,8 +40,8 @@ def start(wall: WallKind, shared_warm: SharedWarm, toy: Assignment) -> Iterator[
 
     def begin(question_seconds: float = 30.0, apart: bool = True, **files: str) -> Remote:
         own = {**RIGHT, **{f"{name}.py": text for name, text in files.items()}}
-        limits = toy.about.limits.model_copy(update={"question_seconds": question_seconds})
-        warm = shared_warm(wall, toy.about.limits)
+        limits = toy.description.limits.model_copy(update={"question_seconds": question_seconds})
+        warm = shared_warm(wall, toy.description.limits)
         content = {name: text.encode() for name, text in own.items()}
         started.append(Remote(warm, toy, content, limits, apart=apart))
         return started[-1]

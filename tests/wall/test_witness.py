@@ -30,7 +30,7 @@ def concerns(warm: SharedWarm, wall: WallKind, toy: Assignment, code: str) -> li
     """What is said of a submission whose `mean.py` begins with this code."""
     files = {**RIGHT, "mean.py": code + HONEST}
     content = {name: text.encode() for name, text in files.items()}
-    remote = Remote(warm(wall, toy.about.limits), toy, content)
+    remote = Remote(warm(wall, toy.description.limits), toy, content)
     remote.begin("first", "q1.1")
     remote.require("mean")
     remote.close()
