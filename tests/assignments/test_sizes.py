@@ -170,7 +170,8 @@ def kept(assignment: Assignment, suite: Path) -> dict[str, float]:
                 trial = Trial(assignment, wrapped(assignment, question.contracts, spoiling))
                 checks = score(assignment, expected, plugin.run(trial, SECRETS[0], expected))[1]
                 assert not [c for c in checks if c.outcome == "not_graded"], checks
-                lost.append(sum(c.marks - c.awarded for c in checks))
+                of_values = {e.id for e in expected if e.shows}
+                lost.append(sum(c.marks - c.awarded for c in checks if c.id in of_values))
                 largest = spoiling.largest
             if lost[0] and largest:
                 shares[question.id] = 1 - lost[1] / lost[0]

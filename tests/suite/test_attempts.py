@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,6 +168,35 @@ def test_answers_of_another_kind_are_judged_too(odd: Answer) -> None:
     test.enter(fixtures.__getitem__)
     attempts.look("toy.likelihood", test.related)
     assert not attempts.were_made(SHAPE)
+
+
+def total_likelihood(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    return likelihood(x, mu, logvar).mean()
+
+
+@pytest.mark.parametrize(
+    ("answer", "made"),
+    [
+        (lambda *args: likelihood(*args).sum(), True),
+        (lambda *args: -total_likelihood(*args).exp(), True),
+        (lambda x, mu, lv: total_likelihood(x, mu, lv / 2), True),
+        (lambda *args: torch.rand(()), False),
+        (lambda x, mu, lv: x.mean() - mu.mean(), False),
+        (lambda x, mu, lv: torch.sin(7 * x.sum()), False),
+    ],
+)
+def test_a_single_number_of_each_call_is_related_too(answer: Answer, made: bool) -> None:
+    test, attempts = Likelihood(), Attempts()
+    fixtures = {
+        "submission": Side(answer),
+        "reference": Side(total_likelihood),
+        "draw": Draw("secret", "number"),
+        "expect": Expect(),
+        "attempts": attempts,
+    }
+    test.enter(fixtures.__getitem__)
+    attempts.look("toy.likelihood", test.related)
+    assert attempts.were_made(replace(SHAPE, question="")) is made
 
 
 def test_what_was_shown_needs_no_relation() -> None:

@@ -81,23 +81,33 @@ class _Reading:
     others: list[Numbers]
 
 
+def numbers_in(answer: Any) -> int:
+    """How many numbers an answer holds."""
+    return sum(part.size for part in _parts(answer))
+
+
 def _knows(reading: _Reading) -> bool:
-    least = max(LEAST, DEVIATIONS / math.sqrt(max(len(reading.found) - 1, 1)))
     right, found = _ranks(reading.right), _ranks(reading.found)
     features = [f for f in map(_ranks, reading.features) if f.any()]
-    near = _correlation(found, right)
-    if near < least:
+    if any(_correlation(f, found) > SAME for f in features):
         return False
+    near = _correlation(found, right)
     plain = max((_correlation(f, right) for f in features), default=0.0)
-    if math.atanh(min(near, SAME)) >= math.atanh(min(plain, SAME)) + CLOSER:
-        return not any(_correlation(f, found) > SAME for f in features)
+    closer = math.atanh(min(near, SAME)) >= math.atanh(min(plain, SAME)) + CLOSER
+    if closer and near >= _least(len(right)):
+        return True
     if len(right) < PAIRS_EACH * len(features):
         return False
     basis = np.stack([np.ones_like(right), *features], axis=1)
     left = [v - basis @ np.linalg.lstsq(basis, v, rcond=None)[0] for v in (found, right)]
     if any(np.var(v) < LEFT_OVER for v in left):
         return False
-    return _correlation(*left) >= least
+    return _correlation(*left) >= _least(len(right) - len(features))
+
+
+def _least(pairs: int) -> float:
+    """What a correlation of so many independent pairs has to be."""
+    return max(LEAST, DEVIATIONS / math.sqrt(max(pairs - 1, 1)))
 
 
 def _is_a_neighbours(reading: _Reading) -> bool:
