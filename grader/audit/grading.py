@@ -35,12 +35,14 @@ PORTION = 20
 
 @dataclass(frozen=True)
 class _Work:
-    """A submission by name, the secrets that one cell is graded with, and what it is asked."""
+    """A submission by name, the secrets that one cell is graded with, what it is asked, and whether
+    it is a mistake of the catalogue."""
 
     name: str
     secrets: Sequence[str]
     questions: frozenset[str] | None = None
     checks: frozenset[str] | None = None
+    catalogued: bool = False
 
 
 def audit(
@@ -67,7 +69,7 @@ def audit(
         secret: what inputs are drawn from; by default a new one.
         only: audit entries and rubbish whose name contains this, besides reference and template.
         questions: audit these questions alone, their entries and their checks; None: all.
-        thorough: ask every entry every check.
+        thorough: ask every entry every check, and grade every kind of rubbish.
         measure: secrets under which the statistical tests are measured on the reference.
         tell: is told of progress.
 
@@ -89,9 +91,10 @@ def audit(
     try:
         reach = record(assignment, task, questions)
         tell(Progress(total=len(made), running=["rubbish"]))
-        rubbish = grade_rubbish(assignment, secret, only, questions, jobs=jobs)
+        rubbish = grade_rubbish(assignment, secret, only, questions, thorough=thorough, jobs=jobs)
     except (SuiteError, SubmissionFailed, ReferenceFailed) as error:
         raise BatchError(f"grading cannot start: {error}") from None
+    mistakes = {e.name for e in entries if e.kind == "mistake"}
     able = {e.name: reach.of_entry(assignment, e) for e in entries}
     whole = frozenset(reach.checks)
     sample = {e.name for e in entries} if thorough else _sample(assignment, entries, secret)
@@ -107,7 +110,7 @@ def audit(
         _Work("reference", [secret], questions),
         _Work("template", [secret], questions),
         *(
-            _Work(name, [secret], questions, whole if name in sample else checks)
+            _Work(name, [secret], questions, whole if name in sample else checks, name in mistakes)
             for name, checks in able.items()
         ),
     ]
@@ -256,6 +259,7 @@ def _grade(
                 w.questions,
                 w.checks,
                 hints=False,
+                catalogued=w.catalogued,
                 more_secrets=tuple(w.secrets[1:]),
             )
             for w in todo

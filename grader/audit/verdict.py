@@ -11,7 +11,7 @@ from grader.audit.rates import ErrorRate
 from grader.audit.rates import problems as rate_problems
 from grader.audit.rubbish import Kept
 from grader.catalogue import Entry
-from grader.marks.scoring import ATTEMPT
+from grader.marks.scoring import BY_THE_CATALOGUE
 from grader.results import Result
 
 SCHEMA_VERSION = 1
@@ -31,6 +31,7 @@ class Verdict(BaseModel):
     problems: list[str]  # why the suite is wrong; empty when it is right
     text: str = ""
     place: str = ""
+    by_the_catalogue: bool = False  # that it is an attempt would not be seen otherwise
 
 
 class Audit(BaseModel):
@@ -94,6 +95,7 @@ def verdict_on(assignment: Assignment, entry: Entry | None, result: Result) -> V
         problems=problems,
         text=entry.text if entry else "",
         place=entry.place if entry else "",
+        by_the_catalogue=BY_THE_CATALOGUE in result.notes,
     )
 
 
@@ -114,7 +116,6 @@ def _judge_mistake(
     if question not in lost:
         problems.append(f"{question}: lost nothing")
     own = [c for c in result.checks if c.question == question]
-    problems += [f"{c.id}: its form does not count" for c in own if c.help == ATTEMPT]
     known = {name for c in own for name in _names(c.id)}
     problems += [
         f"names {name}, which is not a check of {question}"

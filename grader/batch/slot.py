@@ -27,7 +27,7 @@ from grader.batch.task import Delivery, Job, RunJob, Task, blank, not_graded
 from grader.data import DataError
 from grader.intake import Candidate, IntakeError, Submission, read_submission
 from grader.intake.excerpts import excerpts
-from grader.marks.scoring import score
+from grader.marks.scoring import BY_THE_CATALOGUE, score
 from grader.results import Environment, Result, RunResult
 from grader.runs.execute import Executor
 from grader.suite.hints import Misconceptions
@@ -179,12 +179,17 @@ class Slot:
                 tell("")
 
         observed = self._plugin.run(remote, task.secret, expected, checked)
-        if job.hints or not all(seen.attempted for seen in observed.values()):
+        notes = list(submission.notes)
+        if job.catalogued and not all(seen.attempted for seen in observed.values()):
+            notes.append(BY_THE_CATALOGUE)
+            for seen in observed.values():
+                seen.attempted = True
+        if job.hints:
             self._misconceptions.explain(expected, observed)
         printed = remote.printed
         remote.look()
         missing = starmap(_not_installed, remote.stood_in.items())
-        notes = [*remote.fallen_back, *submission.notes, *missing]
+        notes = [*remote.fallen_back, *notes, *missing]
         questions, checks = score(self._assignment, expected, observed)
         faults = [c for c in checks if c.outcome == "not_graded"]
         problem = f"{faults[0].id}: {faults[0].detail.splitlines()[0]}" if faults else ""

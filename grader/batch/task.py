@@ -78,6 +78,7 @@ class Job:
         questions: the questions to grade; None: all.
         checks: the checks of these questions to grade; None: all.
         hints: whether failed checks name the mistakes that give the same answers.
+        catalogued: whether it is a mistake of the catalogue, and so an attempt.
         more_secrets: secrets with which the same cell is graded again. Only for trusted code,
             which keeps nothing from one time to the next.
     """
@@ -87,6 +88,7 @@ class Job:
     questions: frozenset[str] | None = None
     checks: frozenset[str] | None = None
     hints: bool = True
+    catalogued: bool = False
     more_secrets: tuple[str, ...] = ()
 
     @property

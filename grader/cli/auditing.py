@@ -149,6 +149,8 @@ def _show(found: Audit) -> None:
     if found.weak_checks:
         errors.print("No catalogued mistake fails: " + ", ".join(found.weak_checks), markup=False)
     kinds = [v.kind for v in found.verdicts]
+    if known := sum(v.by_the_catalogue for v in found.verdicts):
+        console.print(f"{known} mistakes are attempts by the catalogue alone", highlight=False)
     asked = found.asked / max(1, len(found.checks) * sum(bool(v.question) for v in found.verdicts))
     console.print(
         f"{kinds.count('mistake')} mistakes, {kinds.count('variant')} variants, "

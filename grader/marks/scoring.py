@@ -15,6 +15,7 @@ WAITING = {
     "unit": "no check marks this question",
 }
 
+BY_THE_CATALOGUE = "that it is an attempt is known from the catalogue alone"
 ATTEMPT = (
     "Its form counts as soon as one of its values is right, or its answers follow the right ones."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grader.assignment import Assignment
-from grader.audit.rubbish import grade_rubbish, kept_by
+from grader.audit.rubbish import ALWAYS, DRAWN, grade_rubbish, kept_by
 from grader.catalogue.rubbish import KINDS
 from grader.results import QuestionMark
 
@@ -29,7 +29,7 @@ def strict(toy: Assignment) -> Assignment:
 
 
 def test_a_suite_that_pays_for_form_alone_is_found(toy: Assignment) -> None:
-    found = {kept.name: kept for kept in grade_rubbish(toy, "s")}
+    found = {kept.name: kept for kept in grade_rubbish(toy, "s", thorough=True)}
     assert found.keys() == KINDS.keys()
     # The shape and the untouched argument are half of q1.1, which has 4 of 7 marks.
     sine = found["sine"]
@@ -45,13 +45,20 @@ def test_a_suite_that_pays_for_form_alone_is_found(toy: Assignment) -> None:
 
 
 def test_a_suite_that_asks_for_values_pays_nothing_for_rubbish(strict: Assignment) -> None:
-    assert [(k.name, k.problems) for k in grade_rubbish(strict, "s") if k.problems] == []
+    assert [
+        (k.name, k.problems) for k in grade_rubbish(strict, "s", thorough=True) if k.problems
+    ] == []
 
 
 def test_a_part_of_the_kinds_and_of_the_questions_can_be_asked(toy: Assignment) -> None:
     found = grade_rubbish(toy, "s", "sine", frozenset({"q1.2"}))
     assert [(k.name, k.share, k.problems) for k in found] == [("sine", 0.0, [])]
     assert grade_rubbish(toy, "s", "no such kind") == []
+
+
+def test_a_sample_is_graded_unless_all_are_wanted(toy: Assignment) -> None:
+    names = [kept.name for kept in grade_rubbish(toy, "s", questions=frozenset({"q1.2"}))]
+    assert ALWAYS < set(names) < set(KINDS) and len(names) == len(ALWAYS) + DRAWN
 
 
 def test_processes_share_the_kinds(toy: Assignment) -> None:

@@ -19,7 +19,10 @@ from grader.suite.attempts import Attempts
 from grader.suite.calls import Ask
 from grader.suite.draw import Draw
 from grader.suite.expect import Expect
+from grader.suite.hints import Misconceptions
 from grader.suite.laws import Function, partial, weight
+from grader.suite.plugin import SuitePlugin, serve_suite
+from grader.suite.trial import Trial
 
 Answer = Callable[[Tensor, Tensor, Tensor], Any]
 
@@ -256,3 +259,25 @@ def test_form_without_an_attempt_earns_nothing_and_says_why() -> None:
         mark = next(q for q in questions if q.id == question.id)
         assert mark.awarded == pytest.approx(kept * question.marks)
         assert ("its form does not count" in checks[1].rationale) is not made
+
+
+@pytest.mark.parametrize("explained", [True, False])
+def test_what_a_mistake_of_the_catalogue_explains_is_an_attempt(explained: bool) -> None:
+    """The mean of the logarithms follows the inputs as closely as their own mean does."""
+    assignment = find_assignment("ift6135_a3")
+    kept: list[bool] = []
+
+    def serve(plugin: SuitePlugin) -> None:
+        modules = plugin.reference_implementation.modules
+        solution = types.SimpleNamespace(**vars(modules["q1_solution"]))
+        solution.log_mean_exp = lambda y: y.mean(1) if explained else y.std(1)
+        expected = plugin.of(frozenset({"q1.3"}))
+        trial = Trial(assignment, {**modules, "q1_solution": solution})
+        observed = plugin.run(trial, "secret", expected)
+        form = [e.id for e in expected if not e.shows and observed[e.id].outcome == "passed"]
+        assert form and not any(observed[i].attempted for i in form)
+        Misconceptions(assignment, plugin.reference_implementation).explain(expected, observed)
+        kept.extend(observed[i].attempted for i in form)
+
+    serve_suite(assignment, assignment.hidden / "test_q1_likelihoods.py", serve)
+    assert set(kept) == {explained}

@@ -176,6 +176,10 @@ class TestMonteCarlo(
     def inputs(self, draw, batch=4):
         return [*two_normals(draw, batch, 7), 6]
 
+    def related_inputs(self, draw, batch):
+        """With one sample, whatever becomes of several."""
+        return [*two_normals(draw, batch, 7), 1]
+
     def called(self, args):
         return self.submission(self.probes.kl_call, args=args, density=self.world)
 

@@ -186,6 +186,7 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
                 *args, model("critics.MeanCritic"), p, q, what=what, help=help, relative=RELATIVE
             )
 
+    @form
     @weight(2)
     def test_generator_learns_through_the_metric(self):
         """Autograd must find the slopes in the generated samples that the values themselves
@@ -193,6 +194,7 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
         self.which = "metric"
         self.has_the_gradient_of_its_values()
 
+    @form
     @weight(2)
     def test_critic_learns_through_its_loss(self):
         """The regulariser is in it: autograd must find the slopes in the critic's parameters that

@@ -126,7 +126,7 @@ class Draws(Contract):
         # Moments that follow an argument, as a scale does, show knowledge: no argument is held
         # against them.
         pairs = zip(found, reversed(right), strict=True)
-        return related([Sample([], *pair, {}) for pair in pairs])
+        return related([Sample([], *pair) for pair in pairs])
 
     def _anew(self, args: Arguments) -> Arguments:
         """The same arguments, with another source of random numbers."""

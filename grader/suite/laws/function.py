@@ -249,14 +249,16 @@ class Function(Contract):
             if len(calls) == RELATED_CALLS and numbers_in(calls[0][2]) > 1:
                 break
             calls.append((args, self.got(*args), self.ask(self.reference, *args)))
-        return related([Sample(*call, self._neighbours(call[0])) for call in calls])
+        return related([Sample(*call) for call in calls], self._neighbours)
 
-    def _neighbours(self, args: Arguments) -> dict[str, Any]:
+    def _neighbours(self, sample: Sample) -> dict[str, Any]:
         """What the reference's other contracts of the same file make of these arguments."""
         found = {}
         for name in self._fixture("attempts").neighbours(self.contract):
             with contextlib.suppress(ReferenceFailed):
-                found[name] = self.reference(driving.call, function=name, args=args)["result"]
+                found[name] = self.reference(driving.call, function=name, args=sample.args)[
+                    "result"
+                ]
         return found
 
     # --- the laws -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ All correlations are Spearman's, of ranks: they see any monotone relation, whate
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,28 +47,32 @@ class Sample:
         args: what it was asked with.
         found: what the submission gave.
         right: what the reference gives.
-        others: what the neighbouring contracts of the reference give, by name.
     """
 
     args: Sequence[Any]
     found: Any
     right: Any
-    others: dict[str, Any]
 
 
-def related(samples: Sequence[Sample]) -> bool:
+def related(
+    samples: Sequence[Sample], others: Callable[[Sample], dict[str, Any]] = lambda sample: {}
+) -> bool:
     """Whether what was found shows knowledge of the task.
 
     Args:
         samples: calls with random inputs of one kind.
+        others: what the neighbouring contracts of the reference give, by name.
 
     Returns:
         Whether, in some reading, the answers correlate with the right ones by more than noise and
         clearly more closely than any feature of the inputs, or so where features have been taken
         out of both. Never, where they are those of a neighbouring contract.
     """
-    readings = [r for read in (_each, _example, _mean, _sum) for r in _readings(samples, read)]
-    return any(map(_knows, readings)) and not any(map(_is_a_neighbours, readings))
+    ways = _each, _example, _mean, _sum
+    if not any(_knows(r) for way in ways for r in _readings(samples, [{} for _ in samples], way)):
+        return False
+    beside = [others(sample) for sample in samples]
+    return not any(_is_a_neighbours(r) for way in ways for r in _readings(samples, beside, way))
 
 
 @dataclass(frozen=True)
@@ -134,13 +138,15 @@ def _correlation(a: Numbers, b: Numbers) -> float:
 # --- readings of an answer ------------------------------------------------------------------------
 
 
-def _readings(samples: Sequence[Sample], read: Any) -> Iterator[_Reading]:
+def _readings(
+    samples: Sequence[Sample], beside: Sequence[dict[str, Any]], read: Any
+) -> Iterator[_Reading]:
     """For each part of the right answers: what is found in its place, read in one way."""
     parts = [_parts(s.right) for s in samples]
     found = [_parts(s.found) for s in samples]
     for place in range(min(map(len, parts), default=0)):
         columns: list[tuple[Numbers, Numbers, list[Numbers], dict[str, Numbers]]] = []
-        for sample, rights, founds in zip(samples, parts, found, strict=True):
+        for sample, near, rights, founds in zip(samples, beside, parts, found, strict=True):
             if not founds:
                 break
             # A single result for several, or several for a single one.
@@ -152,7 +158,7 @@ def _readings(samples: Sequence[Sample], read: Any) -> Iterator[_Reading]:
             if read in (_mean, _sum) and one.size == rights[place].size > 1:
                 break  # each number is in its place, and was looked at there
             others = {}
-            for name, value in sample.others.items():
+            for name, value in near.items():
                 other = [read(p, rights[place]) for p in _parts(value)[:1]]
                 if other and other[0] is not None and other[0].size == wanted.size:
                     others[name] = other[0]
