@@ -20,7 +20,7 @@ Rows = NDArray[np.float64]
 # deviation.
 Normal = tuple[Any, float, float]
 # Calls from which it is told whether draws are related to right ones, and how many draws in each.
-RELATED_CALLS, RELATED_DRAWS = 40, 60
+RELATED_CALLS, RELATED_DRAWS = 32, 60
 
 
 def generator(seed: int) -> dict[str, int]:

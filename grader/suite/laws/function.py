@@ -29,7 +29,7 @@ SLOPE_RELATIVE, SLOPE_ABSOLUTE = 0.02, 5e-3
 RIGHT_ELSEWHERE = 1e-4
 # Calls from which it is told whether answers are related to the right ones.
 # More of them where each gives a single number.
-RELATED_CALLS, RELATED_BATCHES, MORE_CALLS = 40, (5, 3, 8, 4, 7), 120
+RELATED_CALLS, RELATED_BATCHES, MORE_CALLS = 24, (6, 5, 7), 96
 
 
 class Function(Contract):
