@@ -67,7 +67,7 @@ def score(
 
 def _no_attempt(check: Expected) -> str:
     name = check.contract.partition(".")[2] or "the submission"
-    return f"what {name} gives has nothing to do with what is asked, so its form does not count"
+    return f"what {name} gives does not follow the right answers, so its form does not count"
 
 
 def excuse(assignment: Assignment, result: Result, faults: Mapping[str, str]) -> Result:
