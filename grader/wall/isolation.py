@@ -166,8 +166,11 @@ def bubblewrap_command(
             mounts[folder] = ["--symlink", str(path.readlink()), folder]
         elif path.is_dir():
             mounts[folder] = ["--ro-bind", folder, folder]
-    for name in (*SYSTEM_FILES, HUGE_PAGES_STATE):
+    for name in SYSTEM_FILES:
         mounts[name] = ["--ro-bind-try", name, name]
+    for folder in reversed(Path(HUGE_PAGES_STATE).parents[:-1]):
+        mounts[str(folder)] = ["--perms", "0111", "--dir", str(folder)]  # nothing to list
+    mounts[HUGE_PAGES_STATE] = ["--ro-bind-try", HUGE_PAGES_STATE, HUGE_PAGES_STATE]
     for path in python_folders():
         if not str(path).startswith("/usr/"):
             mounts[str(path)] = ["--ro-bind", str(path), str(path)]
