@@ -25,6 +25,9 @@ from grader.results import Result
 from grader.store import Store
 from grader.wall import isolation
 
+# A fixture grades a whole class.
+pytestmark = pytest.mark.timeout(1200)
+
 SUBMISSIONS = Path(__file__).parent / "submissions"
 FOLDER = SUBMISSIONS / "ift6135_a3"
 INDEX = SUBMISSIONS / "ift6135_a3.toml"

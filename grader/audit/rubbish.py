@@ -23,6 +23,9 @@ from grader.suite.trial import Trial
 # What a submission may keep that computes nothing of its task.
 MOST_OF_ALL = 0.05
 MOST_OF_A_QUESTION = 0.10
+# Its first statement may be all that a check asks for, as one of two terms of a loss is: of that
+# kind the assignment's limit alone is held.
+HALVES = frozenset({"half_by_rote"})
 # Every audit grades one kind of each family, and some of the others that its secret draws.
 ALWAYS = frozenset(
     {
@@ -147,7 +150,7 @@ def kept_by(
     problems += [
         f"{question}: keeps {part:.0%} of its marks; at most {MOST_OF_A_QUESTION:.0%} is right"
         for question, part in shares.items()
-        if part > MOST_OF_A_QUESTION
+        if part > MOST_OF_A_QUESTION and kind.name not in HALVES
     ]
     return Kept(
         name=kind.name,

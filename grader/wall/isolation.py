@@ -168,8 +168,8 @@ def bubblewrap_command(
             mounts[folder] = ["--ro-bind", folder, folder]
     for name in SYSTEM_FILES:
         mounts[name] = ["--ro-bind-try", name, name]
-    for folder in reversed(Path(HUGE_PAGES_STATE).parents[:-1]):
-        mounts[str(folder)] = ["--perms", "0111", "--dir", str(folder)]  # nothing to list
+    for above in reversed(Path(HUGE_PAGES_STATE).parents[:-1]):
+        mounts[str(above)] = ["--perms", "0111", "--dir", str(above)]  # nothing to list
     mounts[HUGE_PAGES_STATE] = ["--ro-bind-try", HUGE_PAGES_STATE, HUGE_PAGES_STATE]
     for path in python_folders():
         if not str(path).startswith("/usr/"):

@@ -21,7 +21,7 @@ from scipy.special import expit
 from grader.measures.chains import random_walk_acceptance
 from grader.measures.plane import Square
 from grader.suite.expect import as_array
-from grader.suite.laws import Draws, Function, generator, weight
+from grader.suite.laws import Draws, Function, form, generator, weight
 
 FALSE_FAIL = Draws.false_fail
 TRIES = 1600
@@ -179,6 +179,12 @@ class TestWalk(
         for offset in (-1500.0, 1500.0):
             self.moves_as_often_as_it_should("logarithm", jump, 400, 0.26, offset=offset)
 
+    @form  # a walk that never moves stays in the distribution of its starts, too
+    def has_the_right_distribution(self):
+        """Draws with the right mean and spread may still come from another distribution: at right
+        ones, the values of the distribution function are uniform."""
+        super().has_the_right_distribution()
+
     def ranks(self, draw):
         """If a walk starts from a draw of p, then all its states have the distribution p."""
         target, _ = peak(draw, 0.3, 0.5)
@@ -224,6 +230,7 @@ class TestWalk(
         )
         self.plausible("state", finding)
 
+    @form
     @weight(1)
     def test_acceptance_rate_is_the_share_of_moves(self):
         """A chain shows what was accepted: the rows that differ from the row before."""
@@ -242,6 +249,7 @@ class TestWalk(
                 f"rate {rates[0]}, moves {moves} of {n}",
             )
 
+    @form
     @weight(0.25)
     def test_begins_at_its_start(self):
         """The first row is at most one proposal away from the start."""

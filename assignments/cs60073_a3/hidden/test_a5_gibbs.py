@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy.special import ndtr
 
-from grader.suite.laws import Draws, generator, weight
+from grader.suite.laws import Draws, form, generator, partial, weight
 
 
 def array(tensor):
@@ -111,6 +111,7 @@ class TestGibbs(
                 "Draw a new random number for each coordinate in each iteration.",
             )
 
+    @partial
     @weight(1)
     def test_has_the_right_marginals(self):
         """In the long run each coordinate has variance one, and the two have correlation r. Rows
@@ -128,6 +129,7 @@ class TestGibbs(
                 "Variances are one, and the correlation is the one that is asked for.",
             )
 
+    @form
     @weight(0.5)
     def test_begins_at_its_start(self):
         """From a start far away, the first draws are made given the start, and forget it

@@ -260,7 +260,7 @@ class PlayerLoss(Function):
             args = self.inputs(self.draw, batch)
             self.same(*(a[:, 0] for a in args), help=self.look_at["values"])
 
-    @law("sure")
+    @law("sure", shows=0)
     def survives_sure_discriminators(self):
         """A discriminator that is very sure has logits of 100 and more. The loss grows with them,
         and is neither infinite nor NaN."""
