@@ -70,21 +70,28 @@ PART = Expected("part", "q1", 1.0, "", "", contract="toy.likelihood", shows=0.5)
 OTHER_PART = Expected("other", "q1", 1.0, "", "", contract="toy.likelihood", shows=0.5)
 
 
-def attempted(answer: Answer, secret: str = "secret") -> bool:
-    """Whether the form of this function counts, by its answers alone."""
-    attempts = Attempts((), ["toy.likelihood", "toy.surprise"])
-    attempts.question = "q1"
+def likelihood_test(
+    answer: Answer, attempts: Attempts, right: Answer = likelihood, secret: str = "secret"
+) -> Likelihood:
+    """The class as a suite has it, for one submission."""
     test = Likelihood()
     fixtures = {
         "submission": Side(answer),
-        "reference": Side(likelihood),
+        "reference": Side(right),
         "probes": driving,
         "draw": Draw(secret, "shape"),
         "expect": Expect(),
         "attempts": attempts,
     }
     test.enter(fixtures.__getitem__)
-    test.test_has_the_right_shape()
+    return test
+
+
+def attempted(answer: Answer, secret: str = "secret") -> bool:
+    """Whether the form of this function counts, by its answers alone."""
+    attempts = Attempts((), ["toy.likelihood", "toy.surprise"])
+    attempts.question = "q1"
+    likelihood_test(answer, attempts, secret=secret).test_has_the_right_shape()
     return attempts.were_made(SHAPE)
 
 
@@ -160,15 +167,7 @@ def test_rubbish_is_not_an_attempt(rubbish: Answer, secret: str) -> None:
 )
 def test_answers_of_another_kind_are_judged_too(odd: Answer) -> None:
     attempts = Attempts()
-    test = Likelihood()
-    fixtures = {
-        "submission": Side(odd),
-        "reference": Side(likelihood),
-        "draw": Draw("secret", "shape"),
-        "expect": Expect(),
-        "attempts": attempts,
-    }
-    test.enter(fixtures.__getitem__)
+    test = likelihood_test(odd, attempts, likelihood)
     attempts.look("toy.likelihood", test.related)
     assert not attempts.were_made(SHAPE)
 
@@ -189,15 +188,8 @@ def total_likelihood(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     ],
 )
 def test_a_single_number_of_each_call_is_related_too(answer: Answer, made: bool) -> None:
-    test, attempts = Likelihood(), Attempts()
-    fixtures = {
-        "submission": Side(answer),
-        "reference": Side(total_likelihood),
-        "draw": Draw("secret", "number"),
-        "expect": Expect(),
-        "attempts": attempts,
-    }
-    test.enter(fixtures.__getitem__)
+    attempts = Attempts()
+    test = likelihood_test(answer, attempts, total_likelihood)
     attempts.look("toy.likelihood", test.related)
     assert attempts.were_made(replace(SHAPE, question="")) is made
 
