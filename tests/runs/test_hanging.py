@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -153,9 +154,12 @@ def test_the_limit_in_the_message_is_the_one_that_was_applied(
 ) -> None:
     remote = start(RIGHT["total.py"])
 
-    def too_late(self: CellHandle, message: dict[str, object], seconds: float) -> None:
+    request = CellHandle.request
+
+    def too_late(self: CellHandle, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         if message["op"] == "call":
             raise CallTimeout("too late", 5 * seconds)
+        return request(self, message, seconds)
 
     remote.require("total")
     monkeypatch.setattr(CellHandle, "request", too_late)
