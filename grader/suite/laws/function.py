@@ -27,9 +27,10 @@ SLOPE_RELATIVE, SLOPE_ABSOLUTE = 0.02, 5e-3
 # How near values have to be to be called right before others are held against them: a formula
 # that is wrong by a little in general is wrong there, not here.
 RIGHT_ELSEWHERE = 1e-4
-# Calls from which it is told whether answers are related to the right ones.
-# More of them where each gives a single number.
+# Calls from which it is told whether answers are related to the right ones; more of them where
+# each gives a single number, and fewer where the relation is plain.
 RELATED_CALLS, RELATED_BATCHES, MORE_CALLS = 24, (6, 5, 7), 96
+PLAIN_CALLS, PLAIN = (8, 24), 0.95
 
 
 class Function(Contract):
@@ -241,15 +242,17 @@ class Function(Contract):
         return None if type(self).inputs is Function.inputs else self.inputs(draw, batch)
 
     def related(self) -> bool:
-        calls: list[tuple[Arguments, Any, Any]] = []
+        samples: list[Sample] = []
         for batch in itertools.islice(itertools.cycle(RELATED_BATCHES), MORE_CALLS):
             args = self.related_inputs(self.draw, batch)
             if args is None:
                 return False
-            if len(calls) == RELATED_CALLS and numbers_in(calls[0][2]) > 1:
+            samples.append(Sample(args, self.got(*args), self.ask(self.reference, *args)))
+            if len(samples) in PLAIN_CALLS and related(samples, self._neighbours, PLAIN):
+                return True
+            if len(samples) == RELATED_CALLS and numbers_in(samples[0].right) > 1:
                 break
-            calls.append((args, self.got(*args), self.ask(self.reference, *args)))
-        return related([Sample(*call) for call in calls], self._neighbours)
+        return related(samples, self._neighbours)
 
     def _neighbours(self, sample: Sample) -> dict[str, Any]:
         """What the reference's other contracts of the same file make of these arguments."""

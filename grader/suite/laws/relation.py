@@ -37,6 +37,10 @@ LEFT_OVER = 0.05
 MOST_PARTS = 4
 # Pairs for each feature, so that what features leave is not their own noise.
 PAIRS_EACH = 4
+# Pairs that are looked at, evenly spaced: images have more than ranks need.
+MOST_PAIRS = 6000
+# Calls after which it is seen that answers are not those of a neighbour.
+SEEN_AFTER = 8
 
 
 @dataclass(frozen=True)
@@ -55,24 +59,33 @@ class Sample:
 
 
 def related(
-    samples: Sequence[Sample], others: Callable[[Sample], dict[str, Any]] = lambda sample: {}
+    samples: Sequence[Sample],
+    others: Callable[[Sample], dict[str, Any]] = lambda sample: {},
+    least: float = LEAST,
 ) -> bool:
     """Whether what was found shows knowledge of the task.
 
     Args:
         samples: calls with random inputs of one kind.
         others: what the neighbouring contracts of the reference give, by name.
+        least: the smallest correlation that counts as a relation, from 0 to 1.
 
     Returns:
         Whether, in some reading, the answers correlate with the right ones by more than noise and
         clearly more closely than any feature of the inputs, or so where features have been taken
         out of both. Never, where they are those of a neighbouring contract.
     """
-    ways = _each, _example, _mean, _sum
-    if not any(_knows(r) for way in ways for r in _readings(samples, [{} for _ in samples], way)):
+    if not any(_knows(r, least) for r in _readings(samples, [{}] * len(samples))):
         return False
+    few = samples[:SEEN_AFTER]
+    return not (_are_a_neighbours(few, others) and _are_a_neighbours(samples, others))
+
+
+def _are_a_neighbours(
+    samples: Sequence[Sample], others: Callable[[Sample], dict[str, Any]]
+) -> bool:
     beside = [others(sample) for sample in samples]
-    return not any(_is_a_neighbours(r) for way in ways for r in _readings(samples, beside, way))
+    return any(_is_a_neighbours(r) for r in _readings(samples, beside))
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,7 @@ def numbers_in(answer: Any) -> int:
     return sum(part.size for part in _parts(answer))
 
 
-def _knows(reading: _Reading) -> bool:
+def _knows(reading: _Reading, least: float) -> bool:
     right, found = _ranks(reading.right), _ranks(reading.found)
     features = [f for f in map(_ranks, reading.features) if f.any()]
     if any(_correlation(f, found) > SAME for f in features):
@@ -98,7 +111,7 @@ def _knows(reading: _Reading) -> bool:
     near = _correlation(found, right)
     plain = max((_correlation(f, right) for f in features), default=0.0)
     closer = math.atanh(min(near, SAME)) >= math.atanh(min(plain, SAME)) + CLOSER
-    if closer and near >= _least(len(right)):
+    if closer and near >= _least(len(right), least):
         return True
     if len(right) < PAIRS_EACH * len(features):
         return False
@@ -106,12 +119,12 @@ def _knows(reading: _Reading) -> bool:
     left = [v - basis @ np.linalg.lstsq(basis, v, rcond=None)[0] for v in (found, right)]
     if any(np.var(v) < LEFT_OVER for v in left):
         return False
-    return _correlation(*left) >= _least(len(right) - len(features))
+    return _correlation(*left) >= _least(len(right) - len(features), least)
 
 
-def _least(pairs: int) -> float:
+def _least(pairs: int, least: float) -> float:
     """What a correlation of so many independent pairs has to be."""
-    return max(LEAST, DEVIATIONS / math.sqrt(max(pairs - 1, 1)))
+    return max(least, DEVIATIONS / math.sqrt(max(pairs - 1, 1)))
 
 
 def _is_a_neighbours(reading: _Reading) -> bool:
@@ -138,10 +151,15 @@ def _correlation(a: Numbers, b: Numbers) -> float:
 # --- readings of an answer ------------------------------------------------------------------------
 
 
-def _readings(
+def _readings(samples: Sequence[Sample], beside: Sequence[dict[str, Any]]) -> Iterator[_Reading]:
+    """For each part of the right answers: what is found in its place, read in several ways."""
+    for read in (_each, _example, _mean, _sum):
+        yield from _read(samples, beside, read)
+
+
+def _read(
     samples: Sequence[Sample], beside: Sequence[dict[str, Any]], read: Any
 ) -> Iterator[_Reading]:
-    """For each part of the right answers: what is found in its place, read in one way."""
     parts = [_parts(s.right) for s in samples]
     found = [_parts(s.found) for s in samples]
     for place in range(min(map(len, parts), default=0)):
@@ -177,9 +195,10 @@ def _joined(
     features = [np.concatenate([c[2][k] for c in columns]) for k in range(count)]
     names = set.intersection(*(set(c[3]) for c in columns))
     others = [np.concatenate([c[3][name] for c in columns]) for name in sorted(names)]
-    usable = np.isfinite(got) & np.isfinite(wanted)
-    if usable.sum() < max(8, len(got) / 2):
+    usable = np.flatnonzero(np.isfinite(got) & np.isfinite(wanted))
+    if len(usable) < max(8, len(got) / 2):
         return
+    usable = usable[:: math.ceil(len(usable) / MOST_PAIRS)]
     clean = [np.nan_to_num(v[usable]) for v in (*features, *others)]
     yield _Reading(got[usable], wanted[usable], clean[:count], clean[count:])
 
