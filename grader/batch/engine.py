@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -16,7 +13,7 @@ from pathlib import Path
 from grader.assignment import Assignment
 from grader.batch.ledger import BatchError, Ledger, Progress
 from grader.batch.rehearsal import Rehearsal, Rehearsing
-from grader.batch.slot_process import SlotProcess
+from grader.batch.slot_process import SlotProcess, interrupts_later
 from grader.batch.task import Job, RunJob, Task
 from grader.intake import Candidate, IntakeError, read_submission
 from grader.results import Result, RunResult
@@ -108,19 +105,6 @@ def grade_all(
             slots.close()
 
 
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """What is started meanwhile ignores Ctrl-C for good."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
 class _Slots:
     def __init__(self, task: Task, assignment: Assignment, ledger: Ledger, jobs: int) -> None:
         self._task = task
@@ -135,10 +119,9 @@ class _Slots:
         while self._ledger.queue or self._busy() or self._ledger.first:
             wanted = max(len(self._ledger.queue) + self._busy(), 1)
             while len(self._slots) < min(self._jobs, wanted):
-                # Ctrl-C at the terminal is ours to handle, from a slot's first moment on.
-                with _without_interrupts():
+                with interrupts_later():
                     process = SlotProcess(self._task)
-                self._slots.append(_Slot(process, time.monotonic() + START_SECONDS))
+                    self._slots.append(_Slot(process, time.monotonic() + START_SECONDS))
                 self._report()
             for slot in list(self._slots):
                 # One that waits for the reference, or had nothing more to do when another was lost.

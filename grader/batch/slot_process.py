@@ -11,7 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +33,25 @@ ALWAYS = {
     # Else Python looks for its modules in the current folder first.
     "PYTHONSAFEPATH": "1",
 }
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Ctrl-C waits here until the end; a slot that is started meanwhile begins without it."""
+    # A new program takes over the mask of the thread that starts it, but not the handlers.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    arrived: list[int] = []
+    first = threading.current_thread() is threading.main_thread()
+    # Another thread, which does not block the signal, may receive it for this one.
+    handler = signal.signal(signal.SIGINT, lambda *_: arrived.append(1)) if first else None
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if first:
+            signal.signal(signal.SIGINT, handler)
+        if arrived:
+            signal.raise_signal(signal.SIGINT)
 
 
 class SlotProcess:
@@ -99,6 +120,7 @@ def main() -> None:
     """Serve the connection whose file descriptor is the program's argument."""
     # Ctrl-C at the terminal is the batch's to handle; it closes the connection.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     connection = Connection(int(sys.argv[1]))
     try:
         task: Task = connection.recv()
