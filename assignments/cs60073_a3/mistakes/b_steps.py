@@ -2,18 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-step_forgets = Mistakes("image_models.vae_step", "TestVaeStep::test_forgets_earlier_gradients")
-
-step_forgets.edit(
-    "step_without_clearing",
-    """    optimizer.zero_grad()
-""",
-    "",
-    "The gradients are never cleared, so that each step follows the sum of all before.",
-)
-
-
-step_descends = Mistakes("image_models.vae_step", "TestVaeStep::test_follows_the_loss")
+step_descends = Mistakes("image_models.vae_step", "TestVaeStep::test_descends_its_loss")
 
 step_descends.edit(
     "step_on_the_cross_entropy",
@@ -31,7 +20,7 @@ step_descends.edit(
 )
 
 
-step_returns = Mistakes("image_models.vae_step", "TestVaeStep::test_returns_the_parts_of_the_loss")
+step_returns = Mistakes("image_models.vae_step", "TestVaeStep::test_returns_its_loss")
 
 step_returns.edit(
     "step_returns_the_parts_swapped",
@@ -41,9 +30,7 @@ step_returns.edit(
 )
 
 
-tells_apart = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_discriminator_learns_to_tell_apart"
-)
+tells_apart = Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_descends_its_loss")
 
 tells_apart.edit(
     "gan_step_without_mapping",
@@ -54,7 +41,7 @@ tells_apart.edit(
 )
 
 
-one_step_each = Mistakes("image_models.gan_step", "TestGanStep::test_each_player_takes_one_step")
+one_step_each = Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_takes_its_steps")
 
 one_step_each.edit(
     "gan_step_with_two_of_the_discriminator",
@@ -71,9 +58,7 @@ one_step_each.edit(
 )
 
 
-called_real = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_generator_learns_to_be_called_real"
-)
+called_real = Mistakes("image_models.gan_step", "TestGeneratorsStep::test_descends_its_loss")
 
 called_real.edit(
     "gan_step_detaches_for_both",
@@ -84,7 +69,7 @@ called_real.edit(
 
 
 clears_the_discriminator = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_discriminator_uses_its_own_loss_alone"
+    "image_models.gan_step", "TestDiscriminatorsStep::test_clears_gradients"
 )
 
 clears_the_discriminator.edit(
@@ -98,7 +83,7 @@ clears_the_discriminator.edit(
 
 
 clears_the_generator = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_generator_uses_its_own_loss_alone"
+    "image_models.gan_step", "TestGeneratorsStep::test_clears_gradients"
 )
 
 
@@ -118,7 +103,7 @@ def gan_step_clears_the_generator_too_early(generator, discriminator, g_optimize
     return d_loss.item(), g_loss.item()
 
 
-noise = Mistakes("image_models.gan_step", "TestGanStep::test_noise_is_normal_and_fresh")
+noise = Mistakes("image_models.gan_step", "TestGeneratorsStep::test_noise_is_normal_and_fresh")
 
 noise.edit(
     "gan_step_of_uniform_noise",
@@ -148,7 +133,7 @@ noise.edit(
 )
 
 
-gan_returns = Mistakes("image_models.gan_step", "TestGanStep::test_returns_both_losses")
+gan_returns = Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_returns_its_loss")
 
 gan_returns.edit(
     "gan_gan_returns_the_losses_swapped",
@@ -158,7 +143,9 @@ gan_returns.edit(
 )
 
 
-training_mode = Mistakes("image_models.gan_step", "TestGanStep::test_trains_in_training_mode")
+training_mode = Mistakes(
+    "image_models.gan_step", "TestDiscriminatorsStep::test_trains_in_training_mode"
+)
 
 training_mode.edit(
     "step_in_evaluation_mode",

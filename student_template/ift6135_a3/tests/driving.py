@@ -223,6 +223,13 @@ def flat(tensors: Any) -> Tensor:
     return torch.cat([t.detach().reshape(-1) for t in tensors]).clone()
 
 
+def with_parameters(network: nn.Module, vector: Tensor) -> nn.Module:
+    """The network, whose parameters now have the values of one vector."""
+    with torch.no_grad():
+        nn.utils.vector_to_parameters(vector.clone(), network.parameters())
+    return network
+
+
 def seed_all(seed: int) -> None:
     """Seed torch, NumPy's global source and Python's own."""
     torch.manual_seed(seed)
@@ -266,6 +273,7 @@ class WatchedSGD(torch.optim.SGD):
 def watched_step(
     step: Callable[[Callable[..., None], dict[str, WatchedSGD]], Any],
     networks: dict[str, nn.Module],
+    start: dict[str, Tensor],
     *,
     lr: float,
     calls: int,
@@ -277,6 +285,8 @@ def watched_step(
         step: performs it once; it gets `tell(event, **more)`, for what is drawn or called, and
             an optimiser for each network, by name.
         networks: what is trained or used, by name.
+        start: what their parameters are before the first call, by the same names, each in one
+            vector.
         lr: the learning rate of the optimisers.
         calls: how often it is performed.
         stale: what all gradients hold before the first call.
@@ -299,8 +309,8 @@ def watched_step(
         return lambda gradient: tell("step", who=who, gradient=gradient)
 
     optimisers = {name: WatchedSGD(n, lr, teller(name)) for name, n in networks.items()}
-    for network in networks.values():
-        for parameter in network.parameters():
+    for name, network in networks.items():
+        for parameter in with_parameters(network, start[name]).parameters():
             parameter.grad = torch.full_like(parameter, stale) if stale else None
     while number < calls:
         value = step(tell, optimisers)
