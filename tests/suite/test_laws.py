@@ -18,7 +18,7 @@ from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.grafted import reading_of
-from grader.suite.laws import Draws, Function, Step, weight
+from grader.suite.laws import Architecture, Draws, Function, Step, weight
 from grader.suite.local import Local
 
 
@@ -131,7 +131,8 @@ def test_what_breaks_a_law_fails_it(breaker: Any) -> None:
 
 
 def test_every_law_has_what_breaks_it() -> None:
-    laws = {*Function.laws().items(), *Draws.laws().items(), *Step.laws().items()}
+    kinds = Function, Architecture, Draws, Step
+    laws = {law for kind in kinds for law in kind.laws().items()}
     of_the_formula = {law for law in laws if law[0] in ("far_out", "distribution")}
     assert {(b.law, b.check) for b in breakers()} == laws - of_the_formula
     assert all(b.hint for b in breakers())

@@ -94,16 +94,6 @@ vae_draws.edit(
 )
 
 
-vae_in_training = Mistakes("image_models.VAE", "TestVAE::test_is_the_same_in_training")
-
-vae_in_training.edit(
-    "VaeWithDropout",
-    "nn.Linear(512, 256), nn.ReLU())",
-    "nn.Linear(512, 256), nn.ReLU(), nn.Dropout(0.2))",
-    "The encoder has dropout. The text's has none.",
-)
-
-
 vae_rows = Mistakes("image_models.VAE", "TestVAE::test_gives_a_row_for_each_example")
 
 vae_rows.edit(
@@ -169,19 +159,6 @@ class GeneratorWithTheDefaultSlope(Generator):
     def __init__(self):
         super().__init__()
         self.layers[1] = self.layers[3] = nn.LeakyReLU()
-
-
-generator_in_training = Mistakes(
-    "image_models.Generator", "TestGenerator::test_is_the_same_in_training"
-)
-
-generator_in_training.edit(
-    "GeneratorWithDropout",
-    "nn.Linear(256, 512),",
-    """nn.Dropout(0.3),
-            nn.Linear(256, 512),""",
-    "The generator has dropout. The text gives it to the discriminator alone.",
-)
 
 
 generator_rows = Mistakes(
@@ -283,12 +260,6 @@ critic_shape.edit(
     """squeeze() drops every axis of size one: of a single image no axis is left. squeeze(1), or no
     squeeze at all.""",
 )
-critic_shape.edit(
-    "DiscriminatorWithAnAxisTooMany",
-    "self.layers(x)",
-    "self.layers(x)[:, :, None]",
-    "Logits are (B, 1) or (B,); here they have one axis more.",
-)
 
 
 critic_training = Mistakes(
@@ -376,21 +347,6 @@ classifier_gives.edit(
     "return self.head(self.features(x))",
     "return torch.relu(self.head(self.features(x)))",
     "The logits go through a ReLU, so that no class can be unlikelier than zero.",
-)
-
-
-classifier_in_training = Mistakes(
-    "image_models.Classifier", "TestClassifier::test_is_the_same_in_training"
-)
-
-classifier_in_training.edit(
-    "ClassifierWithDropout",
-    """nn.ReLU(),
-        )""",
-    """nn.ReLU(),
-            nn.Dropout(0.5),
-        )""",
-    "The classifier has dropout. The text's has none.",
 )
 
 

@@ -9,7 +9,7 @@ def test_vae_gives_three_results(submission, probes, expect, draw):
     """Reconstruction, mean and log-variance."""
     calls = [("forward", draw.uniform(3, 784))]
     asked = {"function": "image_models.VAE", "seed": draw.seed(), "calls": calls}
-    (results,) = submission(probes.b.networks, **asked)["results"]
+    (results,) = submission(probes.networks, **asked)["results"]
     for result, shape in zip(results, [(3, 784), (3, 16), (3, 16)], strict=True):
         expect.shape(result, shape)
 
@@ -55,7 +55,7 @@ def test_probabilities_add_up(submission, probes, expect, draw):
         ("features", draw.uniform(3, 1, 28, 28)),
     ]
     asked = {"function": "image_models.Classifier", "seed": draw.seed(), "calls": calls}
-    got = submission(probes.b.networks, **asked)
+    got = submission(probes.networks, **asked)
     p, features = (torch.as_tensor(r) for r in got["results"])
     expect.shape(features, (3, 128))
     expect.close(p.sum(1), torch.ones(3), slack=1e-4)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from driving import (
     find,
-    gradients_of,
     in_place_of,
+    networks,
     plain,
     seed_all,
     watched_step,
@@ -27,83 +27,15 @@ from driving import (
 # --- networks that a submission builds --------------------------------------------------------
 
 
-def networks(
-    impl: Any,
-    *,
-    function: str,
-    seed: int,
-    calls: list[tuple[str, Tensor]],
-    training: bool = False,
-    turned: bool = False,
-    near: bool = False,
-) -> dict[str, Any]:
-    """A network with known parameters, and what its methods give.
-
-    Parameters are known by their shapes, whatever they are called and in whatever order they come:
-    vectors of one shape are alike, and matrices of one shape are not. A layer of 32 that is cut in
-    two holds the same numbers as two of 16.
-
-    Args:
-        function: the class, e.g. `image_models.VAE`.
-        seed: of the parameters.
-        calls: names of methods (`forward` for the network itself), each with its argument.
-        training: leave it in training mode, instead of evaluation mode.
-        turned: matrices of one shape have changed places.
-        near: the VAE's heads have biases of -30, so that what it draws lies next to the mean.
-
-    Returns:
-        `shapes` of the parameters; `results`, one for each call; and `reached`: which parameters
-        the first result of the last call has a slope along.
-    """
-    network = find(impl, function)()
-    parameters = list(network.parameters())
-    _fill(parameters, seed, turned, near)
-    network.train(training)
-    results: list[Any] = []
-    # The draw of the VAE is another question's.
+def networks_on_a_stand_in(impl: Any, **asked: Any) -> Any:
+    """What `networks` finds with a stand-in for `reparameterise`, which is another question's."""
     with in_place_of(impl.image_models, {"reparameterise": stand_in_draw}):
-        for method, argument in calls:
-            found = network(argument) if method == "forward" else getattr(network, method)(argument)
-            results.append(found)
-    first = results[-1] if calls else torch.zeros(())
-    first = first[0] if isinstance(first, tuple | list) else first
-    gradients: list[Tensor] = []
-    if isinstance(first, Tensor):
-        weights = torch.linspace(1, 2, first.numel()).reshape(first.shape)
-        gradients = gradients_of((first * weights).sum(), parameters)
-    return {
-        "shapes": [list(p.shape) for p in parameters],
-        "results": plain(results),
-        "reached": [bool(g.any()) for g in gradients],
-    }
+        return networks(impl, **asked)
 
 
 def stand_in_draw(mu: Tensor, logvar: Tensor) -> Tensor:
     """Mean and a bit of the log-variance: not what `reparameterise` should give."""
     return mu - 0.1 * logvar
-
-
-def _fill(parameters: list[Tensor], seed: int, turned: bool, near: bool) -> None:
-    """Random values in place of the initial ones: clearly not zero, outputs of about one."""
-    joined = ((32, 256), (32,))
-    parts = [part for p in parameters for part in (p.split(16) if p.shape in joined else (p,))]
-    shapes = [tuple(part.shape) for part in parts]
-    with torch.no_grad():
-        for k, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
-            place = shapes[:k].count(shape) if len(shape) > 1 else 0
-            place = 1 - place if turned and len(shape) > 1 and shapes.count(shape) == 2 else place
-            part.copy_(_values(shape, seed, place, near))
-
-
-def _values(shape: tuple[int, ...], seed: int, place: int, near: bool) -> Tensor:
-    """Values of a parameter: of the `place`-th of its shape."""
-    generator = torch.Generator().manual_seed(seed + 7 * sum(shape) + place)
-    size = torch.Size(shape[1:]).numel()
-    values = (1.5 / size**0.5 if len(shape) > 1 else 0.3) * torch.randn(shape, generator=generator)
-    if near and shape in ((16, 256), (256, 16)):
-        # Means and log-variances around -30, and a decoder that is used to them.
-        return values / (4 if shape == (16, 256) else 30)
-    return torch.full(shape, -30.0) if near and shape == (16,) else values
 
 
 def dropped(impl: Any, *, seed: int, count: int) -> list[Tensor]:
