@@ -40,7 +40,6 @@ def average(generator, test_generator, alpha):
 
 
 generator_descends = Mistakes("gan.make_train_step", "TestGenerator::test_descends_its_loss")
-
 generator_descends.edit(
     "training_the_generator_on_the_critics_loss",
     "loss = metric(",
@@ -79,7 +78,6 @@ def training_both_at_once(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=N
 
 
 critic_descends = Mistakes("gan.make_train_step", "TestCritic::test_descends_its_loss")
-
 critic_descends.edit(
     "training_the_critic_without_its_regulariser",
     "critic_loss(p, q, critic).backward()",
@@ -110,13 +108,11 @@ critic_descends.edit(
     training; the averaged one is for evaluation.""",
 )
 
-
 left_over = Mistakes(
     "gan.make_train_step",
     "TestCritic::test_clears_gradients",
     "TestGenerator::test_clears_gradients",
 )
-
 left_over.edit(
     "training_clears_the_critic_before_the_loop",
     """        for _ in range(critic_inner_iters):
@@ -178,7 +174,6 @@ def training_keeps_the_critics_gradient_in_the_generator(
 
 
 inner_steps = Mistakes("gan.make_train_step", "TestCritic::test_takes_its_steps")
-
 inner_steps.edit(
     "training_steps_the_critic_in_the_generators_turn",
     "        loss.backward()",
@@ -233,11 +228,7 @@ inner_steps.edit(
     whatever was asked for.""",
 )
 
-
-averaging = Mistakes(
-    "gan.make_train_step", "TestGenerator::test_average_follows_the_generators_step"
-)
-
+averaging = Mistakes("gan.make_train_step", "test_average_follows_the_generators_step")
 averaging.edit(
     "training_averages_in_the_loop",
     "            critic_optim.step()",
@@ -280,10 +271,7 @@ averaging.edit(
     "alpha_ema is never looked at, so the test generator stays what it was at the start.",
 )
 
-
-no_average = Mistakes("gan.make_train_step", "TestGenerator::test_no_average_without_alpha")
-
-no_average.edit(
+Mistakes("gan.make_train_step", "test_no_average_without_alpha").edit(
     "training_averages_without_alpha",
     """        if alpha_ema is not None:
             apply_exponential_moving_average(generator, test_generator, alpha_ema)""",
@@ -291,9 +279,7 @@ no_average.edit(
     "The average is updated even when alpha_ema is None, which means no averaging.",
 )
 
-
-returned = Mistakes("gan.make_train_step", "TestGenerator::test_returns_its_loss")
-
+returned = Mistakes("gan.make_train_step", "test_returns_its_loss")
 returned.edit(
     "training_returns_the_critics_loss",
     "return loss.detach()",
@@ -325,9 +311,7 @@ def training_returns_the_metric_of_the_critics_turn(
     return train_step
 
 
-scalar = Mistakes("gan.make_train_step", "TestGenerator::test_result_is_a_scalar_tensor")
-
-scalar.edit(
+Mistakes("gan.make_train_step", "test_result_is_a_scalar_tensor").edit(
     "training_returns_a_plain_number",
     "loss.detach()",
     "loss.item()",
@@ -335,10 +319,7 @@ scalar.edit(
     tensor.""",
 )
 
-
-settings = Mistakes("gan.make_train_step", "TestGenerator::test_impossible_settings_are_refused")
-
-settings.edit(
+Mistakes("gan.make_train_step", "test_impossible_settings_are_refused").edit(
     "training_with_any_settings",
     """critic_inner_iters >= 1, f"critic_inner_iters must be >= 1, got {critic_inner_iters}"
     assert alpha_ema is None or 0 < alpha_ema < 1,""",
@@ -347,9 +328,7 @@ settings.edit(
     are now accepted without a word.""",
 )
 
-
-losses = Mistakes("gan.make_train_step", "TestGenerator::test_losses_are_those_that_were_asked_for")
-
+losses = Mistakes("gan.make_train_step", "test_losses_are_those_that_were_asked_for")
 losses.edit(
     "training_without_any_regulariser",
     "make_losses(loss_type, reg_type, reg_cf)",
@@ -371,9 +350,7 @@ losses.edit(
     "The name of the loss is written into the call of make_losses, and loss_type is not used.",
 )
 
-
-new_samples = Mistakes("gan.make_train_step", "TestCritic::test_has_new_samples_for_each_step")
-
+new_samples = Mistakes("gan.make_train_step", "test_has_new_samples_for_each_step")
 new_samples.edit(
     "training_on_one_batch_of_each",
     """        for _ in range(critic_inner_iters):
@@ -409,10 +386,7 @@ new_samples.edit(
     the loop. Each step needs samples of its own.""",
 )
 
-
-optimisers_alone = Mistakes("gan.make_train_step", "TestCritic::test_moves_by_its_optimiser_alone")
-
-optimisers_alone.edit(
+Mistakes("gan.make_train_step", "TestCritic::test_moves_by_its_optimiser_alone").edit(
     "training_clips_the_critics_weights",
     """            critic_optim.step()
 """,
@@ -425,9 +399,7 @@ optimisers_alone.edit(
     regulariser's business.""",
 )
 
-
 generator_steps = Mistakes("gan.make_train_step", "TestGenerator::test_takes_its_steps")
-
 generator_steps.edit(
     "training_never_steps_the_generator",
     """        generator_optim.step()
@@ -472,13 +444,11 @@ def training_steps_the_generator_first(loss_type, inner=1, reg_type=None, reg_cf
 
 
 # Right parts are called by names that they do not have: the parts lose nothing.
-averaging_by_name = Mistakes(
+Mistakes(
     "gan.make_train_step",
-    "TestGenerator::test_average_follows_the_generators_step",
+    "test_average_follows_the_generators_step",
     beside={"gan.apply_exponential_moving_average": average_with_decay},
-)
-
-averaging_by_name.edit(
+).edit(
     "training_averages_by_names_of_others",
     "test_generator, alpha_ema)",
     "test_generator, alpha=alpha_ema)",

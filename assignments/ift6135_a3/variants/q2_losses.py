@@ -40,7 +40,6 @@ def ogp_of_p_with_gradient(p, cp, q, cq, critic):
 
 
 make_losses = Variants("gan.make_losses")
-
 make_losses.edit(
     "losses_work_on_detached_copies",
     """cp = critic(p)
@@ -185,7 +184,6 @@ def losses_apply_the_critic_once(loss_type, reg_type=None, reg_cf=1.0):
 make_losses_beside_penalties = Variants(
     "gan.make_losses", beside={"gan.r1gp": r1gp_of_given_values, "gan.ogp": ogp_of_p_with_gradient}
 )
-
 make_losses_beside_penalties.edit(
     "losses_give_copies_to_the_penalty",
     """cp = critic(p)

@@ -24,7 +24,6 @@ def average(generator, test_generator, alpha):
 
 
 make_train_step = Variants("gan.make_train_step")
-
 make_train_step.edit(
     "training_averages_by_hand",
     "apply_exponential_moving_average(generator, test_generator, alpha_ema)",
@@ -293,11 +292,9 @@ def training_with_closures(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=
 
 
 # The moving average is called by the names that it has in this submission.
-make_train_step_by_name = Variants(
+Variants(
     "gan.make_train_step", beside={"gan.apply_exponential_moving_average": average_with_decay}
-)
-
-make_train_step_by_name.edit(
+).edit(
     "training_averages_by_its_own_names",
     "(generator, test_generator, alpha_ema)",
     "(model=generator, average=test_generator, decay=alpha_ema)",
