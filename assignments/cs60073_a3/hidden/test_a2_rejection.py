@@ -73,9 +73,7 @@ class TestProposal(
 
     parameters = ("x", "sigma")
     slack = 1e-7
-    look_at = {
-        "values": "sigma is a standard deviation; in the plane the constant is there twice.",
-    }
+    look_at = {"values": "sigma is a standard deviation; in the plane the constant is there twice."}
 
     def inputs(self, draw, batch=4):
         return [array(draw.normal(batch, 2, std=3.0)), draw.number(0.5, 4.0)]

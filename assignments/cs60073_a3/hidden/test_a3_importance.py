@@ -70,12 +70,7 @@ class TestMean(
 
 
 class TestVariance(
-    Weighted,
-    question="a.3.2",
-    of="sampling.weighted_variance",
-    values=2,
-    far_out=1,
-    arguments=0.25,
+    Weighted, question="a.3.2", of="sampling.weighted_variance", values=2, far_out=1, arguments=0.25
 ):
     look_at = {
         "values": "Weights and squared distances from the weighted mean, over the sum of the "

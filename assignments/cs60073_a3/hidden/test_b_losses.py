@@ -363,7 +363,7 @@ class TestClassifierLoss(
         if self.world != OWN:
             return [KINDS[self.world](draw.normal(batch, 10, std=2.0)), labels]
         (output,) = self.submission(
-            self.probes.b.networks,
+            self.probes.networks,
             function="image_models.Classifier",
             seed=draw.seed(),
             calls=[("forward", draw.uniform(batch, 1, 28, 28))],

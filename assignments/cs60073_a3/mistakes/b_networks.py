@@ -66,10 +66,8 @@ vae_forward.edit(
 )
 vae_forward.edit(
     "VaeSwapsItsMoments",
-    """, mu, logvar
-""",
-    """, logvar, mu
-""",
+    ", mu, logvar\n",
+    ", logvar, mu\n",
     """The model gives the log-variance before the mean. The order is reconstruction, mean,
     log-variance.""",
 )

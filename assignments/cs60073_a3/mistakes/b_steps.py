@@ -35,8 +35,7 @@ Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_descends_its_los
 
 Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_takes_its_steps").edit(
     "gan_step_with_two_of_the_discriminator",
-    """discriminator_optimizer.step()
-""",
+    "discriminator_optimizer.step()\n",
     """discriminator_optimizer.step()
     fake = generator(torch.randn(len(x), NOISE))
     d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
@@ -56,8 +55,7 @@ Mistakes("image_models.gan_step", "TestGeneratorsStep::test_descends_its_loss").
 
 Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_clears_gradients").edit(
     "gan_step_never_clears_the_discriminator",
-    """    discriminator_optimizer.zero_grad()
-""",
+    "    discriminator_optimizer.zero_grad()\n",
     "",
     """The generator's backward() leaves gradients in the discriminator too, and they are never
     cleared.""",

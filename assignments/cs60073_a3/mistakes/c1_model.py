@@ -172,8 +172,7 @@ Mistakes("language_model.TinyTransformer.__init__", "test_have_the_right_shapes"
 model = Mistakes("language_model.TinyTransformer.forward", "TestModel::test_has_the_right_values")
 model.edit(
     "model_without_positions",
-    """        x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
-""",
+    "        x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)\n",
     "",
     "Positions are missing: the model cannot tell the order of what it attends to.",
 )

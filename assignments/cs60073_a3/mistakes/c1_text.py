@@ -50,8 +50,7 @@ def decode_with_blanks(tokens, vocabulary):
 splitting = Mistakes("language_model.split", "test_keeps_the_order_of_the_text")
 splitting.edit(
     "split_of_shuffled_characters",
-    """    n = len(tokens)
-""",
+    "    n = len(tokens)\n",
     """    n = len(tokens)
     tokens = tokens[torch.randperm(n)]
 """,

@@ -98,10 +98,8 @@ ngram_perplexity = Mistakes(
 )
 ngram_perplexity.edit(
     "ngram_perplexity_of_the_tokens_seen",
-    """alpha * vocab_size)
-""",
-    """alpha * len(train.unique()))
-""",
+    "alpha * vocab_size)\n",
+    "alpha * len(train.unique()))\n",
     "The V below the line is the number of tokens in the training text, not `vocab_size`.",
 )
 ngram_perplexity.edit(

@@ -45,12 +45,7 @@ top_k.edit(
     """The result has the order of the sorted logits, so that probabilities belong to the wrong
     tokens. Put them back into their places.""",
 )
-top_k.edit(
-    "top_k_without_a_return",
-    "return scaled",
-    "scaled",
-    "Nothing is returned.",
-)
+top_k.edit("top_k_without_a_return", "return scaled", "scaled", "Nothing is returned.")
 
 Mistakes("language_model.top_k_probabilities", "test_sharpens_when_cold").edit(
     "top_k_without_temperature", "logits / temperature", "logits", "The temperature is not used."
@@ -305,8 +300,7 @@ Mistakes(
     "language_model.generate", "test_draws_with_the_frequencies_of_the_strategy[top_k-hot]"
 ).edit(
     "generate_at_temperature_one",
-    """            logits = model(tokens[-context:][None])[0, -1]  # (V,)
-""",
+    "            logits = model(tokens[-context:][None])[0, -1]  # (V,)\n",
     """            logits = model(tokens[-context:][None])[0, -1]
             temperature = 1.0
 """,
@@ -322,8 +316,7 @@ Mistakes("language_model.generate", "test_begins_with_the_prompt").edit(
 
 Mistakes("language_model.generate", "test_differs_from_call_to_call").edit(
     "generate_with_a_seed",
-    """    tokens = prompt
-""",
+    "    tokens = prompt\n",
     """    torch.manual_seed(1234)
     tokens = prompt
 """,
@@ -356,9 +349,7 @@ Mistakes("language_model.generate", "test_refuses_other_strategies").edit(
 
 Mistakes("language_model.generate", "test_gives_a_long_prompt_back_whole").edit(
     "generation_that_crops_its_prompt",
-    """    tokens = prompt
-""",
-    """    tokens = prompt[-context:]
-""",
+    "    tokens = prompt\n",
+    "    tokens = prompt[-context:]\n",
     "The prompt itself is cropped: only what the model is shown has to be short.",
 )

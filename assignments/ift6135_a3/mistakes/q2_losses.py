@@ -182,19 +182,15 @@ regulariser.edit(
 )
 regulariser.edit(
     "regulariser_with_real_and_generated_exchanged",
-    """(p, cp, q, cq, critic)
-""",
-    """(q, cq, p, cp, critic)
-""",
+    "(p, cp, q, cq, critic)\n",
+    "(q, cq, p, cp, critic)\n",
     """The regulariser gets the generated samples in the place of the real ones. Real samples come
     first in every function of this file.""",
 )
 regulariser.edit(
     "regulariser_with_arguments_out_of_order",
-    """(p, cp, q, cq, critic)
-""",
-    """(p, q, cp, cq, critic)
-""",
+    "(p, cp, q, cq, critic)\n",
+    "(p, q, cp, cq, critic)\n",
     """The arguments of the regulariser are in the wrong order: each kind of samples is followed by
     its own values.""",
 )

@@ -244,8 +244,7 @@ def r1gp_leaves_gradients_in_the_critic(p, cp, q, cq, critic):
 r1gp_data = Mistakes("gan.r1gp", "TestR1::test_takes_real_samples_from_a_data_set")
 r1gp_data.edit(
     "r1gp_needs_samples_with_gradients",
-    """    p = p.detach().requires_grad_()
-""",
+    "    p = p.detach().requires_grad_()\n",
     "",
     """Real samples come from a data set and do not require a gradient: without switching it on
     before the critic is applied there is nothing to differentiate.""",

@@ -1,43 +1,6 @@
 """Mistakes in 2.5: the training step, `make_train_step`."""
 
-import torch
-
 from grader.catalogue import Mistakes
-
-
-def average_with_decay(model, average, decay=0.998):
-    with torch.no_grad():
-        for new, kept in zip(model.parameters(), average.parameters(), strict=True):
-            kept.mul_(decay).add_(new, alpha=1 - decay)
-
-
-def checked_losses(loss_type, inner, reg_type, reg_cf, alpha):
-    """The head of make_train_step, which is given."""
-    assert inner >= 1
-    assert alpha is None or 0 < alpha < 1
-    return make_losses(loss_type, reg_type, reg_cf)
-
-
-def critic_step(data, critic, optim, generator, critic_loss):
-    p, q = next(data), generator().detach()
-    optim.zero_grad()
-    critic_loss(p, q, critic).backward()
-    optim.step()
-
-
-def generator_step(data, critic, generator, optim, metric):
-    p, q = next(data), generator()
-    optim.zero_grad()
-    value = metric(p, q, critic)
-    value.backward()
-    optim.step()
-    return value.detach()
-
-
-def average(generator, test_generator, alpha):
-    if alpha is not None:
-        apply_exponential_moving_average(generator, test_generator, alpha)
-
 
 generator_descends = Mistakes("gan.make_train_step", "TestGenerator::test_descends_its_loss")
 generator_descends.edit(
@@ -49,32 +12,29 @@ generator_descends.edit(
 )
 generator_descends.edit(
     "training_a_detached_generator",
-    """q = generator()
-""",
-    """q = generator().detach()
-""",
+    "q = generator()\n",
+    "q = generator().detach()\n",
     """The generated samples are detached in the generator's step too, so no gradient reaches the
     generator. That is for the critic's steps alone.""",
 )
-
-
-@generator_descends
-def training_both_at_once(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """Both losses are computed before either model moves, so the generator follows a critic that
-    has not adapted yet. The generator's turn comes after the critic's steps."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        generator_optim.zero_grad()
-        value = metric(next(data), generator(), critic)
+generator_descends.edit(
+    "training_both_at_once",
+    "        ### BEGIN SOLUTION\n",
+    """        generator_optim.zero_grad()
+        value = metric(next(train_data_iter), generator(), critic)
         value.backward()
-        for _ in range(inner):
-            critic_step(data, critic, critic_optim, generator, critic_loss)
+        for _ in range(critic_inner_iters):
+            critic_optim.zero_grad()
+            critic_loss(next(train_data_iter), generator().detach(), critic).backward()
+            critic_optim.step()
         generator_optim.step()
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return value.detach()
-
-    return train_step
+""",
+    """Both losses are computed before either model moves, so the generator follows a critic that
+    has not adapted yet. The generator's turn comes after the critic's steps.""",
+)
 
 
 critic_descends = Mistakes("gan.make_train_step", "TestCritic::test_descends_its_loss")
@@ -148,29 +108,24 @@ left_over.edit(
     """The metric is divided by critic_inner_iters before backward(). The generator takes one step,
     with the whole gradient.""",
 )
-
-
-@left_over
-def training_keeps_the_critics_gradient_in_the_generator(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """The critic's loss leaves gradients in the generator too, because its samples are not
-    detached, and they are still there when the generator takes its step."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        generator_optim.zero_grad()
-        for _ in range(inner):
+left_over.edit(
+    "training_keeps_the_critics_gradient_in_the_generator",
+    "        ### BEGIN SOLUTION\n",
+    """        generator_optim.zero_grad()
+        for _ in range(critic_inner_iters):
             critic_optim.zero_grad()
-            critic_loss(next(data), generator(), critic).backward()
+            critic_loss(next(train_data_iter), generator(), critic).backward()
             critic_optim.step()
-        value = metric(next(data), generator(), critic)
+        value = metric(next(train_data_iter), generator(), critic)
         value.backward()
         generator_optim.step()
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return value.detach()
-
-    return train_step
+""",
+    """The critic's loss leaves gradients in the generator too, because its samples are not
+    detached, and they are still there when the generator takes its step.""",
+)
 
 
 inner_steps = Mistakes("gan.make_train_step", "TestCritic::test_takes_its_steps")
@@ -199,8 +154,7 @@ inner_steps.edit(
 )
 inner_steps.edit(
     "training_freezes_the_critic_for_good",
-    """        q = generator()
-""",
+    "        q = generator()\n",
     """        q = generator()
         critic.requires_grad_(False)
 """,
@@ -287,28 +241,26 @@ returned.edit(
     """The critic's loss is returned. What is logged is the metric that the generator's step
     minimised.""",
 )
-
-
-@returned
-def training_returns_the_metric_of_the_critics_turn(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """The metric is that of the critic's batch before the critic's step. The generator minimises it
-    after the critic's steps, and that value is the one to return."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            p, q = next(data), generator().detach()
-            value = metric(p, q, critic).detach()
+returned.edit(
+    "training_returns_the_metric_of_the_critics_turn",
+    "        ### BEGIN SOLUTION\n",
+    """        for _ in range(critic_inner_iters):
+            p, q = next(train_data_iter), generator().detach()
+            before = metric(p, q, critic).detach()
             critic_optim.zero_grad()
             critic_loss(p, q, critic).backward()
             critic_optim.step()
-        generator_step(data, critic, generator, generator_optim, metric)
-        average(generator, test_generator, alpha)
-        return value
-
-    return train_step
+        generator_optim.zero_grad()
+        value = metric(next(train_data_iter), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
+        return before
+""",
+    """The metric is that of the critic's batch before the critic's step. The generator minimises it
+    after the critic's steps, and that value is the one to return.""",
+)
 
 
 Mistakes("gan.make_train_step", "test_result_is_a_scalar_tensor").edit(
@@ -388,8 +340,7 @@ new_samples.edit(
 
 Mistakes("gan.make_train_step", "TestCritic::test_moves_by_its_optimiser_alone").edit(
     "training_clips_the_critics_weights",
-    """            critic_optim.step()
-""",
+    "            critic_optim.step()\n",
     """            critic_optim.step()
             with torch.no_grad():
                 for parameter in critic.parameters():
@@ -402,56 +353,52 @@ Mistakes("gan.make_train_step", "TestCritic::test_moves_by_its_optimiser_alone")
 generator_steps = Mistakes("gan.make_train_step", "TestGenerator::test_takes_its_steps")
 generator_steps.edit(
     "training_never_steps_the_generator",
-    """        generator_optim.step()
-""",
+    "        generator_optim.step()\n",
     "",
     "The gradient of the metric is computed, but the generator's optimiser never takes a step.",
 )
-
-
-@generator_steps
-def training_steps_the_generator_in_the_loop(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
+generator_steps.edit(
+    "training_steps_the_generator_in_the_loop",
+    "        ### BEGIN SOLUTION\n",
+    """        for _ in range(critic_inner_iters):
+            critic_optim.zero_grad()
+            critic_loss(next(train_data_iter), generator().detach(), critic).backward()
+            critic_optim.step()
+            generator_optim.zero_grad()
+            value = metric(next(train_data_iter), generator(), critic)
+            value.backward()
+            generator_optim.step()
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
+        return value.detach()
+""",
     """The generator's step is inside the critic's loop, so both take the same number of steps. The
-    critic gets its inner steps first, then the generator one."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_step(data, critic, critic_optim, generator, critic_loss)
-            value = generator_step(data, critic, generator, generator_optim, metric)
-        average(generator, test_generator, alpha)
-        return value
-
-    return train_step
-
-
-@generator_steps
-def training_steps_the_generator_first(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    critic gets its inner steps first, then the generator one.""",
+)
+generator_steps.edit(
+    "training_steps_the_generator_first",
+    "        ### BEGIN SOLUTION\n",
+    """        generator_optim.zero_grad()
+        value = metric(next(train_data_iter), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
+        for _ in range(critic_inner_iters):
+            critic_optim.zero_grad()
+            critic_loss(next(train_data_iter), generator().detach(), critic).backward()
+            critic_optim.step()
+        return value.detach()
+""",
     """The generator takes its step before the critic does. It should learn from a critic that has
-    just adapted to it, so the inner steps come first."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        value = generator_step(data, critic, generator, generator_optim, metric)
-        average(generator, test_generator, alpha)
-        for _ in range(inner):
-            critic_step(data, critic, critic_optim, generator, critic_loss)
-        return value
-
-    return train_step
+    just adapted to it, so the inner steps come first.""",
+)
 
 
-# Right parts are called by names that they do not have: the parts lose nothing.
-Mistakes(
-    "gan.make_train_step",
-    "test_average_follows_the_generators_step",
-    beside={"gan.apply_exponential_moving_average": average_with_decay},
-).edit(
+Mistakes("gan.make_train_step", "test_average_follows_the_generators_step").edit(
     "training_averages_by_names_of_others",
     "test_generator, alpha_ema)",
-    "test_generator, alpha=alpha_ema)",
+    "test_generator, decay=alpha_ema)",
     """The moving average is called with a name for its factor that it does not have, so the step
     ends with a TypeError whenever alpha_ema is given.""",
 )

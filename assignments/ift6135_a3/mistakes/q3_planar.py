@@ -231,9 +231,7 @@ def logdet_without_the_derivative_below_the_flow(self, x, eps=1e-8):
 @Mistakes(
     "solution.PlanarTransformation.get_logdet",
     "test_has_the_right_values",
-    beside={
-        "solution.PlanarTransformation.forward": planar_of_batches,
-    },
+    beside={"solution.PlanarTransformation.forward": planar_of_batches},
 )
 def logdet_differentiates_forward_at_bare_points(self, x, eps=1e-8):
     """forward is differentiated at single points, (dim,), and takes batches only, (B, dim). Give

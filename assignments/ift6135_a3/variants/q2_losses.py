@@ -42,8 +42,7 @@ def ogp_of_p_with_gradient(p, cp, q, cq, critic):
 make_losses = Variants("gan.make_losses")
 make_losses.edit(
     "losses_work_on_detached_copies",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p, q = (x.detach().clone().requires_grad_() for x in (p, q))
         cp = critic(p)
 """,
@@ -69,8 +68,7 @@ make_losses.edit(
 )
 make_losses.edit(
     "losses_switch_the_gradient_on_in_place",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p.requires_grad_(True)
         cp = critic(p)
 """,
@@ -186,8 +184,7 @@ make_losses_beside_penalties = Variants(
 )
 make_losses_beside_penalties.edit(
     "losses_give_copies_to_the_penalty",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p = p.detach().clone().requires_grad_(True)
         cp = critic(p)
 """,
@@ -195,8 +192,7 @@ make_losses_beside_penalties.edit(
 )
 make_losses_beside_penalties.edit(
     "losses_switch_the_gradient_on_for_cp",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p.requires_grad = True
         cp = critic(p)
 """,
