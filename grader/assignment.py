@@ -81,7 +81,7 @@ class Question(Strict):
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9]+)*$")]
     title: str = Field(min_length=1)
-    kind: Kind
+    kind: Kind = "unit"
     marks: float = Field(gt=0)
     contracts: tuple[DottedName, ...] = ()
     about: str = ""

@@ -29,15 +29,8 @@ def mixture(draw, count=3, spread=3.0):
     return [weights / weights.sum(), means, covariances(draw, count)]
 
 
-class TestMixture(
-    Function,
-    question="a.1.1",
-    of="sampling.mixture_log_density",
-    far_out=1,
-    shape=0.5,
-    batch_of_one=0.5,
-    arguments=0.25,
-):
+class TestMixture(Function, question="a.1.1", of="sampling.mixture_log_density"):
+    owes = {"far_out": 1, "shape": 0.5, "batch_of_one": 0.5, "arguments": 0.25}
     parameters = ("x", "weights", "means", "covariances")
     far_slack = 1e-9
     look_at = {

@@ -79,18 +79,10 @@ class TestProposal(
         return [array(draw.normal(batch, 2, std=3.0)), draw.number(0.5, 4.0)]
 
 
-class TestProposalDraws(
-    Draws,
-    question="a.2.1",
-    of="sampling.draw_proposal",
-    mean=0.2,
-    variance=0.4,
-    distribution=0.4,
-    shape=0.25,
-    independent=0.5,
-):
+class TestProposalDraws(Draws, question="a.2.1", of="sampling.draw_proposal"):
     """Both coordinates are normal with mean 0 and standard deviation sigma, and independent."""
 
+    owes = {"mean": 0.2, "variance": 0.4, "distribution": 0.4, "shape": 0.25, "independent": 0.5}
     parameters = ("n", "sigma", "rng")
     effects = {"mean": 0.2, "variance": 1.35, "distribution": 0.06}
     look_at = dict.fromkeys(
@@ -139,14 +131,8 @@ class TestProposalDraws(
 # --- a.2.2 rejection sampling -----------------------------------------------------------------
 
 
-class TestRejection(
-    Draws,
-    question="a.2.2",
-    of="sampling.rejection_sampling",
-    distribution=2,
-    independent=0.5,
-    shape=0.5,
-):
+class TestRejection(Draws, question="a.2.2", of="sampling.rejection_sampling"):
+    owes = {"distribution": 2, "independent": 0.5, "shape": 0.5}
     parameters = ("log_p", "log_q", "draw_q", "c", "n", "rng")
     effects = {"distribution": 0.19}
     said = {"distribution": "the accepted points do not have the density min(p, c q)"}

@@ -51,17 +51,11 @@ EXTREME = "Take the largest logarithm out before exp."
 IN_PLACE = "log_w - log_w.max() is a new array; log_w -= log_w.max() changes the caller's."
 
 
-class TestMean(
-    Weighted,
-    question="a.3.2",
-    of="sampling.self_normalized_mean",
-    values=2,
-    far_out=1,
-    arguments=0.25,
-):
+class TestMean(Weighted, question="a.3.2", of="sampling.self_normalized_mean"):
     """sum w f / sum w. Without the denominator, constants of p and q that are not known change the
     result."""
 
+    owes = {"values": 2, "far_out": 1, "arguments": 0.25}
     look_at = {
         "values": "Divide by the sum of the weights, not by N; the weights are exp(log_w).",
         "far_out": EXTREME,
@@ -116,14 +110,8 @@ class TestVariance(
         return bool((factor < 1e6).all())
 
 
-class TestSize(
-    Weighted,
-    question="a.3.3",
-    of="sampling.effective_sample_size",
-    values=2,
-    far_out=1,
-    arguments=0.25,
-):
+class TestSize(Weighted, question="a.3.3", of="sampling.effective_sample_size"):
+    owes = {"values": 2, "far_out": 1, "arguments": 0.25}
     parameters = ("log_w",)
     look_at = {
         "values": "The square of the sum over the sum of the squares; of the weights, not of their "

@@ -66,16 +66,8 @@ class Jump:
         self.mass = square.areas * normal * accepted
 
 
-class TestWalk(
-    Draws,
-    question="a.4.1",
-    of="sampling.metropolis_hastings",
-    mean=0.4,
-    variance=0.6,
-    distribution=3,
-    shape=0.25,
-    arguments=0.25,
-):
+class TestWalk(Draws, question="a.4.1", of="sampling.metropolis_hastings"):
+    owes = {"mean": 0.4, "variance": 0.6, "distribution": 3, "shape": 0.25, "arguments": 0.25}
     parameters = ("log_p", "x0", "step", "n", "rng")
     effects = {"mean": 0.6, "variance": 2.2, "distribution": 0.26}
     counts = (27,)

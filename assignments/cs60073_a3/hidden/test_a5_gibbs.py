@@ -28,20 +28,18 @@ def flipped(values, signs):
     return values * np.where(signs < 0, -1.0, 1.0)
 
 
-class TestGibbs(
-    Draws,
-    question="a.5.1",
-    of="sampling.gibbs_sampling",
-    mean=2,
-    variance=1.5,
-    distribution=0.5,
-    shape=0.5,
-    independent=0.5,
-    arguments=0.25,
-):
+class TestGibbs(Draws, question="a.5.1", of="sampling.gibbs_sampling"):
     """A chain: rows after each iteration, the newest value of the other coordinate deciding for
     the mean of each draw."""
 
+    owes = {
+        "mean": 2,
+        "variance": 1.5,
+        "distribution": 0.5,
+        "shape": 0.5,
+        "independent": 0.5,
+        "arguments": 0.25,
+    }
     parameters = ("correlation", "x0", "n", "rng")
     effects = {"mean": 0.16, "variance": 1.35, "distribution": 0.09}
     counts = (37,)

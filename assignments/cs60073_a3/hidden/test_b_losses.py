@@ -207,6 +207,7 @@ class PlayerLoss(Function):
         wrong: the signs of logits with which a sure discriminator is wrong.
     """
 
+    owes = {"values": 1.5, "vectors": 1.5, "sure": 0.75, "shape": 0.25, "gradient": 0.75}
     batches = (7, 150)
     step = 0.01
     wrong = ()
@@ -281,16 +282,7 @@ class PlayerLoss(Function):
         super().has_the_gradient_of_its_values()
 
 
-class TestDiscriminatorLoss(
-    PlayerLoss,
-    question="b.3.4",
-    of="image_models.discriminator_loss",
-    values=1.5,
-    vectors=1.5,
-    sure=0.75,
-    shape=0.25,
-    gradient=0.75,
-):
+class TestDiscriminatorLoss(PlayerLoss, question="b.3.4", of="image_models.discriminator_loss"):
     """Cross-entropy with target 0.9 for real images and 0 for generated ones."""
 
     parameters = ("real_logits", "fake_logits")
@@ -304,16 +296,7 @@ class TestDiscriminatorLoss(
         return ()
 
 
-class TestGeneratorLoss(
-    PlayerLoss,
-    question="b.3.4",
-    of="image_models.generator_loss",
-    values=1.5,
-    vectors=1.5,
-    sure=0.75,
-    shape=0.25,
-    gradient=0.75,
-):
+class TestGeneratorLoss(PlayerLoss, question="b.3.4", of="image_models.generator_loss"):
     """Non-saturating: minus log D of generated images."""
 
     parameters = ("fake_logits",)

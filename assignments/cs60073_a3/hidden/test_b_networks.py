@@ -12,18 +12,11 @@ FALSE_FAIL = 5e-9
 # --- b.1.1 ------------------------------------------------------------------------------------
 
 
-class TestVAE(
-    Architecture,
-    question="b.1.1",
-    of="image_models.VAE",
-    layers=2,
-    rows=1.5,
-    trained=0.75,
-    same_in_training=0.5,
-):
+class TestVAE(Architecture, question="b.1.1", of="image_models.VAE"):
     """The two heads have the same shapes, so that either may be the mean's; so may either half of a
     head of 32. The draw of z is the next question's: a stand-in takes its place."""
 
+    owes = {"layers": 2, "rows": 1.5, "trained": 0.75, "same_in_training": 0.5}
     sizes = "784-512-256, two heads of 16, 16-256-512-784"
     steady = ("encode", "decode")
     orders = (False, True)
@@ -106,15 +99,8 @@ class TestVAE(
 # --- b.3.2 and b.3.3 --------------------------------------------------------------------------
 
 
-class TestGenerator(
-    Architecture,
-    question="b.3.2",
-    of="image_models.Generator",
-    layers=1,
-    rows=0.5,
-    trained=0.25,
-    same_in_training=0.5,
-):
+class TestGenerator(Architecture, question="b.3.2", of="image_models.Generator"):
+    owes = {"layers": 1, "rows": 0.5, "trained": 0.25, "same_in_training": 0.5}
     sizes = "64-256-512-784"
     steady = ("forward",)
 
@@ -180,15 +166,8 @@ class TestDiscriminator(
 # --- b.5.1 ------------------------------------------------------------------------------------
 
 
-class TestClassifier(
-    Architecture,
-    question="b.5.1",
-    of="image_models.Classifier",
-    layers=1,
-    rows=0.8,
-    trained=0.5,
-    same_in_training=1,
-):
+class TestClassifier(Architecture, question="b.5.1", of="image_models.Classifier"):
+    owes = {"layers": 1, "rows": 0.8, "trained": 0.5, "same_in_training": 1}
     sizes = "convolutions 1-32-64 with 3 x 3 kernels, then 3136-128-10"
     steady = ("features", "probabilities")
 

@@ -8,9 +8,8 @@ import itertools
 
 import torch
 import torch.nn.functional as F
-from scipy.special import ndtr
 
-from grader.suite.laws import Step, form, weight
+from grader.suite.laws import Step, form, has_standard_moments, is_normal, weight
 
 FALSE_FAIL = 5e-9  # per test of statistics
 
@@ -24,16 +23,8 @@ def vae_loss(reconstruction, x, mu, logvar):
     return bce + kl, bce, kl
 
 
-class TestVaeStep(
-    Step,
-    question="b.1.4",
-    of="image_models.vae_step",
-    steps=0.25,
-    descends=3,
-    cleared=1.5,
-    alone=0.25,
-    returns=1,
-):
+class TestVaeStep(Step, question="b.1.4", of="image_models.vae_step"):
+    owes = {"steps": 0.25, "descends": 3, "cleared": 1.5, "alone": 0.25, "returns": 1}
     who, sources = "model", {"x": ""}
     look_at = {
         "descends": "model(x) gives reconstruction, mean and log-variance; loss.backward() before "
@@ -83,6 +74,7 @@ def called_real(target):
 class GanStep(Step):
     """Of real images that are not mapped to [-1, 1], `descends` of the discriminator tells."""
 
+    owes = {"steps": 0.5, "descends": 2.5, "cleared": 2.5, "alone": 0.25, "returns": 0.5}
     sources = {"x": "", "noise": ""}
     at_once = True
     lr = 0.02
@@ -123,16 +115,7 @@ class GanStep(Step):
         return self.submission(self.probes.b.gan_steps, stale=stale, seed=draw.seed(), **asked)
 
 
-class TestDiscriminatorsStep(
-    GanStep,
-    question="b.3.5",
-    of="image_models.gan_step",
-    steps=0.5,
-    descends=2.5,
-    cleared=2.5,
-    alone=0.25,
-    returns=0.5,
-):
+class TestDiscriminatorsStep(GanStep, question="b.3.5", of="image_models.gan_step"):
     who = "discriminator"
     look_at = {
         "descends": "Real images are mapped to [-1, 1] first; generated ones are there already.",
@@ -159,16 +142,7 @@ class TestDiscriminatorsStep(
             )
 
 
-class TestGeneratorsStep(
-    GanStep,
-    question="b.3.5",
-    of="image_models.gan_step",
-    steps=0.5,
-    descends=2.5,
-    cleared=2.5,
-    alone=0.25,
-    returns=0.5,
-):
+class TestGeneratorsStep(GanStep, question="b.3.5", of="image_models.gan_step"):
     who, place = "generator", 1
     look_at = {
         "descends": "generator_loss(discriminator(fake)).backward() with images that are not "
@@ -199,19 +173,10 @@ class TestGeneratorsStep(
             "two images are made from the same noise",
             "Draw the noise in the step, without setting a seed.",
         )
-        test, values = self.stats, z.double().reshape(-1)
-        # A bounded distribution of the same variance has nothing out there.
-        far, p, rate = int((values.abs() > 2.4).sum()), float(2 * ndtr(-2.4)), FALSE_FAIL
-        together = z.sum(dim=1) / 8
-        for finding, told in (
-            (test.normal_mean(z, 0.0, 1.0, false_fail=rate, effect=0.1), "has not mean zero"),
-            (test.normal_variance(z, 1.0, false_fail=rate, effect=1.15), "has not variance one"),
-            (test.uniform(ndtr(values), false_fail=rate, effect=0.05), "is not normal"),
-            (test.share(far, len(values), p, false_fail=rate, effect=0.016), "is not normal"),
-            (
-                test.normal_variance(together, 1.0, false_fail=rate, effect=3.0),
-                "has 64 numbers that depend on each other",
-            ),
-        ):
-            help = "z is from N(0, I), 64 independent numbers for each image: torch.randn."
-            self.expect.plausible(finding, f"the noise {told}", help)
+        what, help = "the noise", "z is from N(0, I), 64 independent numbers for each image."
+        has_standard_moments(self, z.reshape(-1), what, help)
+        is_normal(self, z, what, help)
+        together = self.stats.normal_variance(
+            z.sum(dim=1) / 8, 1.0, false_fail=FALSE_FAIL, effect=3.0
+        )
+        self.expect.plausible(together, "the 64 numbers of one z depend on each other", help)

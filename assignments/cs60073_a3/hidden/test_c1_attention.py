@@ -6,19 +6,17 @@ from grader.suite.driving import call
 from grader.suite.laws import FollowThrough, Function, weight
 
 
-class TestAttention(
-    Function,
-    question="c.1.3",
-    of="language_model.causal_attention",
-    values=6,
-    batch_of_one=0.5,
-    arguments=0.5,
-    layout=0.5,
-    gradient=1,
-    far_out=0.5,
-):
+class TestAttention(Function, question="c.1.3", of="language_model.causal_attention"):
     """softmax(q k^T / sqrt(d)) v over what came before, d being the size of a head."""
 
+    owes = {
+        "values": 6,
+        "batch_of_one": 0.5,
+        "arguments": 0.5,
+        "layout": 0.5,
+        "gradient": 1,
+        "far_out": 0.5,
+    }
     parameters = ("q", "k", "v")
     batches = (1, 2, 3)
     look_at = {

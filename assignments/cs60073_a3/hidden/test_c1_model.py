@@ -187,17 +187,11 @@ class TestParts(Whole, question="c.1.4", of="language_model.TinyTransformer.__in
             )
 
 
-class TestModel(
-    Whole,
-    question="c.1.4",
-    of="language_model.TinyTransformer.forward",
-    values=2,
-    shape=0.75,
-    batch_of_one=0.25,
-):
+class TestModel(Whole, question="c.1.4", of="language_model.TinyTransformer.forward"):
     """Embedding plus position, both blocks in order, the norm if there is one, the head; seen with
     odd blocks in the places of the two."""
 
+    owes = {"values": 2, "shape": 0.75, "batch_of_one": 0.25}
     parameters = ("tokens",)
     batches = (2,)
     look_at = {
@@ -290,18 +284,10 @@ class TestFuture(Whole, question="c.1.3", of="language_model.TinyTransformer.for
 # --- c.1.5 ------------------------------------------------------------------------------------
 
 
-class TestLoss(
-    Function,
-    question="c.1.5",
-    of="language_model.next_token_loss",
-    values=4,
-    shape=0.5,
-    layout=0.5,
-    gradient=1,
-    far_out=0.5,
-):
+class TestLoss(Function, question="c.1.5", of="language_model.next_token_loss"):
     """The mean over all places of -log softmax(logits) at the target, in nats."""
 
+    owes = {"values": 4, "shape": 0.5, "layout": 0.5, "gradient": 1, "far_out": 0.5}
     parameters = ("logits", "targets")
     batches = (3, 16)
     look_at = {

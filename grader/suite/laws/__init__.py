@@ -9,7 +9,7 @@ for it.
 """
 
 from grader.suite.laws.base import Contract, form, law, partial, weight
-from grader.suite.laws.draws import Draws, generator
+from grader.suite.laws.draws import Draws, generator, has_standard_moments, is_normal
 from grader.suite.laws.follow import FollowThrough
 from grader.suite.laws.function import Function
 from grader.suite.laws.network import Architecture, Network, model
@@ -25,6 +25,8 @@ __all__ = [
     "Step",
     "form",
     "generator",
+    "has_standard_moments",
+    "is_normal",
     "law",
     "model",
     "partial",

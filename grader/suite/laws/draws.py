@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from torch import Tensor
 
 from grader.suite.expect import as_array
@@ -216,6 +217,46 @@ class Draws(Contract):
                 what = f"{self.parameter(place)} of {self.name}"
                 help = self.look_at.get("arguments", "")
                 self.expect.unchanged(left, was, what=what, help=help)
+
+
+# Tests of standard normal values: how often each fails what is right, and what it catches, as a
+# distance of means in standard deviations, a ratio of variances, a distance between distribution
+# functions, and a difference of the share of values beyond FAR.
+STANDARD = {"mean": 0.1, "variance": 1.15, "distribution": 0.05, "far": 0.016}
+FAR, STANDARD_FALSE_FAIL = 2.4, 5e-9
+
+
+def has_standard_moments(test: Contract, values: Any, what: str, help: str) -> None:
+    """Values have mean zero and variance one; `what` and `help` are told where they have not."""
+    stats, rate = test.stats, {"false_fail": STANDARD_FALSE_FAIL}
+    for finding, told in (
+        (stats.normal_mean(values, 0.0, 1.0, effect=STANDARD["mean"], **rate), "is not centred as"),
+        (
+            stats.normal_variance(values, 1.0, effect=STANDARD["variance"], **rate),
+            "does not spread as",
+        ),
+    ):
+        test.expect.plausible(finding, f"{what} {told} it should", help)
+
+
+def is_normal(test: Contract, values: Tensor, what: str, help: str, fitted: bool = False) -> None:
+    """Values are standard normal, or `fitted`: standardised by their own moments. A bounded
+    distribution of the same variance may lie near the normal one everywhere; far out it has
+    nothing."""
+    values, rate = values.double().reshape(-1), {"false_fail": STANDARD_FALSE_FAIL}
+    far, p = int((values.abs() > FAR).sum()), float(2 * ndtr(-FAR))
+    stats, effect = test.stats, STANDARD["distribution"]
+    for finding, told in (
+        (
+            stats.uniform(ndtr(values.numpy()), effect=effect, fitted=fitted, **rate),
+            "is not normal",
+        ),
+        (
+            stats.share(far, len(values), p, effect=STANDARD["far"], **rate),
+            "is not normal: it has too few large values, or too many",
+        ),
+    ):
+        test.expect.plausible(finding, f"{what} {told}", help)
 
 
 def _is_generator(argument: Any) -> bool:
