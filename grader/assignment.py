@@ -548,7 +548,9 @@ def _line_of(text: str, location: tuple[str | int, ...]) -> int:
         headers = [n for n in heads if n > start and header.match(lines[n])]
         end = next((n for n in heads if n > start), len(lines))
         keys = [
-            n for n in range(start + 1, end) if re.match(rf"\s*{re.escape(part)}\s*=", lines[n])
+            n
+            for n in range(start + 1, end)
+            if re.match(rf"\s*(?:[\w.]+\.)?{re.escape(part)}\s*=", lines[n])
         ]
         if keys:
             start = keys[0]

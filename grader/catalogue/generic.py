@@ -141,8 +141,10 @@ def _owes(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> frozenset[
 
 
 def _has_examples(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> bool:
-    """Whether a class leaves its contract a result with a batch axis: no shape () of its own, nor
-    of the classes of its file that it inherits from."""
+    """Whether a class leaves its contract a result with a batch axis: neither it nor a class of its
+    file that it inherits from is `scalar`, or has a shape () of its own."""
+    if any("scalar = True" in ast.unparse(n) for n in node.body if isinstance(n, ast.Assign)):
+        return False
     own = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "result_shape"]
     returned = [n.value for one in own for n in ast.walk(one) if isinstance(n, ast.Return)]
     if returned:

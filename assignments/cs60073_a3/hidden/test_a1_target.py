@@ -4,12 +4,9 @@ import math
 
 import numpy as np
 
+from grader.suite.draw import array
 from grader.suite.expect import as_array
 from grader.suite.laws import Function, weight
-
-
-def array(tensor):
-    return tensor.double().numpy()
 
 
 def covariances(draw, count):
@@ -96,9 +93,6 @@ class TestMixture(Function, question="a.1.1", of="sampling.mixture_log_density")
             help="Weight times density, added up, and then the logarithm.",
             slack=1e-9 * (1 + np.abs(own).max()),
         )
-
-
-# --- a.1.2 the mesh ---------------------------------------------------------------------------
 
 
 def logistic(draw):

@@ -2,17 +2,13 @@
 
 import numpy as np
 
+from grader.suite.draw import array
 from grader.suite.expect import as_array
 from grader.suite.laws import Function, weight
 
 
-def array(tensor):
-    return tensor.double().numpy()
-
-
-class TestIntegrand(
-    Function, question="a.3.1", of="sampling.integrand", values=2, shape=0.3, batch_of_one=0.3
-):
+class TestIntegrand(Function, question="a.3.1", of="sampling.integrand"):
+    owes = {"values": 2, "shape": 0.3, "batch_of_one": 0.3}
     parameters = ("x",)
     look_at = {"values": "The first column is squared; the sine is that of the second, in radians."}
     slack = 1e-10
@@ -25,6 +21,7 @@ class Weighted(Function):
     """A number that is computed from the logarithms of weights. A common factor of the weights
     cancels, also one that exp cannot represent."""
 
+    scalar = True
     parameters = ("log_w", "f")
     # Few draws; as many as a run has, whose weights differ by many orders of magnitude.
     batches = (20, 60, 50_000)
@@ -37,9 +34,6 @@ class Weighted(Function):
     def values_of_f(self, draw, batch):
         """Values whose mean is far from zero."""
         return array(draw.normal(batch, mean=draw.number(2, 5), std=draw.number(1, 2)))
-
-    def result_shape(self, *args):
-        return ()
 
     def far(self, draw):
         for shift in (2000.0, -2000.0):
@@ -63,9 +57,8 @@ class TestMean(Weighted, question="a.3.2", of="sampling.self_normalized_mean"):
     }
 
 
-class TestVariance(
-    Weighted, question="a.3.2", of="sampling.weighted_variance", values=2, far_out=1, arguments=0.25
-):
+class TestVariance(Weighted, question="a.3.2", of="sampling.weighted_variance"):
+    owes = {"values": 2, "far_out": 1, "arguments": 0.25}
     look_at = {
         "values": "Weights and squared distances from the weighted mean, over the sum of the "
         "weights. It is the spread of f under p, not the error of the estimated mean.",

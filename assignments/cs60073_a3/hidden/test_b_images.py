@@ -17,12 +17,8 @@ from grader.suite.laws import (
 FALSE_FAIL = 5e-9  # per test of statistics
 
 
-# --- b.1.2 ------------------------------------------------------------------------------------
-
-
-class TestReparameterise(
-    Function, question="b.1.2", of="image_models.reparameterise", gradient=2.5, shape=1.5
-):
+class TestReparameterise(Function, question="b.1.2", of="image_models.reparameterise"):
+    owes = {"gradient": 2.5, "shape": 1.5}
     parameters = ("mu", "logvar")
     step = 0.01
     definition = "z = mu + sigma * eps, with sigma = exp(logvar / 2) and eps from N(0, I)."
@@ -108,9 +104,6 @@ class TestReparameterise(
                 )["result"]
                 self.expect.close(z, mu, what="the draw", help=self.definition, slack=20)
                 self.expect.shape(z, (count, 16), what="the draw")
-
-
-# --- b.2.1, b.2.2 and b.4.1 -------------------------------------------------------------------
 
 
 class Pictures(Function):
@@ -217,9 +210,8 @@ class TestGenerateImages(Pictures, question="b.2.2", of="image_models.generate_i
         )
 
 
-class TestGeneratorImages(
-    Pictures, question="b.4.1", of="image_models.generator_images", graph=0.5
-):
+class TestGeneratorImages(Pictures, question="b.4.1", of="image_models.generator_images"):
+    owes = {"graph": 0.5}
     parameters = ("generator", "z")
     worlds = ("own to_unit", "stand-in")  # to_unit is marked in b.3.1
 

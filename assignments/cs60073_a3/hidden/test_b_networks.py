@@ -9,9 +9,6 @@ from grader.suite.laws import Architecture, weight
 FALSE_FAIL = 5e-9
 
 
-# --- b.1.1 ------------------------------------------------------------------------------------
-
-
 class TestVAE(Architecture, question="b.1.1", of="image_models.VAE"):
     """The two heads have the same shapes, so that either may be the mean's; so may either half of a
     head of 32. The draw of z is the next question's: a stand-in takes its place."""
@@ -96,9 +93,6 @@ class TestVAE(Architecture, question="b.1.1", of="image_models.VAE"):
             )
 
 
-# --- b.3.2 and b.3.3 --------------------------------------------------------------------------
-
-
 class TestGenerator(Architecture, question="b.3.2", of="image_models.Generator"):
     owes = {"layers": 1, "rows": 0.5, "trained": 0.25, "same_in_training": 0.5}
     sizes = "64-256-512-784"
@@ -113,11 +107,10 @@ class TestGenerator(Architecture, question="b.3.2", of="image_models.Generator")
         self.gives(0, "LeakyReLU with slope 0.2 after the hidden layers, tanh after the last.")
 
 
-class TestDiscriminator(
-    Architecture, question="b.3.3", of="image_models.Discriminator", layers=1, rows=0.6, trained=0.3
-):
+class TestDiscriminator(Architecture, question="b.3.3", of="image_models.Discriminator"):
     """Its logits are (B, 1) or (B,)."""
 
+    owes = {"layers": 1, "rows": 0.6, "trained": 0.3}
     sizes = "784-512-256-1"
 
     def calls(self, count):
@@ -161,9 +154,6 @@ class TestDiscriminator(
             "units are not dropped as often as they should be",
             "Dropout(0.3) drops with probability 0.3: 0.49 survive two of them.",
         )
-
-
-# --- b.5.1 ------------------------------------------------------------------------------------
 
 
 class TestClassifier(Architecture, question="b.5.1", of="image_models.Classifier"):

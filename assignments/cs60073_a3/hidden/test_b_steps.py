@@ -14,9 +14,6 @@ from grader.suite.laws import Step, form, has_standard_moments, is_normal, weigh
 FALSE_FAIL = 5e-9  # per test of statistics
 
 
-# --- b.1.4 ------------------------------------------------------------------------------------
-
-
 def vae_loss(reconstruction, x, mu, logvar):
     bce = F.binary_cross_entropy(reconstruction, x, reduction="sum") / len(x)
     kl = (mu.square() + logvar.exp() - logvar - 1).sum() / (2 * len(x))
@@ -54,7 +51,6 @@ class TestVaeStep(Step, question="b.1.4", of="image_models.vae_step"):
         return self.submission(self.probes.b.vae_steps, stale=stale, **asked)
 
 
-# --- b.3.5 ------------------------------------------------------------------------------------
 # A gradient is compared with that of each loss that the contract allows, for each noise that could
 # have been used: the order of the players and of their draws is left open.
 

@@ -81,12 +81,11 @@ class TestAttention(Function, question="c.1.3", of="language_model.causal_attent
         )
 
 
-class TestSelfAttention(
-    FollowThrough, question="c.1.3", of="language_model.SelfAttention.forward", values=3
-):
+class TestSelfAttention(FollowThrough, question="c.1.3", of="language_model.SelfAttention.forward"):
     """Head h has the columns 64 h to 64 h + 63; the heads are joined, then projected. A layer may
     use its own `causal_attention`, which is marked above, or another one."""
 
+    owes = {"values": 3}
     parameters = ("x",)
     built_on = (TestAttention,)
     stand_ins = ("language_model.causal_attention",)

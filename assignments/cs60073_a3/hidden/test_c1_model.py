@@ -14,15 +14,11 @@ def tokens_of(draw, batch, length, size):
     return draw.uniform(batch, length, high=float(size)).long().clamp(max=size - 1)
 
 
-# --- c.1.4 ------------------------------------------------------------------------------------
-
-
-class TestBlock(
-    Function, question="c.1.4", of="language_model.Block.forward", values=1.75, arguments=0.25
-):
+class TestBlock(Function, question="c.1.4", of="language_model.Block.forward"):
     """x + attention(norm1(x)), then y + feed_forward(norm2(y)): the pre-norm order, seen with odd
     parts in the places of these four."""
 
+    owes = {"values": 1.75, "arguments": 0.25}
     parameters = ("x", "numbers")
     slack = 1e-5
     look_at = {"values": "The norm comes before each part, and what came in is added after it."}
@@ -281,12 +277,10 @@ class TestFuture(Whole, question="c.1.3", of="language_model.TinyTransformer.for
         )
 
 
-# --- c.1.5 ------------------------------------------------------------------------------------
-
-
 class TestLoss(Function, question="c.1.5", of="language_model.next_token_loss"):
     """The mean over all places of -log softmax(logits) at the target, in nats."""
 
+    scalar = True
     owes = {"values": 4, "shape": 0.5, "layout": 0.5, "gradient": 1, "far_out": 0.5}
     parameters = ("logits", "targets")
     batches = (3, 16)
@@ -303,9 +297,6 @@ class TestLoss(Function, question="c.1.5", of="language_model.next_token_loss"):
 
     def tolerance(self, logits, targets):
         return {"terms": targets.numel(), "slack": 0.0}
-
-    def result_shape(self, *args):
-        return ()
 
     def far(self, draw):
         logits, targets = self.inputs(draw)

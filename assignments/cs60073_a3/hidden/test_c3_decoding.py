@@ -69,9 +69,6 @@ class Distribution(Function):
         self.same(logits.reshape(2, 3, -1), size, help=self.look_at["values"])
 
 
-# --- c.3.1 ------------------------------------------------------------------------------------
-
-
 class TestTopK(Distribution, question="c.3.1", of="language_model.top_k_probabilities"):
     """softmax of the k largest logits, over the temperature; all others have probability 0."""
 
@@ -132,9 +129,6 @@ class TestTopK(Distribution, question="c.3.1", of="language_model.top_k_probabil
         self.expect.close(found, wanted / wanted.sum(), what="the probabilities")
 
 
-# --- c.3.2 ------------------------------------------------------------------------------------
-
-
 class TestTopP(Distribution, question="c.3.2", of="language_model.top_p_probabilities"):
     """The fewest likeliest tokens that reach p together, each with its share of their sum; with or
     without the token that crosses p."""
@@ -187,9 +181,6 @@ class TestTopP(Distribution, question="c.3.2", of="language_model.top_p_probabil
         """p = 1 leaves all tokens in; rounding may cost the least likely one."""
         logits = self.draw.normal(10, std=2.0)
         self.same(logits, 1.0, slack=3 * float(logits.softmax(0).min()))
-
-
-# --- c.3.3 ------------------------------------------------------------------------------------
 
 
 def tables_of(draw, size, std=2.0):

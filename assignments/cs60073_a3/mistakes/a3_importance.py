@@ -50,8 +50,7 @@ mean.edit(
     "mean_of_weights_that_are_cut_off",
     "log_w - log_w.max()",
     "np.clip(log_w - log_w.max(), -8.0, None)",
-    """Small weights are cut off at a smallest one. There are many of them, and together they
-    count.""",
+    "Small weights are cut off at a smallest one. There are many of them, and together they count.",
 )
 
 Mistakes("sampling.self_normalized_mean", "TestMean::test_is_right_far_out").edit(

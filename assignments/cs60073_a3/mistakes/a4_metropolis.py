@@ -171,8 +171,7 @@ burn_in_first.edit(
     "thin_before_the_burn_in",
     "[burn_in::every]",
     "[::every][burn_in:]",
-    """The chain is thinned first, so that the burn-in takes off `every` times as many
-    iterations.""",
+    "The chain is thinned first, so that the burn-in takes off `every` times as many iterations.",
 )
 burn_in_first.edit(
     "thin_what_was_to_be_forgotten",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from torch import Tensor
 
+from grader.suite import driving
 from grader.suite.expect import as_array
 from grader.suite.laws.base import Contract, law
 from grader.suite.laws.relation import Sample, related
@@ -45,12 +46,16 @@ class Draws(Contract):
         false_fail: how often, at most, a finding of the first three fails a right function.
         effects: by the name of a law, the effect that it has to catch; see `grader.suite.stats`.
         counts: for `shape`, how many draws are asked for.
+        probe: the probe that calls the contract, e.g. `a.sampled` for one of `probes/a.py`.
+        width: of a row, where that is a vector.
         said: by the name of a law, what is wrong where it fails, in words.
     """
 
     false_fail: ClassVar[float] = 1e-9
     effects: ClassVar[Mapping[str, float]] = {}
     counts: ClassVar[tuple[int, ...]] = (1, 23)
+    probe: ClassVar[str] = "call"
+    width: ClassVar[int]
     said: ClassVar[Mapping[str, str]] = {}
 
     # --- what a class fills in ----------------------------------------------------------------
@@ -62,12 +67,13 @@ class Draws(Contract):
 
     def result_shape(self, count: int) -> tuple[int, ...]:
         """The shape of this many draws."""
-        raise NotImplementedError(f"{type(self).__name__} needs result_shape(self, count)")
+        return (count, self.width)
 
     def ask(self, implementation: Any, args: Arguments) -> dict[str, Any]:
         """What an implementation gives for copies of the arguments, as `result`, and what these
         are after the call, as `args`."""
-        run: dict[str, Any] = implementation(self.probes.call, function=self.contract, args=args)
+        probe = driving.find(self.probes, self.probe)
+        run: dict[str, Any] = implementation(probe, function=self.contract, args=args)
         return run
 
     def called(self, args: Arguments) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Network(FollowThrough):
         return f"{self.name}({', '.join(self.parameters[1:])})"
 
     def result_shape(self, *args: Any) -> tuple[int, ...]:
-        return (len(args[1]),)
+        return () if self.scalar else (len(args[1]),)
 
     def direction(self, argument: Any) -> Any:
         if not isinstance(argument, dict):
