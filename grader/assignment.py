@@ -81,7 +81,7 @@ class Question(Strict):
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(\.[a-z0-9]+)*$")]
     title: str = Field(min_length=1)
-    kind: Kind
+    kind: Kind = "unit"
     marks: float = Field(gt=0)
     contracts: tuple[DottedName, ...] = ()
     about: str = ""
@@ -548,7 +548,9 @@ def _line_of(text: str, location: tuple[str | int, ...]) -> int:
         headers = [n for n in heads if n > start and header.match(lines[n])]
         end = next((n for n in heads if n > start), len(lines))
         keys = [
-            n for n in range(start + 1, end) if re.match(rf"\s*{re.escape(part)}\s*=", lines[n])
+            n
+            for n in range(start + 1, end)
+            if re.match(rf"\s*(?:[\w.]+\.)?{re.escape(part)}\s*=", lines[n])
         ]
         if keys:
             start = keys[0]

@@ -99,6 +99,15 @@ class TestAGoodAssignment:
             toy.description.questions[0].marks = 7
 
 
+RUN = """[[runs]]
+id = "r"
+title = "R"
+modules = ["gan"]
+profiles.smoke = { steps = 1, seconds = 1 }
+profiles.cpu = { steps = 0 }
+
+"""
+
 CHANGES = [
     # a table's own keys
     ("marks = 2\n", "marks = -2\n", "marks = -2", "questions[2].marks", "greater than 0, got -2"),
@@ -115,6 +124,8 @@ CHANGES = [
     ('"gan_2020.py"', "1", "aliases = [1]", "files[1].aliases[1]", "valid string, got 1"),
     ("= 2.5", "= 0", "call_seconds", "limits.call_seconds", "greater than 0, got 0"),
     ("= 2.5", "= 2\ncalls = 1", "calls = 1", "limits.calls", "no such key"),
+    # a key of a table in the table
+    ("[[parts]]\n", f"{RUN}[[parts]]\n", "profiles.cpu", "runs[1].profiles.cpu.steps", "got 0"),
     # keys of no table
     ('name = "toy"\n', "", 'title = "A toy"', "name", "missing"),
     ('"toy"', '"my toy"', "my toy", "name", "pattern"),

@@ -30,6 +30,7 @@ from grader.suite.driving import (
     signature_of,
     slopes,
     watched_step,
+    with_parameters,
 )
 
 # --- question 1 -------------------------------------------------------------------------------
@@ -220,9 +221,8 @@ def moving_average(
     for name, values in (("source", source), ("target", target)):
         width = (len(values) - 2) // 8
         inner = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, 2))
-        models[name] = nn.Sequential(nn.Linear(3, width), inner).requires_grad_(name != frozen)
-        with torch.no_grad():
-            nn.utils.vector_to_parameters(values, models[name].parameters())
+        model = nn.Sequential(nn.Linear(3, width), inner).requires_grad_(name != frozen)
+        models[name] = with_parameters(model, values)
     before = list(models["target"].parameters())
     for alpha in [[a] for a in alphas] or [[]]:
         impl.gan.apply_exponential_moving_average(models["source"], models["target"], *alpha)
@@ -314,9 +314,6 @@ def training(
 
     data, noises = batches("real", real), batches("noise", noise)
     models = players(lambda: next(noises))
-    with torch.no_grad():
-        for name, model in models.items():
-            nn.utils.vector_to_parameters(parameters[name].clone(), model.parameters())
 
     def stand_in_average(source: Any, target: Any, alpha: float = 0.998) -> None:
         names = {id(model): name for name, model in models.items()}
@@ -360,7 +357,7 @@ def training(
                 data, critic, critic_optim, generator, test_generator, generator_optim
             )
 
-        return watched_step(step, models, lr=lr, calls=calls)
+        return watched_step(step, models, parameters, lr=lr, calls=calls)
 
 
 # --- question 3 -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ them too. An entry is a function whose docstring is the hint, or an edit of the 
 
     scale.edit("jsd_without_the_half", "0.5 *", "1.0 *", "The half is missing: ...")
 
+A group of one entry needs no name: `@Mistakes("gan.jsd", "test_x")`, or `Mistakes(...).edit(...)`.
 The files are read, never executed. A function is grafted onto the reference's file as source, so
 that it sees the names there; the imports, functions and constants beside it come along.
 """
@@ -319,7 +320,7 @@ class _File:
     def _entry(self, node: ast.stmt, prelude: str) -> Entry:
         place = f"{self._path}:{node.lineno}"
         match node:
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name(of), "edit"), [*args], [])):
+            case ast.Expr(ast.Call(ast.Attribute(of, "edit"), [*args], [])):
                 try:
                     name, old, new, text = [str(ast.literal_eval(a)) for a in args]
                 except ValueError:
@@ -329,10 +330,7 @@ class _File:
                 return Entry(
                     self._group_of(node, of), name, prelude, (old, new), place, _line(text)
                 )
-            case (
-                ast.FunctionDef(decorator_list=[ast.Name(of)])
-                | ast.ClassDef(decorator_list=[ast.Name(of)])
-            ):
+            case ast.FunctionDef(decorator_list=[of]) | ast.ClassDef(decorator_list=[of]):
                 group = self._group_of(node, of)
                 told = ast.get_docstring(node)
                 if told is None:
@@ -343,12 +341,15 @@ class _File:
                 return Entry(group, node.name, source, None, place, _line(told))
         raise self._error(node, "this is not an entry; decorate it with one group, or take it away")
 
-    def _group_of(self, node: ast.stmt, name: str) -> Group:
-        if name not in self._groups:
-            raise self._error(
-                node, f"{name} is not a group of this file: {', '.join(self._groups)}"
-            )
-        return self._groups[name]
+    def _group_of(self, node: ast.stmt, of: ast.expr) -> Group:
+        match of:
+            case ast.Name(name) if name in self._groups:
+                return self._groups[name]
+            case ast.Call(ast.Name("Mistakes" | "Variants")):
+                return self._group(node, of)
+        raise self._error(
+            node, f"{ast.unparse(of)} is not a group of this file: {', '.join(self._groups)}"
+        )
 
 
 def _line(text: str) -> str:

@@ -119,18 +119,32 @@ def _headers(path: Path) -> Iterator[Header]:
             place = f"{path}:{node.lineno}"
             try:
                 said = {str(k.arg): ast.literal_eval(k.value) for k in node.keywords}
+                owed = _owes(node, classes)
             except ValueError:
                 raise CatalogueError(
                     f"{place}: the header of {node.name} takes plain texts and numbers, without "
                     "computing anything"
                 ) from None
-            laws = frozenset(said) - {"of", "question"}
+            laws = (frozenset(said) | owed) - {"of", "question"}
             yield Header(node.name, str(said["of"]), laws, _has_examples(node, classes), place)
 
 
+def _owes(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> frozenset[str]:
+    """The laws of `owes`: of the class, or of the first class of its file that it inherits from."""
+    for statement in node.body:
+        match statement:
+            case ast.Assign([ast.Name("owes")], value) | ast.AnnAssign(ast.Name("owes"), _, value):
+                return frozenset(ast.literal_eval(value or ast.Dict([], [])))
+    names = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    inherited = [_owes(classes[name], classes) for name in names if name in classes]
+    return next(filter(None, inherited), frozenset())
+
+
 def _has_examples(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> bool:
-    """Whether a class leaves its contract a result with a batch axis: no shape () of its own, nor
-    of the classes of its file that it inherits from."""
+    """Whether a class leaves its contract a result with a batch axis: neither it nor a class of its
+    file that it inherits from is `scalar`, or has a shape () of its own."""
+    if any("scalar = True" in ast.unparse(n) for n in node.body if isinstance(n, ast.Assign)):
+        return False
     own = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "result_shape"]
     returned = [n.value for one in own for n in ast.walk(one) if isinstance(n, ast.Return)]
     if returned:

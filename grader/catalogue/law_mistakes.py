@@ -116,6 +116,48 @@ def summed_over_the_last_axis(function: Function, *args: Any, **kwargs: Any) -> 
     return function(*flat, **kwargs).reshape(shape[:-1])
 
 
+@breaks("layers", "has_the_layers_of_the_text")
+def with_a_layer_too_many(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """The network has a layer that the text does not name. Print named_parameters() and compare."""
+    network = function(*args, **kwargs)
+    network.spare = torch.nn.Linear(1, 1)
+    return network
+
+
+@breaks("rows", "gives_a_row_for_each_example")
+def with_rows_as_columns(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """What the network gives has one axis of size one too many. Its last layer gives a row for each
+    example already."""
+    network = function(*args, **kwargs)
+    forward = network.forward
+    network.forward = lambda *given: spoilt(forward(*given), lambda r: r.unsqueeze(-1))
+    return network
+
+
+@breaks("trained", "is_trained_through")
+def with_a_detached_result(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """What the network gives has lost its graph, so nothing of it learns. .detach(), .data, numpy
+    and torch.no_grad() cut it."""
+    network = function(*args, **kwargs)
+    forward = network.forward
+    network.forward = lambda *given: spoilt(forward(*given), lambda r: r.detach())
+    return network
+
+
+@breaks("same_in_training", "is_the_same_in_training")
+def with_dropout(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """The layers are followed by dropout. The text has none here."""
+    network = function(*args, **kwargs)
+
+    def drop(layer: Any, given: Any, result: Tensor) -> Tensor:
+        return torch.nn.functional.dropout(result, 0.3, network.training)
+
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.register_forward_hook(drop)
+    return network
+
+
 @breaks("steps", "takes_its_steps")
 def taking_all_steps_twice(function: Function, *args: Any, **kwargs: Any) -> Any:
     """Each call takes every step twice. Count the steps of each optimiser in one call."""

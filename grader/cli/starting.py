@@ -32,7 +32,6 @@ marks = 3
 [[questions]]
 id = "q1.1"
 title = "Geometric mean"
-kind = "unit"
 marks = 3
 contracts = ["means.geometric_mean"]
 """,

@@ -34,6 +34,15 @@ def test_a_function_takes_the_contracts_place(toy: Assignment) -> None:
     assert run(toy, entry)["mean"](0) == pytest.approx(1.5707963)
 
 
+def test_a_group_of_one_entry_needs_no_name(toy: Assignment) -> None:
+    group = "Mistakes('mean.mean', 'test_mean')"
+    text = f"{group}.edit('f', 'sum(1)', 'sum(0)', 'why')\n@{group}\ndef g(x):\n    'because'\n"
+    found = read(toy, f"from grader.catalogue import Mistakes\n{text}")
+    for name, told in (("f", "why"), ("g", "because")):
+        assert (found[name].replaces, found[name].fails) == ("mean.mean", ("test_mean",))
+        assert found[name].text == told
+
+
 def test_an_edit_changes_the_contract_alone(toy: Assignment) -> None:
     reference = toy.reference / "mean.py"
     more = "\n\ndef other(x):\n    return x.sum(1)\n"

@@ -22,7 +22,7 @@ from grader.publish import publish
 from grader.results import Result
 from grader.runs.execute import Executor
 from grader.suite import stats
-from grader.suite.laws import Draws, Function, Step
+from grader.suite.laws import Architecture, Draws, Function, Step
 from grader.suite.plugin import serve_suite
 from grader.wall import isolation
 from grader.wall.warm_handle import Warm
@@ -190,6 +190,7 @@ def test_every_function_of_stats_is_on_the_page() -> None:
 def test_every_law_is_on_the_page() -> None:
     assert set(first_column(section(WRITING, "### Laws"))) == {
         *Function.laws(),
+        *Architecture.laws(),
         *Draws.laws(),
         *Step.laws(),
     }

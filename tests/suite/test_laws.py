@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -13,12 +14,13 @@ from torch import Tensor
 from grader.assignment import find_assignment
 from grader.catalogue import CatalogueError, law_mistakes
 from grader.catalogue.generic import breakers
+from grader.catalogue.generic import law_mistakes as found_mistakes
 from grader.suite import driving
 from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
 from grader.suite.grafted import reading_of
-from grader.suite.laws import Draws, Function, Step, weight
+from grader.suite.laws import Architecture, Draws, Function, Step, weight
 from grader.suite.local import Local
 
 
@@ -131,7 +133,8 @@ def test_what_breaks_a_law_fails_it(breaker: Any) -> None:
 
 
 def test_every_law_has_what_breaks_it() -> None:
-    laws = {*Function.laws().items(), *Draws.laws().items(), *Step.laws().items()}
+    kinds = Function, Architecture, Draws, Step
+    laws = {law for kind in kinds for law in kind.laws().items()}
     of_the_formula = {law for law in laws if law[0] in ("far_out", "distribution")}
     assert {(b.law, b.check) for b in breakers()} == laws - of_the_formula
     assert all(b.hint for b in breakers())
@@ -153,6 +156,41 @@ def test_checks_have_the_weights_of_the_header() -> None:
     assert marks["test_has_the_right_values"] == 4
     assert marks["test_is_even"] == 2
     assert len(marks) == 9
+
+
+OWING = """
+class Base(Function):
+    owes = {"shape": 2, "values": 1}
+
+class Heir(Base, question="q", of="toy.one", images=3):
+    pass
+
+class Other(Base, question="q", of="toy.two"):
+    owes: ClassVar = {"values": 1}
+
+class Neither(Base, question="q", of="toy.three"):
+    owes = {}
+"""
+
+
+def test_what_a_class_owes_may_stand_below_its_header_and_be_inherited(tmp_path: Path) -> None:
+    names: dict[str, Any] = {"Function": Function, "ClassVar": ClassVar, "__name__": __name__}
+    exec(OWING, names)
+
+    def checks(kind: type[Function]) -> dict[str, float]:
+        marks = {n: getattr(m, "pytestmark", ()) for n, m in vars(kind).items()}
+        return {n: mark[0].kwargs["weight"] for n, mark in marks.items() if mark}
+
+    assert checks(names["Base"]) == {}
+    shape, values = "test_has_the_right_shape", "test_has_the_right_values"
+    heir = {shape: 2, values: 1, "test_takes_images_as_rows": 3}
+    assert checks(names["Heir"]) == heir
+    assert (checks(names["Other"]), checks(names["Neither"])) == ({values: 1}, {})
+    (tmp_path / "test_toy.py").write_text(OWING)
+    broken = [(said["replaces"], said["fails"]) for said in found_mistakes(tmp_path)]
+    assert {f.rpartition("::")[2] for of, (f,) in broken if of == "toy.one"} == set(heir)
+    assert {f for of, (f,) in broken if of == "toy.two"} == {f"Other::{values}"}
+    assert "toy.three" not in dict(broken)
 
 
 def test_a_misspelt_law_is_an_error_that_names_the_near_one() -> None:

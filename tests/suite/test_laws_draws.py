@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import ndtr
+from torch import Tensor
 
 from grader.catalogue import law_mistakes
 from grader.catalogue.generic import breakers
@@ -17,7 +20,7 @@ from grader.suite import driving, stats
 from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
-from grader.suite.laws import Draws, generator
+from grader.suite.laws import Draws, generator, has_standard_moments, is_normal
 
 
 def noise(mean: Any, n: int, rng: np.random.Generator) -> Any:
@@ -143,3 +146,21 @@ def test_too_few_draws_are_no_answer() -> None:
 def test_the_global_sources_serve_as_well() -> None:
     check("independent", lambda mean, n, rng: mean + 0.5 * np.random.randn(n, 2))
     check("variance", lambda mean, n, rng: mean + 0.5 * np.random.randn(n, 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        (torch.randn(20000), set()),
+        (0.3 + torch.randn(20000), {"moments", "normal"}),
+        (1.3 * torch.randn(20000), {"moments", "normal"}),
+        (12**0.5 * (torch.rand(20000) - 0.5), {"normal"}),
+    ],
+    ids=["right", "shifted", "wide", "uniform"],
+)
+def test_standard_normal_values_are_told_from_others(values: Tensor, wrong: set[str]) -> None:
+    test = Noise()
+    test.enter({"stats": stats, "expect": Expect()}.__getitem__)
+    for name, tried in (("moments", has_standard_moments), ("normal", is_normal)):
+        with pytest.raises(CheckFailed) if name in wrong else contextlib.nullcontext():
+            tried(test, values, "the noise", "randn")

@@ -15,7 +15,7 @@ from grader.suite import driving
 from grader.suite.attempts import Attempts
 from grader.suite.draw import Draw
 from grader.suite.expect import CheckFailed, Expect
-from grader.suite.laws import FollowThrough, Network, model
+from grader.suite.laws import Architecture, FollowThrough, Network, model
 
 
 class Bend(nn.Module):
@@ -84,11 +84,51 @@ def with_stand_ins(impl: Any, *, other: str, replaced: list[str], **asked: Any) 
         return {"call": driving.call}[other](impl, **asked)
 
 
+class Twins(nn.Module):
+    """3-2 with tanh and then two heads of 2, of which the first is asked for first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+        self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.body(x)
+        return self.first(hidden), self.second(hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.heads(x)
+        return (first * second).tanh()
+
+
+class Heads(
+    Architecture,
+    question="q1",
+    of="toy.Twins",
+    layers=1,
+    rows=1,
+    trained=1,
+    same_in_training=1,
+):
+    sizes = "3-2, two heads of 2"
+    steady = ("heads", "forward")
+    orders = (False, True)
+    joined = ((4, 2), (4,))
+
+    def calls(self, count: int) -> list[tuple[str, Any]]:
+        x = self.draw.normal(count, 3)
+        return [("heads", x), ("forward", x)]
+
+    def test_gives_both_heads(self) -> None:
+        """Each from its own layer."""
+        self.gives(0, "Two layers.")
+
+
 class Side:
     """An implementation in this process, asked as a proxy is."""
 
     def __init__(self, **parts: Any) -> None:
-        self.toy = types.SimpleNamespace(Bend=Bend, square=square)
+        self.toy = types.SimpleNamespace(Bend=Bend, Twins=Twins, square=square)
         self.toy.density = lambda x: -self.toy.square(x) / 2
         vars(self.toy).update(parts)
 
@@ -108,7 +148,7 @@ def check(test: Any, law: str, submission: Side) -> None:
         "attempts": Attempts(),
     }
     test.enter(fixtures.__getitem__)
-    getattr(test, f"test_{test.laws()[law]}")()
+    getattr(test, f"test_{test.laws().get(law, law)}")()
 
 
 either_way = pytest.mark.parametrize("kind", [Density, Apart])
@@ -130,6 +170,69 @@ def test_what_breaks_a_law_fails_it(breaker: Any) -> None:
     spoilt = type("Bend", (Bend,), {"energy": lambda self, x: broken(Bend.energy, self, x)})
     with pytest.raises(CheckFailed):
         check(Energy(), breaker.law, Side(Bend=spoilt))
+
+
+LAWS_OF_ARCHITECTURES = ("layers", "rows", "trained", "same_in_training")
+
+
+class Joined(Twins):
+    """Both heads in one layer, and the second comes first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.second, self.first = nn.Linear(2, 4), nn.Identity()
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        first, second = self.second(self.body(x)).chunk(2, dim=1)
+        return second, first
+
+
+@pytest.mark.parametrize("law", [*LAWS_OF_ARCHITECTURES, "gives_both_heads"])
+@pytest.mark.parametrize("right", [Twins, Joined])
+def test_a_right_architecture_keeps_every_law_whatever_its_layers_are_called(
+    right: type[Twins], law: str
+) -> None:
+    check(Heads(), law, Side(Twins=right))
+
+
+@pytest.mark.parametrize(
+    "breaker", [b for b in breakers() if b.law in LAWS_OF_ARCHITECTURES], ids=lambda b: b.name
+)
+def test_what_breaks_a_law_of_architectures_fails_it_and_no_values(breaker: Any) -> None:
+    broken = getattr(law_mistakes, breaker.name)
+    side = Side(Twins=lambda: broken(Twins))
+    with pytest.raises(CheckFailed):
+        check(Heads(), breaker.law, side)
+    if breaker.law != "layers":
+        check(Heads(), "gives_both_heads", side)
+
+
+@pytest.mark.parametrize("wrong", ["no activation", "one head twice", "a layer less"])
+def test_another_architecture_is_seen(wrong: str) -> None:
+    def built() -> nn.Module:
+        network = Twins()
+        if wrong == "no activation":
+            network.body[1] = nn.Identity()
+        elif wrong == "one head twice":
+            network.heads = lambda x: [network.first(network.body(x))] * 2  # type: ignore
+        else:
+            network.body[0] = nn.Linear(3, 2, bias=False)
+        return network
+
+    law = "layers" if wrong == "a layer less" else "gives_both_heads"
+    with pytest.raises(CheckFailed):
+        check(Heads(), law, Side(Twins=built))
+
+
+def test_parameters_may_have_special_values() -> None:
+    found = driving.networks(
+        Side(),
+        function="toy.Twins",
+        calls=[("heads", torch.zeros(1, 3))],
+        seed=1,
+        special=(((2, 2), 0.0, 0.0), ((2,), 0.0, 5.0)),
+    )
+    assert all(torch.equal(head, torch.full((1, 2), 5.0)) for head in found["results"][0])
 
 
 @pytest.mark.parametrize("cut", ["w", "x"])

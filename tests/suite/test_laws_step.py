@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -44,17 +45,15 @@ def players() -> dict[str, nn.Module]:
     }
 
 
-def duels(impl: Any, *, x: Tensor, z: Tensor, start: Mapping[str, Tensor], calls: int) -> Any:
+def duels(impl: Any, *, x: Tensor, z: Tensor, start: dict[str, Tensor], calls: int) -> Any:
     networks = players()
-    for name, network in networks.items():
-        nn.utils.vector_to_parameters(start[name].clone(), network.parameters())
 
     def step(tell: Callable[..., None], optimisers: dict[str, Any]) -> Any:
         tell("drawn", source="x", value=x)
         tell("drawn", source="z", value=z)
         return impl.toy.duel(*networks.values(), *optimisers.values(), x.clone(), z.clone())
 
-    return driving.watched_step(step, networks, lr=LR, calls=calls)
+    return driving.watched_step(step, networks, start, lr=LR, calls=calls)
 
 
 class Duel(Step):
@@ -144,6 +143,29 @@ def test_what_another_loss_left_costs_the_law_of_clearing_alone() -> None:
         check(Maker, "cleared", leaving)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_loss_from_before_the_call_is_right_where_the_order_is_left_open(at_once: bool) -> None:
+    def both_first(critic: Any, maker: Any, first: Any, second: Any, x: Tensor, z: Tensor) -> Any:
+        told = (critic(maker(z)) ** 2 - torch.tanh(critic(x))).mean()
+        made = -critic(maker(z)).mean()
+        for loss, network in ((told, critic), (made, maker)):
+            parameters = list(network.parameters())
+            for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+                p.grad = gradient
+        first.step()
+        second.step()
+        return told.detach(), made.detach()
+
+    class AtOnce(Maker):
+        pass
+
+    AtOnce.at_once = at_once
+    for law in LAWS:
+        fails = not at_once and law in ("descends", "cleared", "returns")
+        with pytest.raises(CheckFailed) if fails else contextlib.nullcontext():
+            check(AtOnce, law, both_first)
+
+
 def test_a_step_that_is_never_taken_fails_whatever_is_asked() -> None:
     for law in LAWS:
         with pytest.raises(CheckFailed, match="never takes a step of the maker's optimiser"):
@@ -151,14 +173,14 @@ def test_a_step_that_is_never_taken_fails_whatever_is_asked() -> None:
 
 
 def test_a_step_on_nothing_that_was_drawn_follows_no_loss() -> None:
-    def on_nothing(impl: Any, *, start: Mapping[str, Tensor], calls: int, **drawn: Tensor) -> Any:
+    def on_nothing(impl: Any, *, start: dict[str, Tensor], calls: int, **drawn: Tensor) -> Any:
         networks = players()
 
         def step(tell: Callable[..., None], optimisers: dict[str, Any]) -> Tensor:
             optimisers["maker"].step()
             return torch.tensor(0.0)
 
-        return driving.watched_step(step, networks, lr=LR, calls=calls)
+        return driving.watched_step(step, networks, start, lr=LR, calls=calls)
 
     test = Maker()
     fixtures = {"draw": Draw("secret", "nothing"), "expect": Expect()}

@@ -4,12 +4,9 @@ import math
 
 import numpy as np
 
+from grader.suite.draw import array
 from grader.suite.expect import as_array
 from grader.suite.laws import Function, weight
-
-
-def array(tensor):
-    return tensor.double().numpy()
 
 
 def covariances(draw, count):
@@ -29,15 +26,8 @@ def mixture(draw, count=3, spread=3.0):
     return [weights / weights.sum(), means, covariances(draw, count)]
 
 
-class TestMixture(
-    Function,
-    question="a.1.1",
-    of="sampling.mixture_log_density",
-    far_out=1,
-    shape=0.5,
-    batch_of_one=0.5,
-    arguments=0.25,
-):
+class TestMixture(Function, question="a.1.1", of="sampling.mixture_log_density"):
+    owes = {"far_out": 1, "shape": 0.5, "batch_of_one": 0.5, "arguments": 0.25}
     parameters = ("x", "weights", "means", "covariances")
     far_slack = 1e-9
     look_at = {
@@ -103,9 +93,6 @@ class TestMixture(
             help="Weight times density, added up, and then the logarithm.",
             slack=1e-9 * (1 + np.abs(own).max()),
         )
-
-
-# --- a.1.2 the mesh ---------------------------------------------------------------------------
 
 
 def logistic(draw):

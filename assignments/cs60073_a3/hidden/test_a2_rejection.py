@@ -14,6 +14,7 @@ import pytest
 from scipy.special import logsumexp, ndtr
 
 from grader.measures.plane import Square, largest_ratio, projected_cdf
+from grader.suite.draw import array
 from grader.suite.expect import as_array
 from grader.suite.laws import Draws, Function, generator, weight
 
@@ -22,10 +23,6 @@ POINTS = 1000
 HALF_WIDTH = 25.0  # beyond it the logistic densities below are under exp(-25)
 # Three sides, so that a mixture in the middle of the proposal has a component off each of them.
 ANGLES = np.array([0.3, 2.2, 4.4])
-
-
-def array(tensor):
-    return tensor.double().numpy()
 
 
 class Problem:
@@ -63,36 +60,23 @@ class Problem:
         return square.integral(self.accepted(c)(square.points)) / c
 
 
-# --- a.2.1 the proposal -----------------------------------------------------------------------
-
-
-class TestProposal(
-    Function, question="a.2.1", of="sampling.proposal_log_density", values=1, shape=0.25
-):
+class TestProposal(Function, question="a.2.1", of="sampling.proposal_log_density"):
     """log N(x | 0, sigma^2 I), with its constant: q is compared with p, which has one too."""
 
+    owes = {"values": 1, "shape": 0.25}
     parameters = ("x", "sigma")
     slack = 1e-7
-    look_at = {
-        "values": "sigma is a standard deviation; in the plane the constant is there twice.",
-    }
+    look_at = {"values": "sigma is a standard deviation; in the plane the constant is there twice."}
 
     def inputs(self, draw, batch=4):
         return [array(draw.normal(batch, 2, std=3.0)), draw.number(0.5, 4.0)]
 
 
-class TestProposalDraws(
-    Draws,
-    question="a.2.1",
-    of="sampling.draw_proposal",
-    mean=0.2,
-    variance=0.4,
-    distribution=0.4,
-    shape=0.25,
-    independent=0.5,
-):
+class TestProposalDraws(Draws, question="a.2.1", of="sampling.draw_proposal"):
     """Both coordinates are normal with mean 0 and standard deviation sigma, and independent."""
 
+    width, probe = 2, "a.sampled"
+    owes = {"mean": 0.2, "variance": 0.4, "distribution": 0.4, "shape": 0.25, "independent": 0.5}
     parameters = ("n", "sigma", "rng")
     effects = {"mean": 0.2, "variance": 1.35, "distribution": 0.06}
     look_at = dict.fromkeys(
@@ -106,12 +90,6 @@ class TestProposalDraws(
             draw.number(0.4, 0.7) ** (2 * draw.integer(0, 1) - 1),
             generator(draw.seed()),
         ]
-
-    def result_shape(self, count):
-        return (count, 2)
-
-    def ask(self, implementation, args):
-        return implementation(self.probes.a.sampled, function=self.contract, args=args)
 
     def standardised(self, draw):
         """Draws over sigma, (6000, 2)."""
@@ -138,17 +116,9 @@ class TestProposalDraws(
         self.plausible("distribution", finding)
 
 
-# --- a.2.2 rejection sampling -----------------------------------------------------------------
-
-
-class TestRejection(
-    Draws,
-    question="a.2.2",
-    of="sampling.rejection_sampling",
-    distribution=2,
-    independent=0.5,
-    shape=0.5,
-):
+class TestRejection(Draws, question="a.2.2", of="sampling.rejection_sampling"):
+    width = 2
+    owes = {"distribution": 2, "independent": 0.5, "shape": 0.5}
     parameters = ("log_p", "log_q", "draw_q", "c", "n", "rng")
     effects = {"distribution": 0.19}
     said = {"distribution": "the accepted points do not have the density min(p, c q)"}
@@ -164,9 +134,6 @@ class TestRejection(
     def inputs(self, draw, count=20):
         problem = Problem(self.probes, draw)
         return self.arguments(problem, 0.5 * problem.top, count)
-
-    def result_shape(self, count):
-        return (count, 2)
 
     def ask(self, implementation, args):
         probe = self.probes.a.sampled
@@ -304,9 +271,6 @@ class TestRejection(
             "how many points are accepted varies too much from batch to batch",
             "Draw a uniform number for each point, not one for all: rng.random(len(x)).",
         )
-
-
-# --- a.2.3 the envelope -----------------------------------------------------------------------
 
 
 class TestEnvelopeConstant(Function, question="a.2.3", of="sampling.envelope_constant"):

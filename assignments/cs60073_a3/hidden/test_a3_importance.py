@@ -2,17 +2,13 @@
 
 import numpy as np
 
+from grader.suite.draw import array
 from grader.suite.expect import as_array
 from grader.suite.laws import Function, weight
 
 
-def array(tensor):
-    return tensor.double().numpy()
-
-
-class TestIntegrand(
-    Function, question="a.3.1", of="sampling.integrand", values=2, shape=0.3, batch_of_one=0.3
-):
+class TestIntegrand(Function, question="a.3.1", of="sampling.integrand"):
+    owes = {"values": 2, "shape": 0.3, "batch_of_one": 0.3}
     parameters = ("x",)
     look_at = {"values": "The first column is squared; the sine is that of the second, in radians."}
     slack = 1e-10
@@ -25,6 +21,7 @@ class Weighted(Function):
     """A number that is computed from the logarithms of weights. A common factor of the weights
     cancels, also one that exp cannot represent."""
 
+    scalar = True
     parameters = ("log_w", "f")
     # Few draws; as many as a run has, whose weights differ by many orders of magnitude.
     batches = (20, 60, 50_000)
@@ -38,9 +35,6 @@ class Weighted(Function):
         """Values whose mean is far from zero."""
         return array(draw.normal(batch, mean=draw.number(2, 5), std=draw.number(1, 2)))
 
-    def result_shape(self, *args):
-        return ()
-
     def far(self, draw):
         for shift in (2000.0, -2000.0):
             log_w, *f = self.inputs(draw)
@@ -51,17 +45,11 @@ EXTREME = "Take the largest logarithm out before exp."
 IN_PLACE = "log_w - log_w.max() is a new array; log_w -= log_w.max() changes the caller's."
 
 
-class TestMean(
-    Weighted,
-    question="a.3.2",
-    of="sampling.self_normalized_mean",
-    values=2,
-    far_out=1,
-    arguments=0.25,
-):
+class TestMean(Weighted, question="a.3.2", of="sampling.self_normalized_mean"):
     """sum w f / sum w. Without the denominator, constants of p and q that are not known change the
     result."""
 
+    owes = {"values": 2, "far_out": 1, "arguments": 0.25}
     look_at = {
         "values": "Divide by the sum of the weights, not by N; the weights are exp(log_w).",
         "far_out": EXTREME,
@@ -69,14 +57,8 @@ class TestMean(
     }
 
 
-class TestVariance(
-    Weighted,
-    question="a.3.2",
-    of="sampling.weighted_variance",
-    values=2,
-    far_out=1,
-    arguments=0.25,
-):
+class TestVariance(Weighted, question="a.3.2", of="sampling.weighted_variance"):
+    owes = {"values": 2, "far_out": 1, "arguments": 0.25}
     look_at = {
         "values": "Weights and squared distances from the weighted mean, over the sum of the "
         "weights. It is the spread of f under p, not the error of the estimated mean.",
@@ -121,14 +103,8 @@ class TestVariance(
         return bool((factor < 1e6).all())
 
 
-class TestSize(
-    Weighted,
-    question="a.3.3",
-    of="sampling.effective_sample_size",
-    values=2,
-    far_out=1,
-    arguments=0.25,
-):
+class TestSize(Weighted, question="a.3.3", of="sampling.effective_sample_size"):
+    owes = {"values": 2, "far_out": 1, "arguments": 0.25}
     parameters = ("log_w",)
     look_at = {
         "values": "The square of the sum over the sum of the squares; of the weights, not of their "

@@ -20,15 +20,12 @@ from scipy.special import expit
 
 from grader.measures.chains import random_walk_acceptance
 from grader.measures.plane import Square
+from grader.suite.draw import array
 from grader.suite.expect import as_array
 from grader.suite.laws import Draws, Function, form, generator, weight
 
 FALSE_FAIL = Draws.false_fail
 TRIES = 1600
-
-
-def array(tensor):
-    return tensor.double().numpy()
 
 
 def peak(draw, low, high):
@@ -66,16 +63,9 @@ class Jump:
         self.mass = square.areas * normal * accepted
 
 
-class TestWalk(
-    Draws,
-    question="a.4.1",
-    of="sampling.metropolis_hastings",
-    mean=0.4,
-    variance=0.6,
-    distribution=3,
-    shape=0.25,
-    arguments=0.25,
-):
+class TestWalk(Draws, question="a.4.1", of="sampling.metropolis_hastings"):
+    width = 2
+    owes = {"mean": 0.4, "variance": 0.6, "distribution": 3, "shape": 0.25, "arguments": 0.25}
     parameters = ("log_p", "x0", "step", "n", "rng")
     effects = {"mean": 0.6, "variance": 2.2, "distribution": 0.26}
     counts = (27,)
@@ -107,9 +97,6 @@ class TestWalk(
         target, centre = peak(draw, 1.0, 1.0)
         start = centre + array(draw.normal(2, std=3.0))
         return [{"log_density": target}, start, 0.1, count, generator(draw.seed())]
-
-    def result_shape(self, count):
-        return (count, 2)
 
     def ask(self, implementation, args):
         probe = self.probes.a.sampled
@@ -319,9 +306,6 @@ class TestThin(Function, question="a.4.2", of="sampling.thin"):
             )
 
 
-# --- a.4.3 autocorrelation --------------------------------------------------------------------
-
-
 def sequence(draw, n, coefficient, mean):
     """A sequence whose neighbours are correlated: x_t = coefficient x_{t-1} + noise."""
     x = array(draw.normal(n))
@@ -345,9 +329,8 @@ def right_autocorrelations(x, max_lag):
     return np.array(rows).T
 
 
-class TestAutocorrelation(
-    Function, question="a.4.3", of="sampling.autocorrelation", shape=0.5, arguments=0.25
-):
+class TestAutocorrelation(Function, question="a.4.3", of="sampling.autocorrelation"):
+    owes = {"shape": 0.5, "arguments": 0.25}
     parameters = ("x", "max_lag")
     look_at = {"arguments": "x - x.mean() is a new array, x -= x.mean() is not."}
 

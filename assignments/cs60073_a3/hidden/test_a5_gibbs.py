@@ -12,11 +12,8 @@ import math
 import numpy as np
 from scipy.special import ndtr
 
+from grader.suite.draw import array
 from grader.suite.laws import Draws, form, generator, partial, weight
-
-
-def array(tensor):
-    return tensor.double().numpy()
 
 
 def correlation(draw):
@@ -28,20 +25,19 @@ def flipped(values, signs):
     return values * np.where(signs < 0, -1.0, 1.0)
 
 
-class TestGibbs(
-    Draws,
-    question="a.5.1",
-    of="sampling.gibbs_sampling",
-    mean=2,
-    variance=1.5,
-    distribution=0.5,
-    shape=0.5,
-    independent=0.5,
-    arguments=0.25,
-):
+class TestGibbs(Draws, question="a.5.1", of="sampling.gibbs_sampling"):
     """A chain: rows after each iteration, the newest value of the other coordinate deciding for
     the mean of each draw."""
 
+    width, probe = 2, "a.sampled"
+    owes = {
+        "mean": 2,
+        "variance": 1.5,
+        "distribution": 0.5,
+        "shape": 0.5,
+        "independent": 0.5,
+        "arguments": 0.25,
+    }
     parameters = ("correlation", "x0", "n", "rng")
     effects = {"mean": 0.16, "variance": 1.35, "distribution": 0.09}
     counts = (37,)
@@ -61,12 +57,6 @@ class TestGibbs(
 
     def inputs(self, draw, count=20):
         return [correlation(draw), array(draw.normal(2)), count, generator(draw.seed())]
-
-    def result_shape(self, count):
-        return (count, 2)
-
-    def ask(self, implementation, args):
-        return implementation(self.probes.a.sampled, function=self.contract, args=args)
 
     def chain(self, r, x0, n):
         """The chain with its start in front, (n or n + 1, 2)."""

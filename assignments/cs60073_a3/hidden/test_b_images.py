@@ -3,51 +3,22 @@
 import math
 
 import torch
-from scipy.special import ndtr
 
-from grader.suite.laws import Function, form, law, partial, weight
+from grader.suite.laws import (
+    Function,
+    form,
+    has_standard_moments,
+    is_normal,
+    law,
+    partial,
+    weight,
+)
 
 FALSE_FAIL = 5e-9  # per test of statistics
 
 
-def has_moments(test, values, what, help):
-    """Mean zero and variance one."""
-    test.expect.plausible(
-        test.stats.normal_mean(values, 0.0, 1.0, false_fail=FALSE_FAIL, effect=0.1),
-        f"{what} is not centred as it should be",
-        help,
-    )
-    test.expect.plausible(
-        test.stats.normal_variance(values, 1.0, false_fail=FALSE_FAIL, effect=1.15),
-        f"{what} does not have the right spread",
-        help,
-    )
-
-
-def is_normal(test, values, what, help, fitted=False):
-    """Standard normal numbers, or `fitted`: standardised by their own moments. A bounded
-    distribution of the same variance may lie near the normal one everywhere; beyond 2.4 it has
-    nothing."""
-    values = values.double().reshape(-1)
-    test.expect.plausible(
-        test.stats.uniform(ndtr(values), false_fail=FALSE_FAIL, effect=0.05, fitted=fitted),
-        f"{what} is not normal",
-        help,
-    )
-    far, p = int((values.abs() > 2.4).sum()), float(2 * ndtr(-2.4))
-    test.expect.plausible(
-        test.stats.share(far, len(values), p, false_fail=FALSE_FAIL, effect=0.016),
-        f"{what} is not normal: it has too few large values, or too many",
-        help,
-    )
-
-
-# --- b.1.2 ------------------------------------------------------------------------------------
-
-
-class TestReparameterise(
-    Function, question="b.1.2", of="image_models.reparameterise", gradient=2.5, shape=1.5
-):
+class TestReparameterise(Function, question="b.1.2", of="image_models.reparameterise"):
+    owes = {"gradient": 2.5, "shape": 1.5}
     parameters = ("mu", "logvar")
     step = 0.01
     definition = "z = mu + sigma * eps, with sigma = exp(logvar / 2) and eps from N(0, I)."
@@ -85,7 +56,7 @@ class TestReparameterise(
             self.draw.uniform(25, 16, low=-6.0, high=6.0),
         )
         _, eps = self.drawn(mu, logvar, 40)
-        has_moments(self, eps.reshape(-1), "the draw", self.definition)
+        has_standard_moments(self, eps.reshape(-1), "the draw", self.definition)
 
     @partial
     @weight(2)
@@ -133,9 +104,6 @@ class TestReparameterise(
                 )["result"]
                 self.expect.close(z, mu, what="the draw", help=self.definition, slack=20)
                 self.expect.shape(z, (count, 16), what="the draw")
-
-
-# --- b.2.1, b.2.2 and b.4.1 -------------------------------------------------------------------
 
 
 class Pictures(Function):
@@ -222,7 +190,7 @@ class TestGenerateImages(Pictures, question="b.2.2", of="image_models.generate_i
             help="model.decode(z), as it is.",
             slack=1e-3,
         )
-        has_moments(self, z.reshape(-1), "what is decoded", help)
+        has_standard_moments(self, z.reshape(-1), "what is decoded", help)
         is_normal(self, z, "what is decoded", help)
         self.expect.plausible(
             self.stats.normal_variance(z.sum(dim=1) / 4, 1.0, false_fail=FALSE_FAIL, effect=1.8),
@@ -242,9 +210,8 @@ class TestGenerateImages(Pictures, question="b.2.2", of="image_models.generate_i
         )
 
 
-class TestGeneratorImages(
-    Pictures, question="b.4.1", of="image_models.generator_images", graph=0.5
-):
+class TestGeneratorImages(Pictures, question="b.4.1", of="image_models.generator_images"):
+    owes = {"graph": 0.5}
     parameters = ("generator", "z")
     worlds = ("own to_unit", "stand-in")  # to_unit is marked in b.3.1
 

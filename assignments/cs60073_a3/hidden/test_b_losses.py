@@ -6,12 +6,11 @@ import torch
 
 from grader.suite.laws import Function, form, law, weight
 
-# --- b.1.3 ------------------------------------------------------------------------------------
-
 
 class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradient=2, shape=0.5):
     """The negative ELBO and its two parts, each with a check of its own."""
 
+    scalar = True
     parameters = ("the reconstruction", "x", "mu", "logvar")
     step = 0.01
 
@@ -24,9 +23,6 @@ class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradie
             draw.normal(batch, latent, std=2.0),
             draw.uniform(batch, latent, low=-6.0, high=2.0),
         ]
-
-    def result_shape(self, *args):
-        return ()
 
     def slope_inputs(self, draw):
         pictures = [draw.uniform(2, 784, low=0.3, high=0.7), draw.uniform(2, 784)]
@@ -163,9 +159,6 @@ class TestVaeLoss(Function, question="b.1.3", of="image_models.vae_loss", gradie
             self.expect.shape(part, (), what="a part of vae_loss")
 
 
-# --- b.3.1 ------------------------------------------------------------------------------------
-
-
 class Range(Function):
     """Black is -1 for the GAN and 0 for pictures, white is 1 in both, and grey lies between in
     proportion."""
@@ -197,9 +190,6 @@ class TestToUnit(Range, question="b.3.1", of="image_models.to_unit", values=1, a
         return [draw.uniform(batch, 784, low=-1.0)]
 
 
-# --- b.3.4 ------------------------------------------------------------------------------------
-
-
 class PlayerLoss(Function):
     """A loss on logits, which are (B, 1) or (B,).
 
@@ -207,6 +197,7 @@ class PlayerLoss(Function):
         wrong: the signs of logits with which a sure discriminator is wrong.
     """
 
+    owes = {"values": 1.5, "vectors": 1.5, "sure": 0.75, "shape": 0.25, "gradient": 0.75}
     batches = (7, 150)
     step = 0.01
     wrong = ()
@@ -281,18 +272,10 @@ class PlayerLoss(Function):
         super().has_the_gradient_of_its_values()
 
 
-class TestDiscriminatorLoss(
-    PlayerLoss,
-    question="b.3.4",
-    of="image_models.discriminator_loss",
-    values=1.5,
-    vectors=1.5,
-    sure=0.75,
-    shape=0.25,
-    gradient=0.75,
-):
+class TestDiscriminatorLoss(PlayerLoss, question="b.3.4", of="image_models.discriminator_loss"):
     """Cross-entropy with target 0.9 for real images and 0 for generated ones."""
 
+    scalar = True
     parameters = ("real_logits", "fake_logits")
     readings = ("discriminator_by_halves",)
     look_at = {
@@ -300,32 +283,16 @@ class TestDiscriminatorLoss(
     }
     wrong = (-1, 1)
 
-    def result_shape(self, *args):
-        return ()
 
-
-class TestGeneratorLoss(
-    PlayerLoss,
-    question="b.3.4",
-    of="image_models.generator_loss",
-    values=1.5,
-    vectors=1.5,
-    sure=0.75,
-    shape=0.25,
-    gradient=0.75,
-):
+class TestGeneratorLoss(PlayerLoss, question="b.3.4", of="image_models.generator_loss"):
     """Non-saturating: minus log D of generated images."""
 
+    scalar = True
     parameters = ("fake_logits",)
     readings = ("generator_with_a_smoothed_label",)
     look_at = {"values": "The cross-entropy of generated images whose label is `real`."}
     wrong = (-1,)
 
-    def result_shape(self, *args):
-        return ()
-
-
-# --- b.5.2 ------------------------------------------------------------------------------------
 
 OWN = "the submission's own classifier"
 # What a classifier may give, from logits.
@@ -341,12 +308,12 @@ def are_probabilities(output):
     return bool((output >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
 
 
-class TestClassifierLoss(
-    Function, question="b.5.2", of="image_models.classifier_loss", values=3, gradient=1, shape=0.5
-):
+class TestClassifierLoss(Function, question="b.5.2", of="image_models.classifier_loss"):
     """-log p(label|x) of what the submission's own classifier says. Where that gives no row of ten
     for each picture, which b.5.1 marks, the loss may be right for any kind of output."""
 
+    scalar = True
+    owes = {"values": 3, "gradient": 1, "shape": 0.5}
     parameters = ("output", "labels")
     worlds = (OWN, *KINDS)
     batches = (1, 8, 70)
@@ -363,7 +330,7 @@ class TestClassifierLoss(
         if self.world != OWN:
             return [KINDS[self.world](draw.normal(batch, 10, std=2.0)), labels]
         (output,) = self.submission(
-            self.probes.b.networks,
+            self.probes.networks,
             function="image_models.Classifier",
             seed=draw.seed(),
             calls=[("forward", draw.uniform(batch, 1, 28, 28))],
@@ -380,9 +347,6 @@ class TestClassifierLoss(
             output = output.double()
             output = output.log() if are_probabilities(output) else output.log_softmax(1)
         return super().ask(implementation, output, labels)
-
-    def result_shape(self, *args):
-        return ()
 
     def slope_inputs(self, draw):
         output, labels = self.inputs(draw, 6)

@@ -34,9 +34,6 @@ class Scores(Function):
         return float(torch.as_tensor(value).reshape(-1)[0])
 
 
-# --- b.5.3 ------------------------------------------------------------------------------------
-
-
 def distributions(draw, count, classes, sharpness=2.0):
     return torch.softmax(draw.normal(count, classes, std=sharpness), dim=1)
 
@@ -149,9 +146,6 @@ class TestInceptionScore(Scores, question="b.5.3", of="image_models.inception_sc
         ):
             mean, _ = self.got(p, 1)
             self.expect.close(mean, wanted, what="the score of certain rows", help=help, slack=5e-3)
-
-
-# --- b.5.4 ------------------------------------------------------------------------------------
 
 
 class TestFeatureStatistics(Scores, question="b.5.4", of="image_models.feature_statistics"):

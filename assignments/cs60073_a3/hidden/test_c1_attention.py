@@ -6,19 +6,17 @@ from grader.suite.driving import call
 from grader.suite.laws import FollowThrough, Function, weight
 
 
-class TestAttention(
-    Function,
-    question="c.1.3",
-    of="language_model.causal_attention",
-    values=6,
-    batch_of_one=0.5,
-    arguments=0.5,
-    layout=0.5,
-    gradient=1,
-    far_out=0.5,
-):
+class TestAttention(Function, question="c.1.3", of="language_model.causal_attention"):
     """softmax(q k^T / sqrt(d)) v over what came before, d being the size of a head."""
 
+    owes = {
+        "values": 6,
+        "batch_of_one": 0.5,
+        "arguments": 0.5,
+        "layout": 0.5,
+        "gradient": 1,
+        "far_out": 0.5,
+    }
     parameters = ("q", "k", "v")
     batches = (1, 2, 3)
     look_at = {
@@ -83,12 +81,11 @@ class TestAttention(
         )
 
 
-class TestSelfAttention(
-    FollowThrough, question="c.1.3", of="language_model.SelfAttention.forward", values=3
-):
+class TestSelfAttention(FollowThrough, question="c.1.3", of="language_model.SelfAttention.forward"):
     """Head h has the columns 64 h to 64 h + 63; the heads are joined, then projected. A layer may
     use its own `causal_attention`, which is marked above, or another one."""
 
+    owes = {"values": 3}
     parameters = ("x",)
     built_on = (TestAttention,)
     stand_ins = ("language_model.causal_attention",)

@@ -14,15 +14,11 @@ def tokens_of(draw, batch, length, size):
     return draw.uniform(batch, length, high=float(size)).long().clamp(max=size - 1)
 
 
-# --- c.1.4 ------------------------------------------------------------------------------------
-
-
-class TestBlock(
-    Function, question="c.1.4", of="language_model.Block.forward", values=1.75, arguments=0.25
-):
+class TestBlock(Function, question="c.1.4", of="language_model.Block.forward"):
     """x + attention(norm1(x)), then y + feed_forward(norm2(y)): the pre-norm order, seen with odd
     parts in the places of these four."""
 
+    owes = {"values": 1.75, "arguments": 0.25}
     parameters = ("x", "numbers")
     slack = 1e-5
     look_at = {"values": "The norm comes before each part, and what came in is added after it."}
@@ -187,17 +183,11 @@ class TestParts(Whole, question="c.1.4", of="language_model.TinyTransformer.__in
             )
 
 
-class TestModel(
-    Whole,
-    question="c.1.4",
-    of="language_model.TinyTransformer.forward",
-    values=2,
-    shape=0.75,
-    batch_of_one=0.25,
-):
+class TestModel(Whole, question="c.1.4", of="language_model.TinyTransformer.forward"):
     """Embedding plus position, both blocks in order, the norm if there is one, the head; seen with
     odd blocks in the places of the two."""
 
+    owes = {"values": 2, "shape": 0.75, "batch_of_one": 0.25}
     parameters = ("tokens",)
     batches = (2,)
     look_at = {
@@ -287,21 +277,11 @@ class TestFuture(Whole, question="c.1.3", of="language_model.TinyTransformer.for
         )
 
 
-# --- c.1.5 ------------------------------------------------------------------------------------
-
-
-class TestLoss(
-    Function,
-    question="c.1.5",
-    of="language_model.next_token_loss",
-    values=4,
-    shape=0.5,
-    layout=0.5,
-    gradient=1,
-    far_out=0.5,
-):
+class TestLoss(Function, question="c.1.5", of="language_model.next_token_loss"):
     """The mean over all places of -log softmax(logits) at the target, in nats."""
 
+    scalar = True
+    owes = {"values": 4, "shape": 0.5, "layout": 0.5, "gradient": 1, "far_out": 0.5}
     parameters = ("logits", "targets")
     batches = (3, 16)
     look_at = {
@@ -317,9 +297,6 @@ class TestLoss(
 
     def tolerance(self, logits, targets):
         return {"terms": targets.numel(), "slack": 0.0}
-
-    def result_shape(self, *args):
-        return ()
 
     def far(self, draw):
         logits, targets = self.inputs(draw)

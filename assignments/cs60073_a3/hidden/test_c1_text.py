@@ -14,9 +14,6 @@ def text_of(draw, length, letters=LETTERS):
     return "".join(letters[draw.integer(0, len(letters) - 1)] for _ in range(length))
 
 
-# --- c.1.1 ------------------------------------------------------------------------------------
-
-
 class TestVocabulary(Function, question="c.1.1", of="language_model.make_vocabulary"):
     def test_has_every_character_once_in_order(self):
         """Every character of the text once, in the order of code points; a newline is a
@@ -35,11 +32,10 @@ class TestVocabulary(Function, question="c.1.1", of="language_model.make_vocabul
         )
 
 
-class TestEncode(
-    Function, question="c.1.1", of="language_model.encode", values=1, shape=0.1, batch_of_one=0.05
-):
+class TestEncode(Function, question="c.1.1", of="language_model.encode"):
     """Tokens are places in the vocabulary that is given, whatever its order."""
 
+    owes = {"values": 1, "shape": 0.1, "batch_of_one": 0.05}
     parameters = ("text", "vocabulary")
     batches = (4, 7, 200)  # lengths
 
@@ -132,9 +128,6 @@ class TestBlocks(Function, question="c.1.1", of="language_model.make_blocks"):
         """The context of the assignment is 128."""
         for found, what in self.pair(torch.arange(300)):
             self.expect.shape(found, (2, 128), what=what)
-
-
-# --- c.1.2 ------------------------------------------------------------------------------------
 
 
 class TestPositions(Function, question="c.1.2", of="language_model.sinusoidal_positions", values=4):

@@ -14,9 +14,6 @@ def tokens_of(draw, size, length):
     return torch.tensor([draw.integer(0, size - 1) for _ in range(length)])
 
 
-# --- c.2.1 ------------------------------------------------------------------------------------
-
-
 def nats(logits, targets):
     """-log p of each target, (T,), of logits (T, V)."""
     return -logits.double().log_softmax(1).gather(1, targets[:, None])[:, 0]
@@ -37,12 +34,12 @@ def ways_to_cut(tokens, context):
         yield [(block[:-1], block[1:]) for block in blocks]
 
 
-class TestPerplexity(
-    FollowThrough, question="c.2.1", of="language_model.perplexity", values=3, shape=0.5
-):
+class TestPerplexity(FollowThrough, question="c.2.1", of="language_model.perplexity"):
     """exp of the mean over tokens of -log p, natural logarithms. What is built on the submission's
     own loss or blocks is followed through: these are c.1.5's and c.1.1's."""
 
+    scalar = True
+    owes = {"values": 3, "shape": 0.5}
     parameters = ("model", "tokens", "context")
     stand_ins = ("language_model.next_token_loss", "language_model.make_blocks")
     stand_in_probe = "c.with_stand_ins"
@@ -61,9 +58,6 @@ class TestPerplexity(
         shapes = {"table": (size, size), "places": (200, size), "past": (size, size)}
         tables = {k: draw.normal(*s, std=2.5 if k == "table" else 1) for k, s in shapes.items()}
         return [tables, tokens, context]
-
-    def result_shape(self, *args):
-        return ()
 
     def part_inputs(self, draw):
         tokens = tokens_of(draw, 7, 12)
@@ -138,14 +132,10 @@ class TestPerplexity(
         )
 
 
-# --- c.2.2 ------------------------------------------------------------------------------------
-
-
-class TestNgrams(
-    Function, question="c.2.2", of="language_model.ngram_probabilities", values=6, shape=0.5
-):
+class TestNgrams(Function, question="c.2.2", of="language_model.ngram_probabilities"):
     """(count + alpha) / (total + alpha V), for the history's last n - 1 tokens."""
 
+    owes = {"values": 6, "shape": 0.5}
     parameters = ("train", "history", "n", "vocab_size", "alpha")
     batches = (2, 3, 4)  # n
     slack = 2e-6
@@ -177,12 +167,12 @@ class TestNgrams(
         self.same(train, train[-1:], 2, 5, 0.5)
 
 
-class TestNgramPerplexity(
-    FollowThrough, question="c.2.2", of="language_model.ngram_perplexity", values=4
-):
+class TestNgramPerplexity(FollowThrough, question="c.2.2", of="language_model.ngram_perplexity"):
     """exp of the mean of -log P over the tokens that have a whole history. Wrong probabilities are
     marked above, and followed through."""
 
+    scalar = True
+    owes = {"values": 4}
     parameters = ("train", "held_out", "n", "vocab_size", "alpha")
     built_on = (TestNgrams,)
     stand_ins = ("language_model.ngram_probabilities",)
@@ -198,9 +188,6 @@ class TestNgramPerplexity(
         # Two tokens of the vocabulary are in neither text.
         train, other = tokens_of(draw, 5, 60 if batch == 2 else 90), tokens_of(draw, 5, 25)
         return [train, other, batch, 7, draw.number(0.2, 1.0)]
-
-    def result_shape(self, *args):
-        return ()
 
     def right(self):
         yield from super().right()

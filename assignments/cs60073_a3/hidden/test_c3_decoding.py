@@ -5,7 +5,7 @@ import torch
 
 from grader.suite.driving import call
 from grader.suite.expect import as_array
-from grader.suite.laws import FollowThrough, Function, form, weight
+from grader.suite.laws import FollowThrough, Function, form, law, weight
 
 
 def spread(size, draw, least=0.15):
@@ -15,7 +15,8 @@ def spread(size, draw, least=0.15):
 
 
 class Distribution(Function):
-    """What is drawn from: logits (..., V) to probabilities (..., V)."""
+    """What is drawn from: logits (..., V) to probabilities (..., V), for temperatures that are
+    `cold` and `hot`."""
 
     batches = (4, 1)
 
@@ -51,26 +52,37 @@ class Distribution(Function):
         for shape in ((9,), (4, 1, 9)):
             self.expect.shape(self.got(self.draw.normal(*shape)), shape, what=self.usage)
 
+    @law("cold")
+    def sharpens_when_cold(self):
+        """Logits are divided by the temperature, here one below 1."""
+        self.keeps_the_likeliest(self.cold)
+
+    @law("hot")
+    def flattens_when_hot(self):
+        """Logits are divided by the temperature, here one above 1."""
+        self.keeps_the_likeliest(self.hot)
+
+    @law("axes")
     def takes_further_axes(self):
+        """Texts and places may be two axes before that of the tokens."""
         logits, size = self.inputs(self.draw, 6)
         self.same(logits.reshape(2, 3, -1), size, help=self.look_at["values"])
 
 
-# --- c.3.1 ------------------------------------------------------------------------------------
-
-
-class TestTopK(
-    Distribution,
-    question="c.3.1",
-    of="language_model.top_k_probabilities",
-    values=2,
-    shape=0.5,
-    batch_of_one=0.25,
-    arguments=0.5,
-):
+class TestTopK(Distribution, question="c.3.1", of="language_model.top_k_probabilities"):
     """softmax of the k largest logits, over the temperature; all others have probability 0."""
 
+    owes = {
+        "values": 2,
+        "shape": 0.5,
+        "batch_of_one": 0.25,
+        "arguments": 0.5,
+        "cold": 3,
+        "hot": 3,
+        "axes": 1,
+    }
     parameters = ("logits", "k", "temperature")
+    cold, hot = 0.6, 1.7
     look_at = {"values": "Find the k-th largest logit; what is below it gets probability 0."}
 
     def inputs(self, draw, batch=4):
@@ -86,20 +98,6 @@ class TestTopK(
     def test_keeps_the_k_likeliest(self):
         """For logits that are near each other, and for others far apart."""
         self.keeps_the_likeliest(1.0)
-
-    @weight(3)
-    def test_sharpens_when_cold(self):
-        """Logits are divided by the temperature, here one below 1."""
-        self.keeps_the_likeliest(0.6)
-
-    @weight(3)
-    def test_flattens_when_hot(self):
-        """Logits are divided by the temperature, here one above 1."""
-        self.keeps_the_likeliest(1.7)
-
-    def test_takes_further_axes(self):
-        """Texts and places may be two axes before that of the tokens."""
-        self.takes_further_axes()
 
     def test_has_20_by_default_and_takes_few_tokens(self):
         """k is 20; where there are no more tokens than that, all stay."""
@@ -131,22 +129,21 @@ class TestTopK(
         self.expect.close(found, wanted / wanted.sum(), what="the probabilities")
 
 
-# --- c.3.2 ------------------------------------------------------------------------------------
-
-
-class TestTopP(
-    Distribution,
-    question="c.3.2",
-    of="language_model.top_p_probabilities",
-    values=2,
-    shape=0.5,
-    batch_of_one=0.25,
-    arguments=0.5,
-):
+class TestTopP(Distribution, question="c.3.2", of="language_model.top_p_probabilities"):
     """The fewest likeliest tokens that reach p together, each with its share of their sum; with or
     without the token that crosses p."""
 
+    owes = {
+        "values": 2,
+        "shape": 0.5,
+        "batch_of_one": 0.25,
+        "arguments": 0.5,
+        "cold": 3,
+        "hot": 3,
+        "axes": 1,
+    }
     parameters = ("logits", "p", "temperature")
+    cold, hot = 0.5, 2.5
     readings = ("top_p_without_the_crossing_token",)
     look_at = {
         "values": "Sort by probability, add up, keep what comes before p is reached, put it back "
@@ -156,7 +153,7 @@ class TestTopP(
     def inputs(self, draw, batch=4):
         return [torch.stack([spread(12, draw) for _ in range(batch)]), 0.7]
 
-    def keeps_the_nucleus(self, temperature):
+    def keeps_the_likeliest(self, temperature):
         sharp = spread(65, self.draw)
         # Over the temperature they reach to 50 on either side.
         sharp = min(1.0, temperature) * (sharp * (100 / float(sharp.max())) - 50)
@@ -167,21 +164,7 @@ class TestTopP(
     @weight(3)
     def test_keeps_the_nucleus(self):
         """For logits that are near each other, and for others far apart."""
-        self.keeps_the_nucleus(1.0)
-
-    @weight(3)
-    def test_sharpens_when_cold(self):
-        """Logits are divided by the temperature, here one below 1."""
-        self.keeps_the_nucleus(0.5)
-
-    @weight(3)
-    def test_flattens_when_hot(self):
-        """Logits are divided by the temperature, here one above 1."""
-        self.keeps_the_nucleus(2.5)
-
-    def test_takes_further_axes(self):
-        """Texts and places may be two axes before that of the tokens."""
-        self.takes_further_axes()
+        self.keeps_the_likeliest(1.0)
 
     def test_is_90_percent_by_default(self):
         """p is 0.9."""
@@ -198,9 +181,6 @@ class TestTopP(
         """p = 1 leaves all tokens in; rounding may cost the least likely one."""
         logits = self.draw.normal(10, std=2.0)
         self.same(logits, 1.0, slack=3 * float(logits.softmax(0).min()))
-
-
-# --- c.3.3 ------------------------------------------------------------------------------------
 
 
 def tables_of(draw, size, std=2.0):

@@ -5,7 +5,6 @@ from grader.catalogue import Mistakes
 component_distance = Mistakes(
     "sampling.mixture_log_density", "test_falls_off_with_the_mahalanobis_distance"
 )
-
 component_distance.edit(
     "density_without_the_half",
     "0.5 * ((white**2).sum(axis=0) + constant)",
@@ -27,7 +26,6 @@ component_distance.edit(
 )
 
 component_norm = Mistakes("sampling.mixture_log_density", "test_is_normalised")
-
 component_norm.edit(
     "density_with_the_whole_determinant",
     "2 * np.log(np.diag",
@@ -50,7 +48,6 @@ component_norm.edit(
 )
 
 mixture = Mistakes("sampling.mixture_log_density", "test_mixes_components_with_their_weights")
-
 mixture.edit(
     "density_mixes_logarithms",
     "largest + np.log(np.exp(stacked - largest).sum(axis=0))",
@@ -65,8 +62,7 @@ mixture.edit(
     "All components count alike: the weights are not used.",
 )
 
-density_far_away = Mistakes("sampling.mixture_log_density", "TestMixture::test_is_right_far_out")
-
+density_far_away = Mistakes("sampling.mixture_log_density", "test_is_right_far_out")
 density_far_away.edit(
     "density_underflows",
     "largest + np.log(np.exp(stacked - largest).sum(axis=0))",
@@ -82,9 +78,7 @@ density_far_away.edit(
     becomes equally likely.""",
 )
 
-density_shape = Mistakes("sampling.mixture_log_density", "TestMixture::test_has_the_right_shape")
-
-density_shape.edit(
+Mistakes("sampling.mixture_log_density", "test_has_the_right_shape").edit(
     "density_of_pairs_of_points",
     "largest + np.log",
     "largest[:, None] + np.log",
@@ -92,9 +86,7 @@ density_shape.edit(
     (N, N): sum with keepdims=True as well, or take the largest term without it.""",
 )
 
-mesh_square = Mistakes("sampling.mesh_density", "test_covers_the_square")
-
-mesh_square.edit(
+Mistakes("sampling.mesh_density", "test_covers_the_square").edit(
     "mesh_without_its_end",
     "np.linspace(-half_width, half_width, resolution)",
     "np.linspace(-half_width, half_width, resolution, endpoint=False)",
@@ -102,7 +94,6 @@ mesh_square.edit(
 )
 
 mesh_points = Mistakes("sampling.mesh_density", "test_holds_the_density_of_its_points")
-
 mesh_points.edit(
     "mesh_of_the_logarithm",
     "np.exp(log_density(points))",
@@ -116,8 +107,7 @@ mesh_points.edit(
     "x and y are exchanged: the value at (i, j) is that of the mirrored point.",
 )
 
-mesh_shape = Mistakes("sampling.mesh_density", "TestMesh::test_has_the_right_shape")
-
+mesh_shape = Mistakes("sampling.mesh_density", "test_has_the_right_shape")
 mesh_shape.edit(
     "mesh_left_flat",
     ".reshape(x.shape)",

@@ -4,8 +4,7 @@ import numpy as np
 
 from grader.catalogue import Mistakes
 
-proposal = Mistakes("sampling.proposal_log_density", "TestProposal::test_has_the_right_values")
-proposal_shape = Mistakes("sampling.proposal_log_density", "TestProposal::test_has_the_right_shape")
+proposal = Mistakes("sampling.proposal_log_density", "test_has_the_right_values")
 
 proposal.edit(
     "proposal_with_sigma_for_a_variance",
@@ -26,20 +25,17 @@ proposal.edit(
     "np.log",
     "The constant is that of one dimension, sqrt(2 pi) sigma; in the plane it is its square.",
 )
-proposal_shape.edit(
+
+Mistakes("sampling.proposal_log_density", "TestProposal::test_has_the_right_shape").edit(
     "proposal_density_of_pairs",
     ".sum(axis=1) / sigma**2 + constant",
     ".sum(axis=1, keepdims=True) / sigma**2 + np.full(len(x), constant)",
     "(N, 1) and (N,) are broadcast to (N, N): every point is paired with every other one.",
 )
 
-draws_variance = Mistakes(
-    "sampling.draw_proposal", "TestProposalDraws::test_has_the_right_variance"
-)
-draws_normal = Mistakes(
-    "sampling.draw_proposal", "TestProposalDraws::test_has_the_right_distribution"
-)
-draws_count = Mistakes("sampling.draw_proposal", "TestProposalDraws::test_has_the_right_shape")
+draws_variance = Mistakes("sampling.draw_proposal", "test_has_the_right_variance")
+
+draws_normal = Mistakes("sampling.draw_proposal", "test_has_the_right_distribution")
 
 draws_variance.edit(
     "draws_multiplied_by_the_variance",
@@ -53,6 +49,7 @@ draws_variance.edit(
     "(n, 1)) * np.ones(2",
     "Both coordinates get the same random number, so that all points lie on a line.",
 )
+
 draws_normal.edit(
     "draws_that_are_uniform",
     "rng.standard_normal((n, 2))",
@@ -65,10 +62,12 @@ draws_normal.edit(
     "20**0.5 * (rng.beta(2, 2, (n, 2)) - 0.5)",
     "The draws have the right mean and variance, but are not normal: none is far out.",
 )
-draws_count.edit("draws_as_columns", "(n, 2)", "(2, n)", "Points are rows: (n, 2), not (2, n).")
 
-accepted = Mistakes("sampling.rejection_sampling", "TestRejection::test_has_the_right_distribution")
+Mistakes("sampling.draw_proposal", "TestProposalDraws::test_has_the_right_shape").edit(
+    "draws_as_columns", "(n, 2)", "(2, n)", "Points are rows: (n, 2), not (2, n)."
+)
 
+accepted = Mistakes("sampling.rejection_sampling", "test_has_the_right_distribution")
 accepted.edit(
     "rejection_without_the_uniform_draw",
     "rng.random(len(x)) < np.exp(np.minimum(log_ratio, 0.0))",
@@ -100,7 +99,6 @@ def rejection_stops_after_n_attempts(log_p, log_q, draw_q, c, n, rng):
 
 
 rate = Mistakes("sampling.rejection_sampling", "test_has_the_right_acceptance_rate")
-
 rate.edit(
     "rejection_claims_one_over_c",
     "n / attempts",
@@ -129,10 +127,9 @@ rate.edit(
 
 accepted_or_rate = Mistakes(
     "sampling.rejection_sampling",
-    "TestRejection::test_has_the_right_distribution",
+    "test_has_the_right_distribution",
     "test_has_the_right_acceptance_rate",
 )
-
 accepted_or_rate.edit(
     "rejection_without_q",
     "- log_q(x) - np.log(c)",
@@ -147,18 +144,18 @@ accepted_or_rate.edit(
     "The ratio is p over the largest p; neither q nor c is in it.",
 )
 
-rate_counts = Mistakes("sampling.rejection_sampling", "test_counts_points_and_attempts_alike")
-exactly_n = Mistakes("sampling.rejection_sampling", "TestRejection::test_has_the_right_shape")
-capped = Mistakes("sampling.rejection_sampling", "test_caps_the_ratio_without_an_envelope")
+exactly_n = Mistakes("sampling.rejection_sampling", "test_has_the_right_shape")
+
 each_point = Mistakes("sampling.rejection_sampling", "test_decides_for_each_point_by_itself")
 
-rate_counts.edit(
+Mistakes("sampling.rejection_sampling", "test_counts_points_and_attempts_alike").edit(
     "rejection_counts_the_last_batch_whole",
     "int(np.flatnonzero(np.concatenate(accepted))[n - 1]) + 1",
     "len(np.concatenate(accepted))",
     """The last batch is counted whole among the attempts, but what it gave beyond n is not counted
     among the accepted: the rate is too small.""",
 )
+
 exactly_n.edit(
     "rejection_returns_too_many",
     "np.concatenate(points)[:n]",
@@ -172,12 +169,14 @@ exactly_n.edit(
     """Each accepted point is kept as a row of its own, (1, 2), so that the result is (n, 1, 2):
     np.concatenate joins them, np.array and np.stack add an axis.""",
 )
-capped.edit(
+
+Mistakes("sampling.rejection_sampling", "test_caps_the_ratio_without_an_envelope").edit(
     "rejection_drops_what_is_above_the_envelope",
     "np.exp(np.minimum(log_ratio, 0.0))",
     "np.where(log_ratio <= 0, np.exp(log_ratio), 0.0)",
     "Points whose ratio is above one are thrown away. Their probability of being accepted is one.",
 )
+
 each_point.edit(
     "rejection_with_one_uniform_for_a_batch",
     """x = draw_q(n, rng)
@@ -197,7 +196,6 @@ each_point.edit(
 )
 
 envelope = Mistakes("sampling.envelope_constant", "test_is_the_largest_ratio")
-envelope_square = Mistakes("sampling.envelope_constant", "test_stays_in_its_square")
 
 
 def mesh_points(half_width, resolution=201):
@@ -236,7 +234,7 @@ def envelope_on_a_coarse_mesh(log_p, log_q, half_width=6.0):
     return float(np.exp((log_p(x) - log_q(x)).max()))
 
 
-envelope_square.edit(
+Mistakes("sampling.envelope_constant", "test_stays_in_its_square").edit(
     "envelope_on_a_fixed_square",
     "np.zeros(2), half_width",
     "np.zeros(2), (half_width := 6.0)",
@@ -244,7 +242,6 @@ envelope_square.edit(
 )
 
 told_apart = Mistakes("sampling.is_envelope", "test_tells_envelopes_from_other_constants")
-
 told_apart.edit(
     "envelope_taken_for_granted",
     "bool(c >= envelope_constant(log_p, log_q, half_width))",

@@ -2,8 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-integrand = Mistakes("sampling.integrand", "TestIntegrand::test_has_the_right_values")
-integrand_shape = Mistakes("sampling.integrand", "TestIntegrand::test_has_the_right_shape")
+integrand = Mistakes("sampling.integrand", "test_has_the_right_values")
 
 integrand.edit(
     "integrand_with_exchanged_coordinates",
@@ -17,7 +16,8 @@ integrand.edit(
     "x[0] ** 2 + np.sin(x[-1])",
     "Rows and columns are exchanged: x[0] is the first point, x[:, 0] the first coordinate.",
 )
-integrand_shape.edit(
+
+Mistakes("sampling.integrand", "test_has_the_right_shape").edit(
     "integrand_of_pairs",
     "x[:, 0] ** 2",
     "x[:, :1] ** 2",
@@ -26,7 +26,6 @@ integrand_shape.edit(
 )
 
 mean = Mistakes("sampling.self_normalized_mean", "TestMean::test_has_the_right_values")
-mean_of_extremes = Mistakes("sampling.self_normalized_mean", "TestMean::test_is_right_far_out")
 
 mean.edit(
     "mean_without_normalisation",
@@ -51,10 +50,10 @@ mean.edit(
     "mean_of_weights_that_are_cut_off",
     "log_w - log_w.max()",
     "np.clip(log_w - log_w.max(), -8.0, None)",
-    """Small weights are cut off at a smallest one. There are many of them, and together they
-    count.""",
+    "Small weights are cut off at a smallest one. There are many of them, and together they count.",
 )
-mean_of_extremes.edit(
+
+Mistakes("sampling.self_normalized_mean", "TestMean::test_is_right_far_out").edit(
     "mean_that_overflows",
     "log_w - log_w.max()",
     "log_w",
@@ -63,7 +62,6 @@ mean_of_extremes.edit(
 )
 
 variance = Mistakes("sampling.weighted_variance", "TestVariance::test_has_the_right_values")
-variance_of_extremes = Mistakes("sampling.weighted_variance", "TestVariance::test_is_right_far_out")
 
 variance.edit(
     "variance_of_the_estimate",
@@ -103,16 +101,15 @@ variance.edit(
     """This is the variance of the numbers w f. Weights say how often a value counts; they do not
     change the value.""",
 )
-variance_of_extremes.edit(
+
+Mistakes("sampling.weighted_variance", "TestVariance::test_is_right_far_out").edit(
     "variance_that_overflows",
     "log_w - log_w.max()",
     "log_w",
     "The formula is right, but exp overflows for large logarithms and gives 0 for small ones.",
 )
 
-size = Mistakes("sampling.effective_sample_size", "TestSize::test_has_the_right_values")
-equal = Mistakes("sampling.effective_sample_size", "test_of_equal_and_of_single_weights")
-size_of_extremes = Mistakes("sampling.effective_sample_size", "TestSize::test_is_right_far_out")
+size = Mistakes("sampling.effective_sample_size", "test_has_the_right_values")
 
 size.edit(
     "size_upside_down",
@@ -133,13 +130,15 @@ size.edit(
     """This is the perplexity of the weights, exp of their entropy: another measure of the same
     thing, and not the one that is asked for.""",
 )
-equal.edit(
+
+Mistakes("sampling.effective_sample_size", "test_of_equal_and_of_single_weights").edit(
     "size_without_the_square",
     "w.sum() ** 2",
     "w.sum()",
     "The sum of the weights is not squared; that is right only where they add up to one.",
 )
-size_of_extremes.edit(
+
+Mistakes("sampling.effective_sample_size", "test_is_right_far_out").edit(
     "size_that_overflows",
     "log_w - log_w.max()",
     "log_w",

@@ -7,7 +7,6 @@ moves = Mistakes(
     "test_moves_as_often_as_it_should",
     "test_moves_to_where_it_should",
 )
-
 moves.edit(
     "walk_that_moves_when_it_should_stay",
     "np.log(rng.random()) < there - here",
@@ -33,7 +32,6 @@ moves.edit(
     "chain[i] = candidate",
     "The proposals are recorded, and not the states that were decided for.",
 )
-
 moves.edit(
     "walk_that_keeps_only_moves",
     "for i in range(n):",
@@ -44,10 +42,9 @@ moves.edit(
 
 target = Mistakes(
     "sampling.metropolis_hastings",
-    "TestWalk::test_has_the_right_distribution",
+    "test_has_the_right_distribution",
     "test_weighs_the_state_that_it_is_in",
 )
-
 target.edit(
     "walk_that_accepts_everything",
     "np.log(rng.random()) < there - here",
@@ -82,7 +79,6 @@ target.edit(
 )
 
 whereto = Mistakes("sampling.metropolis_hastings", "test_moves_to_where_it_should")
-
 whereto.edit(
     "walk_with_step_for_a_variance",
     "step * rng",
@@ -96,9 +92,7 @@ whereto.edit(
     "The proposals are uniform in a square; N(x, step^2 I) is asked for.",
 )
 
-drift = Mistakes("sampling.metropolis_hastings", "TestWalk::test_has_the_right_mean")
-plain = Mistakes("sampling.metropolis_hastings", "TestWalk::test_has_the_right_variance")
-
+plain = Mistakes("sampling.metropolis_hastings", "test_has_the_right_variance")
 plain.edit(
     "walk_with_the_squared_step",
     "step * rng",
@@ -106,13 +100,15 @@ plain.edit(
     """The noise is multiplied by the square of step: a variance where a standard deviation is
     expected.""",
 )
-drift.edit(
+
+Mistakes("sampling.metropolis_hastings", "test_has_the_right_mean").edit(
     "walk_that_drifts",
     "rng.standard_normal(len(x))",
     "rng.random(len(x))",
     """The noise lies between 0 and 1 and so never points back: the proposal is not symmetric, and
     the ratio of the densities alone does not make up for it.""",
 )
+
 plain.edit(
     "walk_on_a_line",
     "standard_normal(len(x))",
@@ -126,9 +122,7 @@ plain.edit(
     "Every proposal is made around the start. It belongs around the present state.",
 )
 
-own_state = Mistakes("sampling.metropolis_hastings", "test_weighs_the_state_that_it_is_in")
-
-own_state.edit(
+Mistakes("sampling.metropolis_hastings", "test_weighs_the_state_that_it_is_in").edit(
     "walk_with_a_stale_density",
     "x, here = candidate, there",
     "x = candidate",
@@ -137,7 +131,6 @@ own_state.edit(
 )
 
 rate = Mistakes("sampling.metropolis_hastings", "test_acceptance_rate_is_the_share_of_moves")
-
 rate.edit(
     "walk_that_counts_rejections",
     "accepted / n",
@@ -152,26 +145,21 @@ rate.edit(
     proposals that were accepted, between 0 and 1.""",
 )
 
-start = Mistakes("sampling.metropolis_hastings", "TestWalk::test_begins_at_its_start")
-
-start.edit(
+Mistakes("sampling.metropolis_hastings", "test_begins_at_its_start").edit(
     "walk_from_the_origin",
     "np.array(x0, dtype=np.float64)",
     "np.zeros(2)",
     "The walk starts at the origin, whatever x0 says.",
 )
-start_shape = Mistakes("sampling.metropolis_hastings", "TestWalk::test_has_the_right_shape")
 
-start_shape.edit(
+Mistakes("sampling.metropolis_hastings", "test_has_the_right_shape").edit(
     "walk_with_an_axis_too_many",
     "return chain,",
     "return chain[:, None],",
     "States are kept as rows of their own, (1, 2), so that the chain is (n, 1, 2).",
 )
 
-logarithms = Mistakes("sampling.metropolis_hastings", "test_works_with_logarithms")
-
-logarithms.edit(
+Mistakes("sampling.metropolis_hastings", "test_works_with_logarithms").edit(
     "walk_with_plain_densities",
     "np.log(rng.random()) < there - here",
     "rng.random() < np.exp(there) / np.exp(here)",
@@ -179,13 +167,11 @@ logarithms.edit(
 )
 
 burn_in_first = Mistakes("sampling.thin", "test_takes_the_burn_in_off_before_thinning")
-
 burn_in_first.edit(
     "thin_before_the_burn_in",
     "[burn_in::every]",
     "[::every][burn_in:]",
-    """The chain is thinned first, so that the burn-in takes off `every` times as many
-    iterations.""",
+    "The chain is thinned first, so that the burn-in takes off `every` times as many iterations.",
 )
 burn_in_first.edit(
     "thin_what_was_to_be_forgotten",
@@ -195,7 +181,6 @@ burn_in_first.edit(
 )
 
 one_in_several = Mistakes("sampling.thin", "test_keeps_one_row_in_several")
-
 one_in_several.edit("thin_nothing", "burn_in::every", "burn_in:", "Nothing is thinned.")
 
 
@@ -208,17 +193,14 @@ def thin_by_averaging(chain, burn_in, every):
     return rest[: n * every].reshape(n, every, -1).mean(axis=1)
 
 
-every_row = Mistakes("sampling.thin", "test_can_keep_every_row_after_the_burn_in")
-
-every_row.edit(
+Mistakes("sampling.thin", "test_can_keep_every_row_after_the_burn_in").edit(
     "thin_that_skips_one_row",
     "burn_in::every",
     "burn_in + 1 :: every",
     "The first row after the burn-in never stays, not even where all are asked for.",
 )
 
-correlation = Mistakes("sampling.autocorrelation", "TestAutocorrelation::test_has_the_right_values")
-
+correlation = Mistakes("sampling.autocorrelation", "test_has_the_right_values")
 correlation.edit(
     "autocorrelation_with_the_mean",
     "x - x.mean()",
@@ -240,15 +222,15 @@ correlation.edit(
     autocorrelation.""",
 )
 
-lag_count = Mistakes("sampling.autocorrelation", "TestAutocorrelation::test_has_the_right_shape")
-lag_zero = Mistakes("sampling.autocorrelation", "test_runs_from_lag_zero")
+lag_count = Mistakes("sampling.autocorrelation", "test_has_the_right_shape")
 
-lag_zero.edit(
+Mistakes("sampling.autocorrelation", "test_runs_from_lag_zero").edit(
     "autocorrelation_left_a_covariance",
     "/ products[0]",
     "/ n",
     "This is the covariance; divide by the variance.",
 )
+
 lag_count.edit(
     "autocorrelation_from_lag_one",
     "np.array(products)",

@@ -2,10 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-conditional_variance = Mistakes("sampling.gibbs_sampling", "TestGibbs::test_has_the_right_variance")
-conditional_shape = Mistakes(
-    "sampling.gibbs_sampling", "TestGibbs::test_has_the_right_distribution"
-)
+conditional_variance = Mistakes("sampling.gibbs_sampling", "test_has_the_right_variance")
 
 conditional_variance.edit(
     "gibbs_with_the_variance_for_a_deviation",
@@ -32,16 +29,15 @@ conditional_variance.edit(
     "correlation * first",
     "The second coordinate is set to its mean, without any noise.",
 )
-conditional_shape.edit(
+
+Mistakes("sampling.gibbs_sampling", "test_has_the_right_distribution").edit(
     "gibbs_with_uniform_noise",
     "rng.standard_normal((n, 2))",
     "np.sqrt(3) * rng.uniform(-1, 1, (n, 2))",
     "The noise is uniform, with the right variance. The conditionals are normal.",
 )
 
-conditional_mean = Mistakes("sampling.gibbs_sampling", "TestGibbs::test_has_the_right_mean")
-
-conditional_mean.edit(
+Mistakes("sampling.gibbs_sampling", "test_has_the_right_mean").edit(
     "gibbs_with_the_squared_correlation",
     """        first = correlation * second + e1
         second = correlation * first + e2
@@ -54,11 +50,8 @@ conditional_mean.edit(
 )
 
 conditional = Mistakes(
-    "sampling.gibbs_sampling",
-    "TestGibbs::test_has_the_right_mean",
-    "TestGibbs::test_has_the_right_variance",
+    "sampling.gibbs_sampling", "test_has_the_right_mean", "test_has_the_right_variance"
 )
-
 conditional.edit(
     "gibbs_with_old_values",
     """        first = correlation * second + e1
@@ -77,18 +70,14 @@ conditional.edit(
     sampling: its rows depend on the rows before.""",
 )
 
-independence = Mistakes("sampling.gibbs_sampling", "test_draws_are_independent_of_each_other")
-
-independence.edit(
+Mistakes("sampling.gibbs_sampling", "test_draws_are_independent_of_each_other").edit(
     "gibbs_with_shared_noise",
     "correlation * first + e2",
     "correlation * first + e1",
     "One random number serves both coordinates. Each draw needs its own.",
 )
 
-marginals = Mistakes("sampling.gibbs_sampling", "test_has_the_right_marginals")
-
-marginals.edit(
+Mistakes("sampling.gibbs_sampling", "test_has_the_right_marginals").edit(
     "gibbs_with_a_fixed_correlation",
     "    sd = np",
     """    correlation = 0.9
@@ -96,17 +85,14 @@ marginals.edit(
     "The correlation is fixed at 0.9; it is an argument.",
 )
 
-start = Mistakes("sampling.gibbs_sampling", "TestGibbs::test_begins_at_its_start")
-
-start.edit(
+Mistakes("sampling.gibbs_sampling", "test_begins_at_its_start").edit(
     "gibbs_from_the_origin",
     "_, second = x0",
     "second = 0.0",
     "The chain starts at the origin, whatever x0 says.",
 )
 
-rows = Mistakes("sampling.gibbs_sampling", "TestGibbs::test_has_the_right_shape")
-
+rows = Mistakes("sampling.gibbs_sampling", "test_has_the_right_shape")
 rows.edit(
     "gibbs_without_its_first_rows",
     "return chain",

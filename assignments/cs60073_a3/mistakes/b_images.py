@@ -2,11 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-draws = Mistakes(
-    "image_models.reparameterise", "TestReparameterise::test_has_mean_and_standard_deviation"
-)
-
-
+draws = Mistakes("image_models.reparameterise", "test_has_mean_and_standard_deviation")
 draws.edit(
     "draw_with_the_variance",
     "logvar / 2",
@@ -14,16 +10,12 @@ draws.edit(
     """This is what one gets when the standard deviation is taken as exp(logvar): that is the
     variance. The deviation is exp(logvar / 2).""",
 )
-
-
 draws.edit(
     "draw_of_uniform_noise",
     "randn_like",
     "rand_like",
     "The noise is uniform. torch.rand is on [0, 1]; torch.randn is normal.",
 )
-
-
 draws.edit(
     "draw_with_a_clamped_spread",
     "logvar / 2",
@@ -31,28 +23,19 @@ draws.edit(
     "The log-variance is cut off on both sides, so that no draw can be nearly certain.",
 )
 
-
-draws_independent = Mistakes(
-    "image_models.reparameterise", "TestReparameterise::test_is_independent"
-)
-
-
+draws_independent = Mistakes("image_models.reparameterise", "test_is_independent")
 draws_independent.edit(
     "draw_shared_by_the_batch",
     "torch.randn_like(mu)",
     "torch.randn(mu.shape[-1])",
     "One row of noise is used for all images of the batch.",
 )
-
-
 draws_independent.edit(
     "draw_shared_by_the_dimensions",
     "torch.randn_like(mu)",
     "torch.randn(len(mu), 1)",
     "One number of noise is used for all dimensions of an image.",
 )
-
-
 draws_independent.edit(
     "draw_with_a_seed_inside",
     "    return",
@@ -61,13 +44,7 @@ draws_independent.edit(
     "The seed is set inside the function, so that every call draws the same noise.",
 )
 
-
-draw_gradients = Mistakes(
-    "image_models.reparameterise", "TestReparameterise::test_has_the_gradient_of_its_values"
-)
-
-
-draw_gradients.edit(
+Mistakes("image_models.reparameterise", "test_has_the_gradient_of_its_values").edit(
     "draw_without_gradients",
     "mu + torch.exp(logvar / 2) * torch.randn_like(mu)",
     "torch.normal(mu.detach(), torch.exp(logvar / 2).detach())",
@@ -75,21 +52,14 @@ draw_gradients.edit(
     divergence alone. mu + sigma * eps is the reparameterisation.""",
 )
 
-
-draws_normal = Mistakes("image_models.reparameterise", "TestReparameterise::test_is_normal")
-
-
-draws_normal.edit(
+Mistakes("image_models.reparameterise", "test_is_normal").edit(
     "uniform_draw_of_variance_one",
     "torch.randn_like(mu)",
     "(torch.rand_like(mu) - 0.5) * 12**0.5",
     "eps is uniform. Scaled to variance 1 it has the right spread, but it is not normal.",
 )
 
-
-draw_shape = Mistakes("image_models.reparameterise", "TestReparameterise::test_has_the_right_shape")
-
-
+draw_shape = Mistakes("image_models.reparameterise", "test_has_the_right_shape")
 draw_shape.edit(
     "draw_that_views_its_mean",
     "mu + torch.exp(logvar / 2) * torch.randn_like(mu)",
@@ -97,8 +67,6 @@ draw_shape.edit(
     """view asks for values that follow each other in memory. The halves of a layer of 32 do not:
     reshape takes them, and here nothing has to be reshaped.""",
 )
-
-
 draw_shape.edit(
     "squeezed_draw",
     "mu + torch.exp(logvar / 2) * torch.randn_like(mu)",
@@ -106,9 +74,7 @@ draw_shape.edit(
     "squeeze() drops the axis of the batch when there is one image.",
 )
 
-
-reconstruction = Mistakes("image_models.reconstruct", "TestReconstruct::test_decodes_the_code")
-
+reconstruction = Mistakes("image_models.reconstruct", "test_decodes_the_code")
 reconstruction.edit(
     "reconstruction_from_the_prior",
     "model.encode(x)[0]",
@@ -129,18 +95,13 @@ reconstruction.edit(
     "Only the first five images are reconstructed, whatever was given.",
 )
 
-
-reconstruction_graph = Mistakes("image_models.reconstruct", "TestReconstruct::test_has_no_graph")
-
-
+reconstruction_graph = Mistakes("image_models.reconstruct", "test_has_no_graph")
 reconstruction_graph.edit(
     "reconstruction_with_its_graph",
     "torch.no_grad",
     "torch.enable_grad",
     "The reconstruction drags its graph along: torch.no_grad() or .detach() is missing.",
 )
-
-
 reconstruction_graph.edit(
     "squeezed_reconstruction",
     "model.decode(model.encode(x)[0])",
@@ -148,11 +109,7 @@ reconstruction_graph.edit(
     "squeeze() drops the axis of the batch when there is one image.",
 )
 
-
-samples = Mistakes(
-    "image_models.generate_images", "TestGenerateImages::test_decodes_draws_from_the_prior"
-)
-
+samples = Mistakes("image_models.generate_images", "test_decodes_draws_from_the_prior")
 samples.edit(
     "samples_of_uniform_codes",
     "torch.randn(",
@@ -173,10 +130,7 @@ samples.edit(
     "Each z is one number, repeated 16 times. The prior has 16 independent ones.",
 )
 
-
-samples_differ = Mistakes("image_models.generate_images", "TestGenerateImages::test_images_differ")
-
-samples_differ.edit(
+Mistakes("image_models.generate_images", "test_images_differ").edit(
     "samples_with_a_seed_inside",
     "    with torch",
     """    torch.manual_seed(1234)
@@ -184,18 +138,13 @@ samples_differ.edit(
     "A seed is set inside the function, so that every call makes the same images.",
 )
 
-
-samples_graph = Mistakes("image_models.generate_images", "TestGenerateImages::test_has_no_graph")
-
-
+samples_graph = Mistakes("image_models.generate_images", "test_has_no_graph")
 samples_graph.edit(
     "samples_with_their_graph",
     "torch.no_grad",
     "torch.enable_grad",
     "The samples drag their graph along: torch.no_grad() or .detach() is missing.",
 )
-
-
 samples_graph.edit(
     "squeezed_samples",
     "LATENT))",
@@ -203,17 +152,13 @@ samples_graph.edit(
     "squeeze() drops the axis of the batch when there is one image.",
 )
 
-
-pictures = Mistakes("image_models.generator_images", "TestGeneratorImages::test_makes_pictures")
-
+pictures = Mistakes("image_models.generator_images", "test_makes_pictures")
 pictures.edit(
     "images_as_they_come",
     "to_unit(generator(z))",
     "generator(z)",
     "The images stay in [-1, 1]. Pictures and the classifier want [0, 1].",
 )
-
-
 pictures.edit(
     "images_stretched",
     "return to_unit(generator(z))",
@@ -223,12 +168,7 @@ pictures.edit(
     range is [-1, 1], whatever the batch holds.""",
 )
 
-
-given_noise = Mistakes(
-    "image_models.generator_images", "TestGeneratorImages::test_uses_the_noise_that_is_given"
-)
-
-given_noise.edit(
+Mistakes("image_models.generator_images", "test_uses_the_noise_that_is_given").edit(
     "images_of_other_noise",
     "generator(z)",
     "generator(torch.randn_like(z))",
@@ -236,18 +176,13 @@ given_noise.edit(
     be compared.""",
 )
 
-
-pictures_graph = Mistakes("image_models.generator_images", "TestGeneratorImages::test_has_no_graph")
-
-
+pictures_graph = Mistakes("image_models.generator_images", "test_has_no_graph")
 pictures_graph.edit(
     "images_with_their_graph",
     "torch.no_grad",
     "torch.enable_grad",
     "The images drag their graph along: torch.no_grad() or .detach() is missing.",
 )
-
-
 pictures_graph.edit(
     "squeezed_images",
     "to_unit(generator(z))",

@@ -2,10 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-cross_entropy = Mistakes(
-    "image_models.vae_loss", "TestVaeLoss::test_cross_entropy_is_summed_over_pixels"
-)
-
+cross_entropy = Mistakes("image_models.vae_loss", "test_cross_entropy_is_summed_over_pixels")
 cross_entropy.edit(
     "loss_averaged_over_pixels",
     'reduction="none").sum(dim=1).mean()',
@@ -33,8 +30,6 @@ cross_entropy.edit(
     "-(x * torch.log(reconstruction + 1e-8))",
     "Only the white pixels count: the term (1 - x) log(1 - p) is missing.",
 )
-
-
 cross_entropy.edit(
     "loss_of_batches_of_at_most_128",
     "return bce + kl",
@@ -43,9 +38,7 @@ cross_entropy.edit(
     "The sum over the batch is divided by a batch size of its own, not by the number of images.",
 )
 
-
-divergence = Mistakes("image_models.vae_loss", "TestVaeLoss::test_divergence_from_the_prior")
-
+divergence = Mistakes("image_models.vae_loss", "test_divergence_from_the_prior")
 divergence.edit(
     "loss_with_a_summed_divergence",
     "- 1).sum(dim=1).mean()",
@@ -82,8 +75,6 @@ divergence.edit(
     kl = 0.5""",
     "The log-variance is cut off on both sides before the divergence is computed.",
 )
-
-
 divergence.edit(
     "loss_by_a_determinant",
     "(mu.square() + logvar.exp() - logvar - 1).sum(dim=1)",
@@ -92,9 +83,7 @@ divergence.edit(
     the log-variances instead.""",
 )
 
-
-loss_sum = Mistakes("image_models.vae_loss", "TestVaeLoss::test_is_the_sum_of_its_parts")
-
+loss_sum = Mistakes("image_models.vae_loss", "test_is_the_sum_of_its_parts")
 loss_sum.edit(
     "loss_subtracts_the_divergence",
     "bce + kl",
@@ -109,33 +98,21 @@ loss_sum.edit(
     "The divergence is returned but is no part of the loss.",
 )
 
-
-loss_certain = Mistakes("image_models.vae_loss", "TestVaeLoss::test_survives_certain_pixels")
-
-loss_certain.edit(
+Mistakes("image_models.vae_loss", "test_survives_certain_pixels").edit(
     "loss_with_bare_logarithms",
     'F.binary_cross_entropy(reconstruction, x, reduction="none")',
     "-(x * torch.log(reconstruction) + (1 - x) * torch.log(1 - reconstruction))",
     "The logarithm of an exact zero: 0 log 0 is NaN here. binary_cross_entropy takes care of it.",
 )
 
-
-loss_gradient = Mistakes(
-    "image_models.vae_loss", "TestVaeLoss::test_has_the_gradient_of_its_values"
-)
-
-loss_gradient.edit(
+Mistakes("image_models.vae_loss", "test_has_the_gradient_of_its_values").edit(
     "loss_with_a_detached_divergence",
     "- 1).sum(dim=1).mean()",
     "- 1).sum(dim=1).mean().detach()",
     "The divergence is detached: its value is right, and the encoder never feels it.",
 )
 
-
-loss_of_networks = Mistakes("image_models.vae_loss", "TestVaeLoss::test_takes_what_a_network_gives")
-
-
-loss_of_networks.edit(
+Mistakes("image_models.vae_loss", "test_takes_what_a_network_gives").edit(
     "loss_that_views_its_codes",
     "kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1).sum(dim=1).mean()",
     """mu, logvar = mu.view(-1), logvar.view(-1)
@@ -144,31 +121,23 @@ loss_of_networks.edit(
     reshape takes them, and sum(dim=1) needs neither.""",
 )
 
-
-signed_range = Mistakes("image_models.to_signed", "TestToSigned::test_has_the_right_values")
-
-signed_range.edit(
+Mistakes("image_models.to_signed", "TestToSigned::test_has_the_right_values").edit(
     "signed_without_doubling",
     "2 * x",
     "x",
     "One is subtracted without doubling: white becomes 0, not 1.",
 )
 
-
-unit_range = Mistakes("image_models.to_unit", "TestToUnit::test_has_the_right_values")
-
-unit_range.edit(
+Mistakes("image_models.to_unit", "TestToUnit::test_has_the_right_values").edit(
     "unit_by_clamping",
     "(x + 1) / 2",
     "x.clamp(0, 1)",
     "The dark half is cut off at 0 in place of being mapped into [0, 1].",
 )
 
-
 smoothed = Mistakes(
     "image_models.discriminator_loss", "TestDiscriminatorLoss::test_has_the_right_values"
 )
-
 smoothed.edit(
     "discriminator_without_smoothing",
     "(real_logits, 0.9)",
@@ -196,35 +165,27 @@ smoothed.edit(
 )
 
 
-critic_loss_sure = Mistakes(
+@Mistakes(
     "image_models.discriminator_loss", "TestDiscriminatorLoss::test_survives_sure_discriminators"
 )
-
-
-@critic_loss_sure
 def discriminator_with_bare_logarithms(real, fake):
     """The logarithm of a sigmoid that is exactly 0: a loss on logits never forms it."""
     p, q = torch.sigmoid(real), torch.sigmoid(fake)
     return -(0.9 * torch.log(p) + 0.1 * torch.log(1 - p)).mean() - torch.log(1 - q).mean()
 
 
-critic_loss_training = Mistakes(
+Mistakes(
     "image_models.discriminator_loss", "TestDiscriminatorLoss::test_has_the_gradient_of_its_values"
-)
-
-critic_loss_training.edit(
+).edit(
     "discriminator_loss_of_detached_logits",
     "fake_logits, torch.zeros_like",
     "fake_logits.detach(), torch.zeros_like",
     "The logits of generated images are detached: half of the loss is not learnt from.",
 )
 
-
-smoothed_vectors = Mistakes(
+Mistakes(
     "image_models.discriminator_loss", "TestDiscriminatorLoss::test_takes_vectors_of_logits"
-)
-
-smoothed_vectors.edit(
+).edit(
     "loss_with_columns_of_targets",
     "torch.zeros_like(fake_logits)",
     "torch.zeros(len(fake_logits), 1)",
@@ -232,9 +193,7 @@ smoothed_vectors.edit(
     torch.zeros_like follow the logits.""",
 )
 
-
 wants_real = Mistakes("image_models.generator_loss", "TestGeneratorLoss::test_has_the_right_values")
-
 wants_real.edit(
     "generator_that_saturates",
     "F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))",
@@ -249,23 +208,16 @@ wants_real.edit(
     "The generator is given the discriminator's own target, 0, and so learns to be found out.",
 )
 
-
-generator_loss_sure = Mistakes(
+Mistakes(
     "image_models.generator_loss", "TestGeneratorLoss::test_survives_sure_discriminators"
-)
-
-generator_loss_sure.edit(
+).edit(
     "generator_with_a_bare_logarithm",
     "F.binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))",
     "-torch.log(torch.sigmoid(fake_logits)).mean()",
     "The logarithm of a sigmoid that is exactly 0: a loss on logits never forms it.",
 )
 
-
-loss_values = Mistakes(
-    "image_models.classifier_loss", "TestClassifierLoss::test_has_the_right_values"
-)
-
+loss_values = Mistakes("image_models.classifier_loss", "test_has_the_right_values")
 loss_values.edit(
     "classifier_loss_with_two_softmaxes",
     "cross_entropy(output,",

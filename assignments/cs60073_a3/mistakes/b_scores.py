@@ -2,8 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-one_part = Mistakes("image_models.inception_score", "TestInceptionScore::test_one_part")
-
+one_part = Mistakes("image_models.inception_score", "test_one_part")
 one_part.edit(
     "score_without_exp",
     "kl.exp()",
@@ -23,9 +22,7 @@ one_part.edit(
     "The divergence is the wrong way round, KL(p(y) || p(y|x)).",
 )
 
-
-parts = Mistakes("image_models.inception_score", "TestInceptionScore::test_several_parts")
-
+parts = Mistakes("image_models.inception_score", "test_several_parts")
 parts.edit(
     "score_with_one_marginal",
     "part.mean(dim=0)",
@@ -47,23 +44,14 @@ parts.edit(
     "Parts of `splits` samples are made in place of `splits` parts.",
 )
 
-
-impossible_classes = Mistakes(
-    "image_models.inception_score", "TestInceptionScore::test_classes_that_are_impossible"
-)
-
-impossible_classes.edit(
+Mistakes("image_models.inception_score", "test_classes_that_are_impossible").edit(
     "score_with_bare_logarithms",
     "torch.special.entr(part.mean(dim=0)).sum() - torch.special.entr(part).sum(1).mean()",
     "(part * (part.log() - part.mean(0).log())).sum(1).mean()",
     "0 log 0 is NaN here. It counts as 0: xlogy, entr, or a small number in the logarithm.",
 )
 
-
-deviation = Mistakes(
-    "image_models.inception_score", "TestInceptionScore::test_deviation_over_the_parts"
-)
-
+deviation = Mistakes("image_models.inception_score", "test_deviation_over_the_parts")
 deviation.edit(
     "score_with_the_variance",
     "np.std(",
@@ -78,21 +66,14 @@ deviation.edit(
     for.""",
 )
 
-
-ten_parts = Mistakes(
-    "image_models.inception_score", "TestInceptionScore::test_ten_parts_unless_told_otherwise"
-)
-
-ten_parts.edit(
+Mistakes("image_models.inception_score", "test_ten_parts_unless_told_otherwise").edit(
     "score_of_one_part_by_default",
     "splits: int = 10",
     "splits: int = 1",
     "By default all samples make one part. The text asks for 10 splits.",
 )
 
-
-covariance = Mistakes("image_models.feature_statistics", "TestFeatureStatistics::test_covariance")
-
+covariance = Mistakes("image_models.feature_statistics", "test_covariance")
 covariance.edit(
     "statistics_of_the_images",
     "np.cov(rows, rowvar=False)",
@@ -113,8 +94,7 @@ covariance.edit(
     "The mean is not subtracted: these are second moments about zero.",
 )
 
-
-precision = Mistakes("image_models.feature_statistics", "TestFeatureStatistics::test_is_precise")
+precision = Mistakes("image_models.feature_statistics", "test_is_precise")
 
 
 @precision
@@ -130,33 +110,23 @@ def statistics_left_in_single_precision(features):
     return features.mean(dim=0), torch.cov(features.T)
 
 
-mean = Mistakes("image_models.feature_statistics", "TestFeatureStatistics::test_mean")
-
-mean.edit(
+Mistakes("image_models.feature_statistics", "test_mean").edit(
     "statistics_with_the_mean_of_images",
     "rows.mean(axis=0)",
     "rows.mean(axis=1)",
     "The mean is taken over the features of each image, and not over the images.",
 )
 
-
-shapes = Mistakes(
-    "image_models.feature_statistics",
-    "TestFeatureStatistics::test_has_one_number_and_one_row_for_each_feature",
-)
-
-shapes.edit(
+Mistakes(
+    "image_models.feature_statistics", "test_has_one_number_and_one_row_for_each_feature"
+).edit(
     "mean_with_an_axis_too_many",
     "rows.mean(axis=0)",
     "rows.mean(axis=0, keepdims=True)",
     "The mean has an axis of size one in front: (D,) is asked for, without keepdims.",
 )
 
-
-frechet = Mistakes(
-    "image_models.frechet_distance", "TestFrechetDistance::test_of_covariances_with_other_axes"
-)
-
+frechet = Mistakes("image_models.frechet_distance", "test_of_covariances_with_other_axes")
 frechet.edit(
     "distance_without_the_two", "- 2 * trace", "- trace", "The factor 2 before the root is missing."
 )
@@ -175,11 +145,7 @@ frechet.edit(
     same axes.""",
 )
 
-
-frechet_means = Mistakes(
-    "image_models.frechet_distance", "TestFrechetDistance::test_of_equal_covariances"
-)
-
+frechet_means = Mistakes("image_models.frechet_distance", "test_of_equal_covariances")
 frechet_means.edit(
     "distance_with_the_norm",
     "np.square(mu_r - mu_g).sum()",
@@ -193,11 +159,7 @@ frechet_means.edit(
     "The squared differences of the means are averaged over the features. They are summed.",
 )
 
-
-frechet_singular = Mistakes(
-    "image_models.frechet_distance", "TestFrechetDistance::test_of_singular_covariances"
-)
-
+frechet_singular = Mistakes("image_models.frechet_distance", "test_of_singular_covariances")
 frechet_singular.edit(
     "distance_by_cholesky",
     "eigenvalues = np.linalg.eigvalsh(root @ sigma_g @ root)",
@@ -214,12 +176,7 @@ frechet_singular.edit(
     part of a complex root.""",
 )
 
-
-frechet_zero = Mistakes(
-    "image_models.frechet_distance", "TestFrechetDistance::test_of_a_distribution_to_itself"
-)
-
-frechet_zero.edit(
+Mistakes("image_models.frechet_distance", "test_of_a_distribution_to_itself").edit(
     "distance_with_a_large_offset",
     "eigenvalues = np.linalg.eigvalsh(root @ sigma_g @ root)",
     """root = vectors * np.sqrt(values.clip(min=0) + 1) @ vectors.T

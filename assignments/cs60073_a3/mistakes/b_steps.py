@@ -2,19 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-step_forgets = Mistakes("image_models.vae_step", "TestVaeStep::test_forgets_earlier_gradients")
-
-step_forgets.edit(
-    "step_without_clearing",
-    """    optimizer.zero_grad()
-""",
-    "",
-    "The gradients are never cleared, so that each step follows the sum of all before.",
-)
-
-
-step_descends = Mistakes("image_models.vae_step", "TestVaeStep::test_follows_the_loss")
-
+step_descends = Mistakes("image_models.vae_step", "test_descends_its_loss")
 step_descends.edit(
     "step_on_the_cross_entropy",
     "loss.backward",
@@ -30,22 +18,14 @@ step_descends.edit(
     "The gradients are cleared after backward() and before the step, which then does nothing.",
 )
 
-
-step_returns = Mistakes("image_models.vae_step", "TestVaeStep::test_returns_the_parts_of_the_loss")
-
-step_returns.edit(
+Mistakes("image_models.vae_step", "test_returns_its_loss").edit(
     "step_returns_the_parts_swapped",
     "bce.item(), kl.item()",
     "kl.item(), bce.item()",
     "Cross-entropy and divergence are returned the wrong way round.",
 )
 
-
-tells_apart = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_discriminator_learns_to_tell_apart"
-)
-
-tells_apart.edit(
+Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_descends_its_loss").edit(
     "gan_step_without_mapping",
     "to_signed(x)",
     "x",
@@ -53,13 +33,9 @@ tells_apart.edit(
     look at the sign of a pixel.""",
 )
 
-
-one_step_each = Mistakes("image_models.gan_step", "TestGanStep::test_each_player_takes_one_step")
-
-one_step_each.edit(
+Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_takes_its_steps").edit(
     "gan_step_with_two_of_the_discriminator",
-    """discriminator_optimizer.step()
-""",
+    "discriminator_optimizer.step()\n",
     """discriminator_optimizer.step()
     fake = generator(torch.randn(len(x), NOISE))
     d_loss = discriminator_loss(discriminator(to_signed(x)), discriminator(fake.detach()))
@@ -70,39 +46,23 @@ one_step_each.edit(
     "The discriminator takes two steps for each of the generator. The text asks for one.",
 )
 
-
-called_real = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_generator_learns_to_be_called_real"
-)
-
-called_real.edit(
+Mistakes("image_models.gan_step", "TestGeneratorsStep::test_descends_its_loss").edit(
     "gan_step_detaches_for_both",
     "NOISE))",
     "NOISE)).detach()",
     "The generated images are detached in the generator's step, so that no gradient reaches it.",
 )
 
-
-clears_the_discriminator = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_discriminator_uses_its_own_loss_alone"
-)
-
-clears_the_discriminator.edit(
+Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_clears_gradients").edit(
     "gan_step_never_clears_the_discriminator",
-    """    discriminator_optimizer.zero_grad()
-""",
+    "    discriminator_optimizer.zero_grad()\n",
     "",
     """The generator's backward() leaves gradients in the discriminator too, and they are never
     cleared.""",
 )
 
 
-clears_the_generator = Mistakes(
-    "image_models.gan_step", "TestGanStep::test_generator_uses_its_own_loss_alone"
-)
-
-
-@clears_the_generator
+@Mistakes("image_models.gan_step", "TestGeneratorsStep::test_clears_gradients")
 def gan_step_clears_the_generator_too_early(generator, discriminator, g_optimizer, d_optimizer, x):
     """Generated images are not detached in the discriminator's step, whose gradient then stays in
     the generator: it is cleared before the discriminator's step and not after it."""
@@ -118,8 +78,7 @@ def gan_step_clears_the_generator_too_early(generator, discriminator, g_optimize
     return d_loss.item(), g_loss.item()
 
 
-noise = Mistakes("image_models.gan_step", "TestGanStep::test_noise_is_normal_and_fresh")
-
+noise = Mistakes("image_models.gan_step", "test_noise_is_normal_and_fresh")
 noise.edit(
     "gan_step_of_uniform_noise",
     "torch.randn(",
@@ -147,20 +106,14 @@ noise.edit(
     "The noise has the right mean and variance, but is not normal: none of it is far out.",
 )
 
-
-gan_returns = Mistakes("image_models.gan_step", "TestGanStep::test_returns_both_losses")
-
-gan_returns.edit(
+Mistakes("image_models.gan_step", "TestDiscriminatorsStep::test_returns_its_loss").edit(
     "gan_gan_returns_the_losses_swapped",
     "d_loss.item(), g_loss.item()",
     "g_loss.item(), d_loss.item()",
     "The losses come back in the wrong order: the discriminator's is the first.",
 )
 
-
-training_mode = Mistakes("image_models.gan_step", "TestGanStep::test_trains_in_training_mode")
-
-training_mode.edit(
+Mistakes("image_models.gan_step", "test_trains_in_training_mode").edit(
     "step_in_evaluation_mode",
     "fake = generator(torch.randn(len(x), NOISE))",
     """discriminator.eval()

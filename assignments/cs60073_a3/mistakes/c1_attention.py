@@ -2,8 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-ahead = Mistakes("language_model.causal_attention", "TestAttention::test_never_looks_ahead")
-
+ahead = Mistakes("language_model.causal_attention", "test_never_looks_ahead")
 ahead.edit(
     "attention_without_a_mask",
     "scores.masked_fill(future, -math.inf)",
@@ -32,9 +31,7 @@ ahead.edit(
     infinity.""",
 )
 
-
 attention = Mistakes("language_model.causal_attention", "TestAttention::test_has_the_right_values")
-
 attention.edit(
     "attention_without_the_scale",
     " / math.sqrt(q.shape[-1])",
@@ -69,14 +66,11 @@ attention.edit(
     "The softmax is over the queries. For each query the weights of its keys add up to one.",
 )
 
-
-attention_or_ahead = Mistakes(
+Mistakes(
     "language_model.causal_attention",
     "TestAttention::test_has_the_right_values",
-    "TestAttention::test_never_looks_ahead",
-)
-
-attention_or_ahead.edit(
+    "test_never_looks_ahead",
+).edit(
     "attention_masked_after_the_softmax",
     "scores.masked_fill(future, -math.inf).softmax(dim=-1)",
     "scores.softmax(dim=-1) * ~future",
@@ -84,10 +78,7 @@ attention_or_ahead.edit(
     through that they are seen. Mask the scores.""",
 )
 
-
-large_scores = Mistakes("language_model.causal_attention", "TestAttention::test_is_right_far_out")
-
-large_scores.edit(
+Mistakes("language_model.causal_attention", "test_is_right_far_out").edit(
     "attention_with_plain_exp",
     "scores.masked_fill(future, -math.inf).softmax(dim=-1)",
     """torch.exp(scores) * ~future
@@ -95,23 +86,16 @@ large_scores.edit(
     "exp of the scores overflows. torch's softmax takes the largest score out first.",
 )
 
-
-attention_gradients = Mistakes(
-    "language_model.causal_attention", "TestAttention::test_has_the_gradient_of_its_values"
-)
-
-attention_gradients.edit(
+Mistakes("language_model.causal_attention", "test_has_the_gradient_of_its_values").edit(
     "attention_with_detached_keys",
     "q @ k.",
     "q @ k.detach().",
     "Keys are detached, so that nothing is learned through them.",
 )
 
-
 heads = Mistakes(
     "language_model.SelfAttention.forward", "TestSelfAttention::test_has_the_right_values"
 )
-
 heads.edit(
     "heads_by_a_view_alone",
     "projected.view(batch, length, HEADS, D_HEAD).transpose(1, 2)",

@@ -5,23 +5,16 @@ import torch.nn.functional as F
 
 from grader.catalogue import Mistakes
 
-block_size = Mistakes(
-    "language_model.Block.__init__",
-    "TestParts::test_have_the_number_of_parameters_that_is_asked_for",
-)
-
-block_size.edit(
+Mistakes(
+    "language_model.Block.__init__", "test_have_the_number_of_parameters_that_is_asked_for"
+).edit(
     "block_with_a_narrow_network",
     "nn.Linear(D_MODEL, D_FF), nn.GELU(), nn.Linear(D_FF, D_MODEL)",
     "nn.Linear(D_MODEL, 384), nn.GELU(), nn.Linear(384, D_MODEL)",
     "The feed-forward network is half as wide as the assignment says: 192 to 768 and back.",
 )
 
-
-feed_forward = Mistakes(
-    "language_model.Block.__init__", "TestFeedForward::test_is_gelu_between_two_layers"
-)
-
+feed_forward = Mistakes("language_model.Block.__init__", "test_is_gelu_between_two_layers")
 feed_forward.edit(
     "block_with_relu",
     "nn.GELU()",
@@ -35,9 +28,7 @@ feed_forward.edit(
     "There is no nonlinearity between the two layers, which then make a single one.",
 )
 
-
-block_shapes = Mistakes("language_model.Block.__init__", "TestParts::test_have_the_right_shapes")
-
+block_shapes = Mistakes("language_model.Block.__init__", "test_have_the_right_shapes")
 block_shapes.edit(
     "block_without_a_bias",
     "nn.Linear(D_MODEL, D_FF)",
@@ -55,9 +46,7 @@ block_shapes.edit(
     "The norms have no weight and no bias: `elementwise_affine` has to stay on.",
 )
 
-
 block_order = Mistakes("language_model.Block.forward", "TestBlock::test_has_the_right_values")
-
 block_order.edit(
     "block_with_one_residual",
     "x + self.feed_forward(",
@@ -105,9 +94,7 @@ block_order.edit(
     input, and nothing is normed on the way past it.""",
 )
 
-
-xavier = Mistakes("language_model.initialise", "TestParts::test_begin_with_xaviers_distribution")
-
+xavier = Mistakes("language_model.initialise", "test_begin_with_xaviers_distribution")
 xavier.edit(
     "initialise_with_normals",
     "xavier_uniform_",
@@ -134,11 +121,7 @@ xavier.edit(
     "The layers keep torch's own beginning, which is Kaiming's distribution with another bound.",
 )
 
-
-only_linear = Mistakes(
-    "language_model.initialise", "TestInitialise::test_draws_linear_layers_and_nothing_else"
-)
-
+only_linear = Mistakes("language_model.initialise", "test_draws_linear_layers_and_nothing_else")
 only_linear.edit(
     "initialise_the_norms_too",
     "        if isinstance(module, nn.Linear):",
@@ -154,12 +137,10 @@ only_linear.edit(
     "Linear layers without a bias are passed over.",
 )
 
-
 model_size = Mistakes(
     "language_model.TinyTransformer.__init__",
-    "TestParts::test_have_the_number_of_parameters_that_is_asked_for",
+    "test_have_the_number_of_parameters_that_is_asked_for",
 )
-
 model_size.edit(
     "model_of_three_blocks",
     "range(BLOCKS)",
@@ -180,12 +161,7 @@ model_size.edit(
     "The two blocks are one and the same object, so that they share their weights.",
 )
 
-
-model_shapes = Mistakes(
-    "language_model.TinyTransformer.__init__", "TestParts::test_have_the_right_shapes"
-)
-
-model_shapes.edit(
+Mistakes("language_model.TinyTransformer.__init__", "test_have_the_right_shapes").edit(
     "model_with_a_tied_head",
     "        initialise(self)",
     """        initialise(self)
@@ -193,13 +169,10 @@ model_shapes.edit(
     "The head shares its weight with the embedding. The assignment has a layer of its own.",
 )
 
-
 model = Mistakes("language_model.TinyTransformer.forward", "TestModel::test_has_the_right_values")
-
 model.edit(
     "model_without_positions",
-    """        x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)
-""",
+    "        x = x + sinusoidal_positions(tokens.shape[1], D_MODEL).to(x)\n",
     "",
     "Positions are missing: the model cannot tell the order of what it attends to.",
 )
@@ -258,20 +231,14 @@ model.edit(
     "Positions are added again before every block. They are added once, to the embedding.",
 )
 
-
-logits_shape = Mistakes(
-    "language_model.TinyTransformer.forward", "TestModel::test_has_the_right_shape"
-)
-
-logits_shape.edit(
+Mistakes("language_model.TinyTransformer.forward", "test_has_the_right_shape").edit(
     "logits_of_one_long_text",
     "self.head(self.final_norm(x))",
     "self.head(self.final_norm(x)).flatten(0, 1)",
     "Texts and places are one axis, (B T, V): (B, T, V) is asked for.",
 )
 
-
-loss_values = Mistakes("language_model.next_token_loss", "TestLoss::test_has_the_right_values")
+loss_values = Mistakes("language_model.next_token_loss", "test_has_the_right_values")
 
 
 @loss_values
@@ -304,10 +271,7 @@ loss_values.edit(
 )
 
 
-loss_large = Mistakes("language_model.next_token_loss", "TestLoss::test_is_right_far_out")
-
-
-@loss_large
+@Mistakes("language_model.next_token_loss", "test_is_right_far_out")
 def loss_with_log_of_softmax(logits, targets):
     """The logarithm of a softmax that has underflowed is minus infinity. log_softmax computes the
     two together."""

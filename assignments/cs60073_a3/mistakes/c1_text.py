@@ -4,9 +4,7 @@ import torch
 
 from grader.catalogue import Mistakes
 
-vocabulary = Mistakes(
-    "language_model.make_vocabulary", "TestVocabulary::test_has_every_character_once_in_order"
-)
+vocabulary = Mistakes("language_model.make_vocabulary", "test_has_every_character_once_in_order")
 
 
 @vocabulary
@@ -23,27 +21,19 @@ def vocabulary_in_order_of_appearance(text):
     return list(dict.fromkeys(text))
 
 
-encoding = Mistakes("language_model.encode", "TestEncode::test_has_the_right_values")
-
-
-@encoding
+@Mistakes("language_model.encode", "test_has_the_right_values")
 def encode_as_code_points(text, vocabulary):
     """These are code points. A token is the place of the character in the vocabulary."""
     return torch.tensor([ord(character) for character in text])
 
 
-tokens_type = Mistakes("language_model.encode", "TestEncode::test_gives_int64")
-
-
-@tokens_type
+@Mistakes("language_model.encode", "test_gives_int64")
 def encode_as_floats(text, vocabulary):
     """The places are right but come as floats. An embedding is indexed with torch.long."""
     return torch.tensor([float(vocabulary.index(character)) for character in text])
 
 
-tokens_shape = Mistakes("language_model.encode", "TestEncode::test_has_the_right_shape")
-
-tokens_shape.edit(
+Mistakes("language_model.encode", "test_has_the_right_shape").edit(
     "encode_as_a_batch_of_one",
     "[place[character] for character in text]",
     "[[place[character] for character in text]]",
@@ -51,21 +41,16 @@ tokens_shape.edit(
 )
 
 
-decoding = Mistakes("language_model.decode", "TestDecode::test_undoes_encode")
-
-
-@decoding
+@Mistakes("language_model.decode", "test_undoes_encode")
 def decode_with_blanks(tokens, vocabulary):
     """Something stands between the characters. Join them with the empty string."""
     return " ".join(vocabulary[token] for token in tokens.tolist())
 
 
-splitting = Mistakes("language_model.split", "TestSplit::test_keeps_the_order_of_the_text")
-
+splitting = Mistakes("language_model.split", "test_keeps_the_order_of_the_text")
 splitting.edit(
     "split_of_shuffled_characters",
-    """    n = len(tokens)
-""",
+    "    n = len(tokens)\n",
     """    n = len(tokens)
     tokens = tokens[torch.randperm(n)]
 """,
@@ -79,11 +64,7 @@ splitting.edit(
     "This is 80/10/10; the assignment has 90/5/5.",
 )
 
-
-blocks = Mistakes(
-    "language_model.make_blocks", "TestBlocks::test_are_consecutive_and_targets_come_next"
-)
-
+blocks = Mistakes("language_model.make_blocks", "test_are_consecutive_and_targets_come_next")
 blocks.edit(
     "blocks_without_the_shift",
     "tokens[1 : whole + 1].reshape(-1, context)",
@@ -108,28 +89,18 @@ blocks.edit(
     blocks do not overlap.""",
 )
 
-
-blocks_default = Mistakes(
-    "language_model.make_blocks", "TestBlocks::test_have_128_tokens_by_default"
+Mistakes("language_model.make_blocks", "test_have_128_tokens_by_default").edit(
+    "blocks_of_64", "= CONTEXT", "= 64", "The default context is not 128."
 )
 
-blocks_default.edit("blocks_of_64", "= CONTEXT", "= 64", "The default context is not 128.")
-
-
-blocks_rows = Mistakes("language_model.make_blocks", "TestBlocks::test_are_rows")
-
-blocks_rows.edit(
+Mistakes("language_model.make_blocks", "test_are_rows").edit(
     "blocks_in_one_row",
     "return inputs, targets",
     "return inputs.flatten(), targets.flatten()",
     "The text is cut to whole blocks, but not into rows: ((N - 1) // T, T).",
 )
 
-
-positions = Mistakes(
-    "language_model.sinusoidal_positions", "TestPositions::test_has_the_right_values"
-)
-
+positions = Mistakes("language_model.sinusoidal_positions", "test_has_the_right_values")
 positions.edit(
     "positions_with_twice_the_exponent",
     "(even / dim)",
@@ -160,11 +131,7 @@ positions.edit(
     on a circle.""",
 )
 
-
-positions_shape = Mistakes(
-    "language_model.sinusoidal_positions", "TestPositions::test_have_their_shape"
-)
-
+positions_shape = Mistakes("language_model.sinusoidal_positions", "test_have_their_shape")
 positions_shape.edit(
     "positions_with_a_batch_axis",
     "table.reshape(length, dim)",

@@ -16,7 +16,7 @@ def block_nats(model, tokens, context):
     return found
 
 
-perplexity = Mistakes("language_model.perplexity", "TestPerplexity::test_has_the_right_values")
+perplexity = Mistakes("language_model.perplexity", "test_has_the_right_values")
 
 
 @perplexity
@@ -41,12 +41,7 @@ def perplexity_of_float_targets(model, tokens, context=128):
     return float(torch.exp(next_token_loss(model(inputs), targets.float())))
 
 
-perplexity_short_block = Mistakes(
-    "language_model.perplexity", "TestPerplexity::test_counts_every_token_the_same"
-)
-
-
-@perplexity_short_block
+@Mistakes("language_model.perplexity", "test_counts_every_token_the_same")
 def perplexity_of_a_mean_over_blocks(model, tokens, context=128):
     """The mean is over blocks, so that the tokens of the short one at the end count for more. Every
     token counts the same."""
@@ -55,9 +50,8 @@ def perplexity_of_a_mean_over_blocks(model, tokens, context=128):
 
 
 perplexity_even_odds = Mistakes(
-    "language_model.perplexity", "TestPerplexity::test_of_even_odds_is_the_size_of_the_vocabulary"
+    "language_model.perplexity", "test_of_even_odds_is_the_size_of_the_vocabulary"
 )
-
 perplexity_even_odds.edit(
     "perplexity_with_base_two",
     "math.exp(",
@@ -72,21 +66,13 @@ perplexity_even_odds.edit(
 )
 
 
-perplexity_context = Mistakes(
-    "language_model.perplexity", "TestPerplexity::test_keeps_to_the_context"
-)
-
-
-@perplexity_context
+@Mistakes("language_model.perplexity", "test_keeps_to_the_context")
 def perplexity_of_the_text_at_once(model, tokens, context=128):
     """The whole text goes in at once. The model has a context of 128 tokens."""
     return float(F.cross_entropy(model(tokens[None, :-1])[0], tokens[1:]).exp())
 
 
-perplexity_batches = Mistakes("language_model.perplexity", "TestPerplexity::test_of_many_batches")
-
-
-@perplexity_batches
+@Mistakes("language_model.perplexity", "test_of_many_batches")
 def perplexity_of_a_mean_over_batches(model, tokens, context=128):
     """The mean is over batches of 64 blocks, and the last batch is smaller. Weight each by its
     tokens."""
@@ -95,12 +81,7 @@ def perplexity_of_a_mean_over_batches(model, tokens, context=128):
     return float(torch.stack(batches).mean().exp())
 
 
-perplexity_short_text = Mistakes(
-    "language_model.perplexity", "TestPerplexity::test_of_a_short_text"
-)
-
-
-@perplexity_short_text
+@Mistakes("language_model.perplexity", "test_of_a_short_text")
 def perplexity_that_misses_the_last_block(model, tokens, context=128):
     """The range of starting places ends too early: the last full block is missed."""
     total, count = 0.0, 0
@@ -115,13 +96,10 @@ def perplexity_that_misses_the_last_block(model, tokens, context=128):
 ngram_perplexity = Mistakes(
     "language_model.ngram_perplexity", "TestNgramPerplexity::test_has_the_right_values"
 )
-
 ngram_perplexity.edit(
     "ngram_perplexity_of_the_tokens_seen",
-    """alpha * vocab_size)
-""",
-    """alpha * len(train.unique()))
-""",
+    "alpha * vocab_size)\n",
+    "alpha * len(train.unique()))\n",
     "The V below the line is the number of tokens in the training text, not `vocab_size`.",
 )
 ngram_perplexity.edit(
@@ -150,11 +128,9 @@ ngram_perplexity.edit(
     "The logarithms have base 2, and exp undoes natural ones.",
 )
 
-
 ngram_counts = Mistakes(
     "language_model.ngram_probabilities", "TestNgrams::test_has_the_right_values"
 )
-
 ngram_counts.edit(
     "ngram_that_does_not_add_up",
     """    counts = torch.bincount(followers, minlength=vocab_size).double() + alpha
@@ -178,12 +154,7 @@ ngram_counts.edit(
     predicts.""",
 )
 
-
-ngram_unknown = Mistakes(
-    "language_model.ngram_probabilities", "TestNgrams::test_of_an_unknown_history_know_nothing"
-)
-
-ngram_unknown.edit(
+Mistakes("language_model.ngram_probabilities", "test_of_an_unknown_history_know_nothing").edit(
     "ngram_without_smoothing",
     ".double() + alpha",
     ".double()",
@@ -191,13 +162,9 @@ ngram_unknown.edit(
     probability 0 and an infinite perplexity.""",
 )
 
-
-ngram_end = Mistakes(
-    "language_model.ngram_probabilities",
-    "TestNgrams::test_at_the_end_of_the_text_count_what_follows",
-)
-
-ngram_end.edit(
+Mistakes(
+    "language_model.ngram_probabilities", "test_at_the_end_of_the_text_count_what_follows"
+).edit(
     "ngram_that_counts_the_end",
     "return counts / counts.sum()",
     """seen = (train.unfold(0, n - 1, 1) == h).all(dim=1).sum() if n > 1 else len(train)
@@ -206,10 +173,7 @@ ngram_end.edit(
     probabilities then add up to less than 1.""",
 )
 
-
-ngram_row = Mistakes("language_model.ngram_probabilities", "TestNgrams::test_has_the_right_shape")
-
-ngram_row.edit(
+Mistakes("language_model.ngram_probabilities", "test_has_the_right_shape").edit(
     "ngram_with_an_axis_too_many",
     "return counts / counts.sum()",
     "return (counts / counts.sum())[None]",

@@ -6,8 +6,7 @@ import torch
 
 from grader.catalogue import Mistakes
 
-top_k = Mistakes("language_model.top_k_probabilities", "TestTopK::test_keeps_the_k_likeliest")
-
+top_k = Mistakes("language_model.top_k_probabilities", "test_keeps_the_k_likeliest")
 top_k.edit(
     "top_k_not_scaled",
     "scaled.masked_fill(scaled < kth, -math.inf).softmax(dim=-1)",
@@ -46,46 +45,27 @@ top_k.edit(
     """The result has the order of the sorted logits, so that probabilities belong to the wrong
     tokens. Put them back into their places.""",
 )
-top_k.edit(
-    "top_k_without_a_return",
-    "return scaled",
-    "scaled",
-    "Nothing is returned.",
-)
+top_k.edit("top_k_without_a_return", "return scaled", "scaled", "Nothing is returned.")
 
-
-top_k_cold = Mistakes("language_model.top_k_probabilities", "TestTopK::test_sharpens_when_cold")
-
-top_k_cold.edit(
+Mistakes("language_model.top_k_probabilities", "test_sharpens_when_cold").edit(
     "top_k_without_temperature", "logits / temperature", "logits", "The temperature is not used."
 )
 
-
-top_k_hot = Mistakes("language_model.top_k_probabilities", "TestTopK::test_flattens_when_hot")
-
-top_k_hot.edit(
+Mistakes("language_model.top_k_probabilities", "test_flattens_when_hot").edit(
     "top_k_with_inverse_temperature",
     "logits / temperature",
     "logits * temperature",
     "The logits are multiplied by the temperature; they are divided by it.",
 )
 
-
-top_k_default = Mistakes(
-    "language_model.top_k_probabilities", "TestTopK::test_has_20_by_default_and_takes_few_tokens"
-)
-
-top_k_default.edit(
+Mistakes("language_model.top_k_probabilities", "test_has_20_by_default_and_takes_few_tokens").edit(
     "top_k_of_many_tokens_only",
     "min(k, scaled.shape[-1])",
     "k",
     "torch.topk fails where k is larger than the vocabulary. Take the smaller of the two.",
 )
 
-
-top_k_rows = Mistakes("language_model.top_k_probabilities", "TestTopK::test_has_the_right_values")
-
-top_k_rows.edit(
+Mistakes("language_model.top_k_probabilities", "test_has_the_right_values").edit(
     "top_k_of_all_rows_together",
     "scaled.topk(min(k, scaled.shape[-1]), dim=-1).values[..., -1:]",
     "scaled.flatten().topk(min(k, scaled.numel())).values[-1]",
@@ -102,12 +82,7 @@ def top_k_of_rows_alone(logits, k=20, temperature=1.0):
     return scaled.softmax(dim=1)
 
 
-top_k_ties = Mistakes(
-    "language_model.top_k_probabilities", "TestTopK::test_with_ties_keeps_what_is_likelier"
-)
-
-
-@top_k_ties
+@Mistakes("language_model.top_k_probabilities", "test_with_ties_keeps_what_is_likelier")
 def top_k_of_different_values(logits, k=20, temperature=1.0):
     """Different values are counted, not tokens: of equal logits each one is one of the k."""
     rows = []
@@ -117,8 +92,7 @@ def top_k_of_different_values(logits, k=20, temperature=1.0):
     return torch.stack(rows).reshape(logits.shape)
 
 
-top_p = Mistakes("language_model.top_p_probabilities", "TestTopP::test_keeps_the_nucleus")
-
+top_p = Mistakes("language_model.top_p_probabilities", "test_keeps_the_nucleus")
 top_p.edit(
     "top_p_not_scaled",
     "kept / kept.sum(dim=-1, keepdim=True)",
@@ -169,14 +143,9 @@ top_p.edit(
     another strategy.""",
 )
 
-
-top_p_temperature = Mistakes(
-    "language_model.top_p_probabilities",
-    "TestTopP::test_sharpens_when_cold",
-    "TestTopP::test_flattens_when_hot",
-)
-
-top_p_temperature.edit(
+Mistakes(
+    "language_model.top_p_probabilities", "test_sharpens_when_cold", "test_flattens_when_hot"
+).edit(
     "top_p_with_temperature_afterwards",
     """(logits / temperature).softmax(dim=-1)
     ordered, order = probabilities.sort(dim=-1, descending=True)
@@ -191,12 +160,7 @@ top_p_temperature.edit(
     that of the distribution that is drawn from.""",
 )
 
-
-top_p_nothing = Mistakes(
-    "language_model.top_p_probabilities", "TestTopP::test_never_leaves_nothing"
-)
-
-top_p_nothing.edit(
+Mistakes("language_model.top_p_probabilities", "test_never_leaves_nothing").edit(
     "top_p_that_may_be_empty",
     " - ordered  # what the likelier tokens have together",
     "",
@@ -204,19 +168,11 @@ top_p_nothing.edit(
     likeliest always stays.""",
 )
 
-
-top_p_default = Mistakes(
-    "language_model.top_p_probabilities", "TestTopP::test_is_90_percent_by_default"
-)
-
-top_p_default.edit(
+Mistakes("language_model.top_p_probabilities", "test_is_90_percent_by_default").edit(
     "top_p_of_half_by_default", "p: float = 0.9", "p: float = 0.5", "The default of p is not 0.9."
 )
 
-
-top_p_rows = Mistakes("language_model.top_p_probabilities", "TestTopP::test_has_the_right_values")
-
-top_p_rows.edit(
+Mistakes("language_model.top_p_probabilities", "test_has_the_right_values").edit(
     "top_p_of_the_first_row",
     "return kept / kept",
     """kept = probabilities * (kept.reshape(-1, logits.shape[-1])[0] > 0)
@@ -224,12 +180,7 @@ top_p_rows.edit(
     "All rows get the nucleus of the first. Each row has its own.",
 )
 
-
-top_p_everything = Mistakes(
-    "language_model.top_p_probabilities", "TestTopP::test_of_everything_is_the_softmax"
-)
-
-top_p_everything.edit(
+Mistakes("language_model.top_p_probabilities", "test_of_everything_is_the_softmax").edit(
     "top_p_capped",
     "before < p",
     "before < min(p, 0.9)",
@@ -237,10 +188,7 @@ top_p_everything.edit(
 )
 
 
-top_p_shape = Mistakes("language_model.top_p_probabilities", "TestTopP::test_has_the_right_shape")
-
-
-@top_p_shape
+@Mistakes("language_model.top_p_probabilities", "test_has_the_right_shape")
 def top_p_in_rows(logits, p=0.9, temperature=1.0):
     """All axes but the last are joined, and not parted again: the shape of the logits stays."""
     rows = (logits / temperature).softmax(dim=-1).reshape(-1, logits.shape[-1])
@@ -249,9 +197,7 @@ def top_p_in_rows(logits, p=0.9, temperature=1.0):
     return torch.zeros_like(rows).scatter(-1, order, kept / kept.sum(dim=-1, keepdim=True))
 
 
-crops = Mistakes("language_model.generate", "TestGenerate::test_crops_to_the_last_tokens")
-
-crops.edit(
+Mistakes("language_model.generate", "test_crops_to_the_last_tokens").edit(
     "generate_without_cropping",
     "tokens[-context:][None]",
     "tokens[None]",
@@ -259,11 +205,7 @@ crops.edit(
     more. Show it the last 128.""",
 )
 
-
-crops_greedy = Mistakes(
-    "language_model.generate", "TestGenerate::test_crops_to_the_last_tokens[greedy]"
-)
-
+crops_greedy = Mistakes("language_model.generate", "test_crops_to_the_last_tokens[greedy]")
 crops_greedy.edit(
     "generate_from_the_first_tokens",
     "[-context:]",
@@ -278,21 +220,14 @@ crops_greedy.edit(
     tokens, as many as the context holds.""",
 )
 
-
-crops_by_default = Mistakes("language_model.generate", "TestGenerate::test_crops_at_128_by_default")
-
-crops_by_default.edit(
+Mistakes("language_model.generate", "test_crops_at_128_by_default").edit(
     "generate_with_half_the_context",
     "context: int = CONTEXT",
     "context: int = CONTEXT // 2",
     "The default context is not 128.",
 )
 
-
-greedy = Mistakes(
-    "language_model.generate", "TestGenerate::test_greedy_takes_the_likeliest_each_time"
-)
-
+greedy = Mistakes("language_model.generate", "test_greedy_takes_the_likeliest_each_time")
 greedy.edit(
     "generate_from_the_first_logits",
     "[0, -1]",
@@ -312,11 +247,7 @@ greedy.edit(
     "The model sees the prompt alone each time, and never what was generated.",
 )
 
-
-draws = Mistakes(
-    "language_model.generate", "TestGenerate::test_draws_with_the_frequencies_of_the_strategy"
-)
-
+draws = Mistakes("language_model.generate", "test_draws_with_the_frequencies_of_the_strategy")
 draws.edit(
     "generate_that_is_always_greedy",
     'if strategy == "greedy":',
@@ -365,39 +296,27 @@ draws.edit(
     distribution already.""",
 )
 
-
-draws_hot = Mistakes(
-    "language_model.generate",
-    "TestGenerate::test_draws_with_the_frequencies_of_the_strategy[top_k-hot]",
-)
-
-draws_hot.edit(
+Mistakes(
+    "language_model.generate", "test_draws_with_the_frequencies_of_the_strategy[top_k-hot]"
+).edit(
     "generate_at_temperature_one",
-    """            logits = model(tokens[-context:][None])[0, -1]  # (V,)
-""",
+    "            logits = model(tokens[-context:][None])[0, -1]  # (V,)\n",
     """            logits = model(tokens[-context:][None])[0, -1]
             temperature = 1.0
 """,
     "The temperature does not reach the distribution.",
 )
 
-
-prompt = Mistakes("language_model.generate", "TestGenerate::test_begins_with_the_prompt")
-
-prompt.edit(
+Mistakes("language_model.generate", "test_begins_with_the_prompt").edit(
     "generate_without_the_prompt",
     "return tokens",
     "return tokens[len(prompt) :]",
     "Only the new tokens come back; the prompt belongs in front of them.",
 )
 
-
-draws_differ = Mistakes("language_model.generate", "TestGenerate::test_differs_from_call_to_call")
-
-draws_differ.edit(
+Mistakes("language_model.generate", "test_differs_from_call_to_call").edit(
     "generate_with_a_seed",
-    """    tokens = prompt
-""",
+    "    tokens = prompt\n",
     """    torch.manual_seed(1234)
     tokens = prompt
 """,
@@ -405,9 +324,7 @@ draws_differ.edit(
     the top of the notebook.""",
 )
 
-
-one_text = Mistakes("language_model.generate", "TestGenerate::test_gives_one_text_of_int64")
-
+one_text = Mistakes("language_model.generate", "test_gives_one_text_of_int64")
 one_text.edit(
     "generate_with_the_axis_of_the_batch",
     "return tokens",
@@ -421,10 +338,7 @@ one_text.edit(
     "The tokens are not int64 any more.",
 )
 
-
-refusals = Mistakes("language_model.generate", "TestGenerate::test_refuses_other_strategies")
-
-refusals.edit(
+Mistakes("language_model.generate", "test_refuses_other_strategies").edit(
     "generate_by_any_strategy",
     """    if strategy not in ("greedy", "top_k", "top_p"):
         raise ValueError(f"strategy must be greedy, top_k or top_p, not {strategy!r}")
@@ -433,16 +347,9 @@ refusals.edit(
     "A strategy that does not exist is taken for one that does, instead of a ValueError.",
 )
 
-
-long_prompt = Mistakes(
-    "language_model.generate", "TestGenerate::test_gives_a_long_prompt_back_whole"
-)
-
-long_prompt.edit(
+Mistakes("language_model.generate", "test_gives_a_long_prompt_back_whole").edit(
     "generation_that_crops_its_prompt",
-    """    tokens = prompt
-""",
-    """    tokens = prompt[-context:]
-""",
+    "    tokens = prompt\n",
+    "    tokens = prompt[-context:]\n",
     "The prompt itself is cropped: only what the model is shown has to be short.",
 )

@@ -15,95 +15,27 @@ import torch
 from torch import Tensor, nn
 
 from grader.suite.driving import (
-    WatchedSGD,
     find,
-    flat,
-    gradients_of,
     in_place_of,
+    networks,
     plain,
     seed_all,
+    watched_step,
+    with_parameters,
 )
 
 # --- networks that a submission builds --------------------------------------------------------
 
 
-def networks(
-    impl: Any,
-    *,
-    function: str,
-    seed: int,
-    calls: list[tuple[str, Tensor]],
-    training: bool = False,
-    turned: bool = False,
-    near: bool = False,
-) -> dict[str, Any]:
-    """A network with known parameters, and what its methods give.
-
-    Parameters are known by their shapes, whatever they are called and in whatever order they come:
-    vectors of one shape are alike, and matrices of one shape are not. A layer of 32 that is cut in
-    two holds the same numbers as two of 16.
-
-    Args:
-        function: the class, e.g. `image_models.VAE`.
-        seed: of the parameters.
-        calls: names of methods (`forward` for the network itself), each with its argument.
-        training: leave it in training mode, instead of evaluation mode.
-        turned: matrices of one shape have changed places.
-        near: the VAE's heads have biases of -30, so that what it draws lies next to the mean.
-
-    Returns:
-        `shapes` of the parameters; `results`, one for each call; and `reached`: which parameters
-        the first result of the last call has a slope along.
-    """
-    network = find(impl, function)()
-    parameters = list(network.parameters())
-    _fill(parameters, seed, turned, near)
-    network.train(training)
-    results: list[Any] = []
-    # The draw of the VAE is another question's.
+def networks_on_a_stand_in(impl: Any, **asked: Any) -> Any:
+    """What `networks` finds with a stand-in for `reparameterise`, which is another question's."""
     with in_place_of(impl.image_models, {"reparameterise": stand_in_draw}):
-        for method, argument in calls:
-            found = network(argument) if method == "forward" else getattr(network, method)(argument)
-            results.append(found)
-    first = results[-1] if calls else torch.zeros(())
-    first = first[0] if isinstance(first, tuple | list) else first
-    gradients: list[Tensor] = []
-    if isinstance(first, Tensor):
-        weights = torch.linspace(1, 2, first.numel()).reshape(first.shape)
-        gradients = gradients_of((first * weights).sum(), parameters)
-    return {
-        "shapes": [list(p.shape) for p in parameters],
-        "results": plain(results),
-        "reached": [bool(g.any()) for g in gradients],
-    }
+        return networks(impl, **asked)
 
 
 def stand_in_draw(mu: Tensor, logvar: Tensor) -> Tensor:
     """Mean and a bit of the log-variance: not what `reparameterise` should give."""
     return mu - 0.1 * logvar
-
-
-def _fill(parameters: list[Tensor], seed: int, turned: bool, near: bool) -> None:
-    """Random values in place of the initial ones: clearly not zero, outputs of about one."""
-    joined = ((32, 256), (32,))
-    parts = [part for p in parameters for part in (p.split(16) if p.shape in joined else (p,))]
-    shapes = [tuple(part.shape) for part in parts]
-    with torch.no_grad():
-        for k, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
-            place = shapes[:k].count(shape) if len(shape) > 1 else 0
-            place = 1 - place if turned and len(shape) > 1 and shapes.count(shape) == 2 else place
-            part.copy_(_values(shape, seed, place, near))
-
-
-def _values(shape: tuple[int, ...], seed: int, place: int, near: bool) -> Tensor:
-    """Values of a parameter: of the `place`-th of its shape."""
-    generator = torch.Generator().manual_seed(seed + 7 * sum(shape) + place)
-    size = torch.Size(shape[1:]).numel()
-    values = (1.5 / size**0.5 if len(shape) > 1 else 0.3) * torch.randn(shape, generator=generator)
-    if near and shape in ((16, 256), (256, 16)):
-        # Means and log-variances around -30, and a decoder that is used to them.
-        return values / (4 if shape == (16, 256) else 30)
-    return torch.full(shape, -30.0) if near and shape == (16,) else values
 
 
 def dropped(impl: Any, *, seed: int, count: int) -> list[Tensor]:
@@ -155,46 +87,26 @@ def listed(value: Any) -> list[Any]:
 # --- steps of training ------------------------------------------------------------------------
 
 
-def pixels(parameters: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+class Pixels(nn.Module):
     """In the place of a VAE: each pixel by itself, no random draw; 1600 parameters."""
-    a, b, u, v = parameters.split([784, 784, 16, 16])
-    return torch.sigmoid(a * x + b), u * x[:, :16], v * x[:, 16:32]
 
-
-def noise_images(parameters: Tensor, z: Tensor) -> Tensor:
-    """In the place of a generator: tanh(tanh(z U) V + b); 3328 parameters."""
-    u, v, b = parameters.split([192, 2352, 784])
-    return torch.tanh(torch.tanh(z @ u.reshape(64, 3)) @ v.reshape(3, 784) + b)
-
-
-def small_logits(parameters: Tensor, x: Tensor) -> Tensor:
-    """In the place of a discriminator: tanh(x A) c + d, (B, 1); 3141 parameters."""
-    a, c, d = parameters.split([3136, 4, 1])
-    return (torch.tanh(x @ a.reshape(784, 4)) @ c + d)[:, None]
-
-
-class OneVector(nn.Module):
-    """A network that has all its parameters in one vector; it tells of every call.
-
-    Args:
-        compute: what it gives, from its parameters and its input.
-        parameters: the vector.
-        tell: called with each input, and with whether the network is in training mode.
-    """
-
-    def __init__(
-        self,
-        compute: Callable[[Tensor, Tensor], Any],
-        parameters: Tensor,
-        tell: Callable[[Tensor, bool], None] = lambda x, training: None,
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.vector = nn.Parameter(parameters.clone())
-        self._compute, self._tell = compute, tell
+        self.slope, self.bias = (nn.Parameter(torch.zeros(784)) for _ in range(2))
+        self.mu, self.logvar = (nn.Parameter(torch.zeros(16)) for _ in range(2))
 
-    def forward(self, x: Tensor) -> Any:
-        self._tell(x.detach().clone(), self.training)
-        return self._compute(self.vector, x)
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        pixels = torch.sigmoid(self.slope * x + self.bias)
+        return pixels, self.mu * x[:, :16], self.logvar * x[:, 16:32]
+
+
+def players() -> dict[str, nn.Module]:
+    """In the places of the GAN's networks: small ones, of 3328 and of 3141 parameters."""
+    tanh, first = nn.Tanh(), nn.Linear(64, 3, bias=False)
+    return {
+        "generator": nn.Sequential(first, tanh, nn.Linear(3, 784), tanh),
+        "discriminator": nn.Sequential(nn.Linear(784, 4, bias=False), tanh, nn.Linear(4, 1)),
+    }
 
 
 def stand_in_vae_loss(
@@ -224,87 +136,77 @@ def stand_in_generator_loss(fake_logits: Tensor) -> Tensor:
 def vae_steps(
     impl: Any,
     *,
-    parameters: Tensor,
+    parameters: dict[str, Tensor],
     batches: list[Tensor],
     lr: float,
     stale: float = 0.0,
-    own_loss: bool = False,
 ) -> list[dict[str, Any]]:
-    """Calls of `vae_step` on a model of ours, with `vae_loss` replaced by a stand-in.
+    """What `watched_step` reports of `vae_step`, with `vae_loss` replaced by a stand-in.
 
     Args:
-        parameters: of `pixels`.
-        batches: one for each call.
+        parameters: of `model`, a `Pixels`, in one vector.
+        batches: one for each call; they are `drawn` from the source `x`.
         stale: what all gradients hold before the first call.
-        own_loss: leave `vae_loss` as it is.
-
-    Returns:
-        For each call: `before`, the parameters; `gradients`, one for each step of the optimiser;
-        `after`; and `returned`.
     """
-    model, told = OneVector(pixels, parameters), []
-    model.vector.grad = torch.full_like(model.vector, stale)
-    optimizer = WatchedSGD(model, lr, lambda gradient: told.append(gradient))
-    calls = []
-    with in_place_of(impl.image_models, {} if own_loss else {"vae_loss": stand_in_vae_loss}):
-        for x in batches:
-            call: dict[str, Any] = {"before": flat(model.parameters())}
-            call["returned"] = listed(impl.image_models.vae_step(model, optimizer, x))
-            calls.append(call | {"gradients": list(told), "after": flat(model.parameters())})
-            told.clear()
-    return calls
+    model, data = Pixels(), iter(batches)
+
+    def step(tell: Callable[..., None], optimisers: dict[str, Any]) -> Any:
+        x = next(data)
+        tell("drawn", source="x", value=x.clone())
+        return impl.image_models.vae_step(model, optimisers["model"], x)
+
+    with in_place_of(impl.image_models, {"vae_loss": stand_in_vae_loss}):
+        how = {"lr": lr, "calls": len(batches), "stale": stale}
+        return watched_step(step, {"model": model}, parameters, **how)
 
 
 def gan_steps(
     impl: Any,
     *,
-    generator: Tensor,
-    discriminator: Tensor,
+    parameters: dict[str, Tensor],
     batches: list[Tensor],
     lr: float,
     seed: int,
     stale: float = 0.0,
 ) -> list[dict[str, Any]]:
-    """Calls of `gan_step` on networks of ours, with the functions it may use replaced.
+    """What `watched_step` reports of `gan_step`, with the functions it may use replaced.
 
     Args:
-        generator, discriminator: parameters of `noise_images` and of `small_logits`.
-        batches: real images, one batch for each call.
+        parameters: of the two `players`, each in one vector.
+        batches: real images, one batch for each call; they are `drawn` from the source `x`.
         stale: what all gradients hold before the first call.
 
     Returns:
-        Events in their order: `generate` with the noise; `judge` with whether the discriminator
-        was in training mode; `generator step` and `discriminator step` with the gradient; `return`
-        with what was returned. Each has the parameters of both networks as they were then, and the
-        number of the call.
+        Events, among them: `drawn` from the source `noise`, whenever the generator is called; and
+        `judged`, with whether the discriminator was in `training` mode.
     """
     seed_all(seed)
-    events: list[dict[str, Any]] = []
-    number = 0
-
-    def tell(event: str, value: Any) -> None:
-        g_now, d_now = (flat(player.parameters()) for player in (g, d))
-        told = {"event": event, "value": value, "call": number}
-        events.append(told | {"generator": g_now, "discriminator": d_now})
-
-    g = OneVector(noise_images, generator, lambda z, training: tell("generate", z))
-    d = OneVector(small_logits, discriminator, lambda x, training: tell("judge", training))
-    for player in (g, d):
-        player.vector.grad = torch.full_like(player.vector, stale)
-    optimizers = [
-        WatchedSGD(g, lr, lambda v: tell("generator step", v)),
-        WatchedSGD(d, lr, lambda v: tell("discriminator step", v)),
-    ]
+    networks, data = players(), iter(batches)
     stand_ins = {
         "to_signed": stand_in_signed,
         "discriminator_loss": stand_in_discriminator_loss,
         "generator_loss": stand_in_generator_loss,
     }
+
+    def step(tell: Callable[..., None], optimisers: dict[str, Any]) -> Any:
+        x = next(data)
+        tell("drawn", source="x", value=x.clone())
+        g, d = networks.values()
+        heard = [
+            g.register_forward_pre_hook(
+                lambda _, args: tell("drawn", source="noise", value=args[0].detach().clone())
+            ),
+            d.register_forward_pre_hook(lambda _, args: tell("judged", training=d.training)),
+        ]
+        try:
+            return impl.image_models.gan_step(g, d, *optimisers.values(), x)
+        finally:
+            for hook in heard:
+                hook.remove()
+
     with in_place_of(impl.image_models, stand_ins):
-        for x in batches:
-            tell("return", listed(impl.image_models.gan_step(g, d, *optimizers, x)))
-            number += 1
-    return events
+        how = {"lr": lr, "calls": len(batches), "stale": stale}
+        return watched_step(step, networks, parameters, **how)
 
 
 # --- images -----------------------------------------------------------------------------------
@@ -345,7 +247,7 @@ def pictures(
 
     Args:
         function: its dotted name; it takes a model and one more argument.
-        parameters: of a `LinearVAE`, or one vector of `noise_images`.
+        parameters: of a `LinearVAE`, or one vector of the generator of `players`.
         argument: of the function.
         repeats: how many calls.
         seed: of all sources of random numbers, set once before the first call.
@@ -361,7 +263,9 @@ def pictures(
     if len(parameters) == 2:
         model = LinearVAE(*parameters, seen.append)
     else:
-        model = OneVector(noise_images, *parameters, lambda z, training: seen.append(z))
+        model = players()["generator"]
+        with_parameters(model, *parameters)
+        model.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone()))
     stand_ins: dict[str, Any] = {"reparameterise": lambda mu, logvar: mu}
     if replaced:
         stand_ins["to_unit"] = stand_in_unit

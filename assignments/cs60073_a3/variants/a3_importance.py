@@ -8,10 +8,8 @@ from scipy.special import logsumexp, softmax
 
 from grader.catalogue import Variants
 
-integrand = Variants("sampling.integrand")
 
-
-@integrand
+@Variants("sampling.integrand")
 def integrand_of_unpacked_columns(x):
     """unpacked columns"""
     first, second = np.asarray(x).T

@@ -63,10 +63,7 @@ def samples_one_by_one(model, n):
     return torch.cat([model.decode(torch.randn(1, 16)).detach() for _ in range(n)])
 
 
-generator_images = Variants("image_models.generator_images")
-
-
-@generator_images
+@Variants("image_models.generator_images")
 def images_detached(generator, z):
     """evaluation mode, detached, written out"""
     generator.eval()

@@ -45,19 +45,15 @@ def loss_of_viewed_rows(reconstruction, x, mu, logvar):
     return (bce + kl) / len(x), bce / len(x), kl / len(x)
 
 
-to_signed = Variants("image_models.to_signed")
-
-
-@to_signed
+@Variants("image_models.to_signed")
 def signed_by_normalising(x):
     """as torchvision's Normalize((0.5,), (0.5,)) has it"""
     return (x - 0.5) / 0.5
 
 
-to_unit = Variants("image_models.to_unit")
-
-to_unit.edit("unit_by_halves", "(x + 1) / 2", "(0.5 * x + 0.5).clamp(0, 1)", "half and a half")
-
+Variants("image_models.to_unit").edit(
+    "unit_by_halves", "(x + 1) / 2", "(0.5 * x + 0.5).clamp(0, 1)", "half and a half"
+)
 
 discriminator_loss = Variants("image_models.discriminator_loss")
 

@@ -58,10 +58,7 @@ class VaeWithJoinedHeads(nn.Module):
         return self.decode(reparameterise(mu, logvar)), mu, logvar
 
 
-generator = Variants("image_models.Generator")
-
-
-@generator
+@Variants("image_models.Generator")
 class GeneratorOfNamedLayers(nn.Module):
     """layers by name, functional activations"""
 
@@ -75,10 +72,7 @@ class GeneratorOfNamedLayers(nn.Module):
         return torch.tanh(self.out(F.leaky_relu(self.fc2(h), 0.2)))
 
 
-discriminator = Variants("image_models.Discriminator")
-
-
-@discriminator
+@Variants("image_models.Discriminator")
 class DiscriminatorThatDropsFirst(nn.Module):
     """dropout before LeakyReLU; logits of shape (B,)"""
 

@@ -63,10 +63,7 @@ def block_with_bare_attention_and_dropout(self):
     )
 
 
-block_forward = Variants("language_model.Block.forward")
-
-
-@block_forward
+@Variants("language_model.Block.forward")
 def block_step_by_step(self, x):
     """Each step under a name of its own."""
     attended = self.attention.forward(self.norm1(x))
@@ -144,10 +141,7 @@ def model_with_frozen_positions(self, vocab_size):
             nn.init.zeros_(module.bias)
 
 
-tiny_transformer_forward = Variants("language_model.TinyTransformer.forward")
-
-
-@tiny_transformer_forward
+@Variants("language_model.TinyTransformer.forward")
 def model_with_a_scaled_embedding(self, tokens):
     """The embedding is scaled by sqrt(d)."""
     length = tokens.size(1)

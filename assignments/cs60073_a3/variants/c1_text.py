@@ -7,10 +7,8 @@ import torch
 
 from grader.catalogue import Variants
 
-make_vocabulary = Variants("language_model.make_vocabulary")
 
-
-@make_vocabulary
+@Variants("language_model.make_vocabulary")
 def vocabulary_in_a_loop(text):
     """Counted in a loop, sorted at the end."""
     found = []
@@ -21,19 +19,13 @@ def vocabulary_in_a_loop(text):
     return found
 
 
-encode = Variants("language_model.encode")
-
-
-@encode
+@Variants("language_model.encode")
 def encode_by_numpy(text, vocabulary):
     """A NumPy array of places, turned into a tensor."""
     return torch.from_numpy(np.array([vocabulary.index(c) for c in text], dtype=np.int64))
 
 
-decode = Variants("language_model.decode")
-
-
-@decode
+@Variants("language_model.decode")
 def decode_by_dictionary(tokens, vocabulary):
     """A dictionary from places to characters."""
     names = dict(enumerate(vocabulary))
@@ -58,10 +50,7 @@ def split_by_sizes(tokens):
     return torch.split(tokens, [*sizes, n - sum(sizes)])
 
 
-make_blocks = Variants("language_model.make_blocks")
-
-
-@make_blocks
+@Variants("language_model.make_blocks")
 def blocks_in_a_loop(tokens, context=128):
     """A loop over starting places."""
     starts = range(0, len(tokens) - context, context)

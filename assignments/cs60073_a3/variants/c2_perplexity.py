@@ -89,10 +89,7 @@ def perplexity_token_by_token(model, tokens, context=128):
     return math.exp(total / count)
 
 
-ngram_probabilities = Variants("language_model.ngram_probabilities")
-
-
-@ngram_probabilities
+@Variants("language_model.ngram_probabilities")
 def ngram_by_counter(train, history, n, vocab_size, alpha=0.1):
     """A loop and a Counter."""
     text = train.tolist()

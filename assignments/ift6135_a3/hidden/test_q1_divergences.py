@@ -33,19 +33,17 @@ def two_normals(draw, *shape):
     ]
 
 
-class TestAnalytic(
-    Function,
-    question="q1.4",
-    of="q1_solution.kl_gaussian_gaussian_analytic",
-    images=1,
-    far_out=0.5,
-    gradient=1.5,
-    shape=0.5,
-    batch_of_one=0.25,
-    arguments=0.25,
-):
+class TestAnalytic(Function, question="q1.4", of="q1_solution.kl_gaussian_gaussian_analytic"):
     """The term of the means, the terms of the variances and the constant are marked apart."""
 
+    owes = {
+        "images": 1,
+        "far_out": 0.5,
+        "gradient": 1.5,
+        "shape": 0.5,
+        "batch_of_one": 0.25,
+        "arguments": 0.25,
+    }
     parameters = ("mu_q", "logvar_q", "mu_p", "logvar_p")
     step = 0.01
     look_at = {
@@ -156,19 +154,12 @@ def one_sample_variance(args):
     return (sample_coefficients(*args)[0] ** 2).sum(1)
 
 
-class TestMonteCarlo(
-    Function,
-    question="q1.5",
-    of="q1_solution.kl_gaussian_gaussian_mc",
-    images=1.25,
-    shape=0.75,
-    batch_of_one=0.25,
-    arguments=0.25,
-):
+class TestMonteCarlo(Function, question="q1.5", of="q1_solution.kl_gaussian_gaussian_mc"):
     """An estimate may be built on the submission's `log_likelihood_normal`, which question 1.2 has
     marked already. Where that is wrong, raises or is not there, the estimate is judged with
     torch's density in its place, which sums over the last axis, or over all axes but the first."""
 
+    owes = {"images": 1.25, "shape": 0.75, "batch_of_one": 0.25, "arguments": 0.25}
     parameters = ("mu_q", "logvar_q", "mu_p", "logvar_p", "num_samples")
     worlds = ("own", "vectors", "rows")
     look_at = {"arguments": "Expanded tensors are views: arithmetic in place reaches the caller's."}

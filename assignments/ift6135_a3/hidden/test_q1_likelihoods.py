@@ -9,18 +9,16 @@ import torch
 from grader.suite.laws import Function, weight
 
 
-class TestBernoulli(
-    Function,
-    question="q1.1",
-    of="q1_solution.log_likelihood_bernoulli",
-    values=5,
-    images=1,
-    far_out=0.75,
-    gradient=1,
-    shape=0.75,
-    batch_of_one=0.25,
-    arguments=0.25,
-):
+class TestBernoulli(Function, question="q1.1", of="q1_solution.log_likelihood_bernoulli"):
+    owes = {
+        "values": 5,
+        "images": 1,
+        "far_out": 0.75,
+        "gradient": 1,
+        "shape": 0.75,
+        "batch_of_one": 0.25,
+        "arguments": 0.25,
+    }
     parameters = ("mu", "target")
     far_slack = 4e-3
     look_at = {
@@ -77,18 +75,10 @@ class TestBernoulli(
         return [torch.where(draw.bernoulli(*shape) > 0, rare, 1 - rare), draw.bernoulli(*shape)]
 
 
-class TestNormal(
-    Function,
-    question="q1.2",
-    of="q1_solution.log_likelihood_normal",
-    images=1,
-    far_out=0.5,
-    shape=0.5,
-    batch_of_one=0.25,
-    arguments=0.25,
-):
+class TestNormal(Function, question="q1.2", of="q1_solution.log_likelihood_normal"):
     """The three terms are marked apart: a missing constant costs the constant."""
 
+    owes = {"images": 1, "far_out": 0.5, "shape": 0.5, "batch_of_one": 0.25, "arguments": 0.25}
     parameters = ("mu", "logvar", "z")
     look_at = {
         "images": "Flatten all but the first axis, then take D.",
@@ -174,15 +164,8 @@ class TestNormal(
         return [mu, logvar, mu + torch.exp(logvar / 2) * draw.normal(*shape)]
 
 
-class TestLogMeanExp(
-    Function,
-    question="q1.3",
-    of="q1_solution.log_mean_exp",
-    values=4,
-    shape=0.75,
-    batch_of_one=0.25,
-    arguments=0.25,
-):
+class TestLogMeanExp(Function, question="q1.3", of="q1_solution.log_mean_exp"):
+    owes = {"values": 4, "shape": 0.75, "batch_of_one": 0.25, "arguments": 0.25}
     parameters = ("y",)
     slack = 1e-4
     look_at = {

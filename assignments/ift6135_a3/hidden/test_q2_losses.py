@@ -51,6 +51,7 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
     """Inputs are the name of one of the two losses, the arguments of `make_losses`, a critic, and
     real samples, which do not require a gradient, and generated ones."""
 
+    scalar = True
     prepared = True
     stand_ins = tuple(PARTS.values())
     places = {"metric": 6, "critic_loss": 4}  # of what learns through a loss
@@ -79,9 +80,6 @@ class TestMakeLosses(Network, question="q2.3", of="gan.make_losses"):
         critic = model("critics.SmoothCritic", 4, size, slope=slope, **bend)
         self.latest = [self.which, loss_type, reg_type, reg_cf, critic, p, q]
         return self.latest
-
-    def result_shape(self, *args):
-        return ()
 
     def slope_inputs(self, draw):
         reg_cf = draw.number(0.3, 0.8)

@@ -135,9 +135,8 @@ class TestJsd(Metric, question="q2.1", of="gan.jsd", gradient=1.75, shape=0.5, d
         self.responds(*(self.number(self.got(sure * s, -sure * s)) for s in (0.01, -0.01)))
 
 
-class TestW1(
-    Metric, question="q2.1", of="gan.w1", values=2.5, gradient=1.75, shape=0.5, dirac=0.25
-):
+class TestW1(Metric, question="q2.1", of="gan.w1"):
+    owes = {"values": 2.5, "gradient": 1.75, "shape": 0.5, "dirac": 0.25}
     slack = 1e-5
     look_at = {"values": "Real first, and no absolute value."}
 

@@ -239,20 +239,18 @@ class Penalty(Network):
         self.expect.close(second, first, what=what, slack=1e-4)
 
 
-class TestR1(
-    Penalty,
-    question="q2.2",
-    of="gan.r1gp",
-    norm=3.5,
-    factor=5.5,
-    whole_images=7,
-    numbers=1.5,
-    gradient=5,
-    data=3,
-    any_critic=0.25,
-    shape=0.125,
-    arguments=0.125,
-):
+class TestR1(Penalty, question="q2.2", of="gan.r1gp"):
+    owes = {
+        "norm": 3.5,
+        "factor": 5.5,
+        "whole_images": 7,
+        "numbers": 1.5,
+        "gradient": 5,
+        "data": 3,
+        "any_critic": 0.25,
+        "shape": 0.125,
+        "arguments": 0.125,
+    }
     likely = staticmethod(smooth)
     formula = "The mean over the real samples of the squared norm of the critic's gradient."
 
@@ -260,20 +258,18 @@ class TestR1(
         return [right, 5.0]  # cp is the sum of each sample's five numbers here
 
 
-class TestOgp(
-    Penalty,
-    question="q2.2",
-    of="gan.ogp",
-    norm=3.5,
-    factor=5.5,
-    whole_images=7,
-    numbers=1.5,
-    gradient=5,
-    data=3,
-    any_critic=0.25,
-    shape=0.125,
-    arguments=0.125,
-):
+class TestOgp(Penalty, question="q2.2", of="gan.ogp"):
+    owes = {
+        "norm": 3.5,
+        "factor": 5.5,
+        "whole_images": 7,
+        "numbers": 1.5,
+        "gradient": 5,
+        "data": 3,
+        "any_critic": 0.25,
+        "shape": 0.125,
+        "arguments": 0.125,
+    }
     formula = "The mean over the samples of (norm of the critic's gradient - 1)^2."
 
     def vectors(self):

@@ -108,15 +108,8 @@ class TrainStep(Step):
         return True
 
 
-class TestCritic(
-    TrainStep,
-    question="q2.5",
-    of="gan.make_train_step",
-    steps=2.5,
-    descends=5,
-    cleared=4,
-    alone=0.5,
-):
+class TestCritic(TrainStep, question="q2.5", of="gan.make_train_step"):
+    owes = {"steps": 2.5, "descends": 5, "cleared": 4, "alone": 0.5}
     who, times = "critic", 3
     look_at = {
         "steps": "A loop over critic_inner_iters holds all of the critic's step, including "
@@ -151,16 +144,8 @@ class TestCritic(
             self.expect.true(len(set(used)) == len(used), said, help)
 
 
-class TestGenerator(
-    TrainStep,
-    question="q2.5",
-    of="gan.make_train_step",
-    steps=3.5,
-    descends=5,
-    cleared=4,
-    alone=0.5,
-    returns=2.5,
-):
+class TestGenerator(TrainStep, question="q2.5", of="gan.make_train_step"):
+    owes = {"steps": 3.5, "descends": 5, "cleared": 4, "alone": 0.5, "returns": 2.5}
     who = "generator"
     look_at = {
         "steps": "The generator's step belongs after the critic's loop.",

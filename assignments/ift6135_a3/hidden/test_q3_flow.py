@@ -65,17 +65,15 @@ class Planar(Network):
         )
 
 
-class TestForward(
-    Planar,
-    question="q3.1",
-    of="solution.PlanarTransformation.forward",
-    values=4,
-    adjusted=1,
-    gradient=1,
-    shape=0.5,
-    batch_of_one=0.5,
-    arguments=0.5,
-):
+class TestForward(Planar, question="q3.1", of="solution.PlanarTransformation.forward"):
+    owes = {
+        "values": 4,
+        "adjusted": 1,
+        "gradient": 1,
+        "shape": 0.5,
+        "batch_of_one": 0.5,
+        "arguments": 0.5,
+    }
     look_at = {"values": "x + u tanh(w.x + b), with one number w.x + b per point."}
 
     def has_the_right_values(self):
@@ -105,19 +103,17 @@ class OwnForward:
         return {"result": own.float()[:, None]}
 
 
-class TestLogdet(
-    Planar,
-    question="q3.4",
-    of="solution.PlanarTransformation.get_logdet",
-    values=4,
-    adjusted=1,
-    gradient=1,
-    shape=1.25,
-    batch_of_one=0.25,
-    arguments=0.25,
-):
+class TestLogdet(Planar, question="q3.4", of="solution.PlanarTransformation.get_logdet"):
     """It may be found by autograd of the submission's own forward, which question 3.1 marks."""
 
+    owes = {
+        "values": 4,
+        "adjusted": 1,
+        "gradient": 1,
+        "shape": 1.25,
+        "batch_of_one": 0.25,
+        "arguments": 0.25,
+    }
     built_on = (TestForward,)
     stand_ins = (FORWARD,)
     readings = ("logdet_by_autograd",)
@@ -318,16 +314,8 @@ class Loss(FollowThrough):
         )
 
 
-class TestLoss1(
-    Loss,
-    question="q3.6",
-    of="solution.loss1",
-    constant=1,
-    shape=2,
-    batch_of_one=0.25,
-    gradient=1.25,
-    arguments=0.5,
-):
+class TestLoss1(Loss, question="q3.6", of="solution.loss1"):
+    owes = {"constant": 1, "shape": 2, "batch_of_one": 0.25, "gradient": 1.25, "arguments": 0.5}
     parameters = ("z0", "logdet")
 
     def inputs(self, draw, batch=4):
@@ -351,19 +339,17 @@ class TestLoss1(
         self.follows(1, "The whole log-likelihood gets the minus sign.")
 
 
-class TestLoss2(
-    Loss,
-    question="q3.8",
-    of="solution.loss2",
-    constant=0.75,
-    shape=1.5,
-    batch_of_one=0.25,
-    gradient=0.5,
-    arguments=0.25,
-):
+class TestLoss2(Loss, question="q3.8", of="solution.loss2"):
     """Samples x of the flow should be likely under the target: log q(x) - log p(x), where
     log q(x) = log N(z0) - logdet and target_density is -log p(x)."""
 
+    owes = {
+        "constant": 0.75,
+        "shape": 1.5,
+        "batch_of_one": 0.25,
+        "gradient": 0.5,
+        "arguments": 0.25,
+    }
     parameters = ("target_density", "z0", "logdet")
     built_on = (TestLoss1,)
     stand_ins = ("solution.loss1",)

@@ -42,11 +42,7 @@ def estimate_of_vectors(mu_q, logvar_q, mu_p, logvar_p, num_samples=1):
     return (log_q - log_likelihood_normal(mu_p, logvar_p, z)).mean(dim=1)
 
 
-bernoulli_values = Mistakes(
-    "q1_solution.log_likelihood_bernoulli",
-    "TestBernoulli::test_has_the_right_values",
-)
-
+bernoulli_values = Mistakes("q1_solution.log_likelihood_bernoulli", "test_has_the_right_values")
 bernoulli_values.edit(
     "bernoulli_of_the_ones_only",
     " + (1 - target) * log_p_zero",
@@ -115,12 +111,7 @@ def bernoulli_without_the_logarithm(mu, target):
     return torch.prod(target * mu + (1 - target) * (1 - mu), dim=1)
 
 
-bernoulli_images = Mistakes(
-    "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_takes_images_as_rows"
-)
-
-
-@bernoulli_images
+@Mistakes("q1_solution.log_likelihood_bernoulli", "test_takes_images_as_rows")
 def bernoulli_log_of_a_product(mu, target):
     """The logarithm of a product of many probabilities: right on paper, but the product of 784 of
     them is zero in float32. Add the logarithms instead."""
@@ -128,10 +119,7 @@ def bernoulli_log_of_a_product(mu, target):
     return torch.log(torch.prod(target * mu + (1 - target) * (1 - mu), dim=1))
 
 
-bernoulli_shape = Mistakes(
-    "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_has_the_right_shape"
-)
-
+bernoulli_shape = Mistakes("q1_solution.log_likelihood_bernoulli", "test_has_the_right_shape")
 bernoulli_shape.edit(
     "bernoulli_summed_over_the_batch",
     "sum(dim=1)",
@@ -158,12 +146,7 @@ def bernoulli_of_all_pairs_of_sums(mu, target):
     return ones.sum(dim=1) + zeros.sum(dim=1, keepdim=True)
 
 
-bernoulli_batch_of_one = Mistakes(
-    "q1_solution.log_likelihood_bernoulli", "TestBernoulli::test_keeps_a_batch_of_one"
-)
-
-
-@bernoulli_batch_of_one
+@Mistakes("q1_solution.log_likelihood_bernoulli", "test_keeps_a_batch_of_one")
 def bernoulli_squeezes_the_axis_of_one_pixel(mu, target):
     """squeeze() takes away every axis of size one, that of a single pixel too, and then the
     examples are added up."""
@@ -171,12 +154,7 @@ def bernoulli_squeezes_the_axis_of_one_pixel(mu, target):
     return (target * torch.log(mu) + (1 - target) * torch.log(1 - mu)).sum(dim=-1)
 
 
-bernoulli_confident = Mistakes(
-    "q1_solution.log_likelihood_bernoulli",
-    "TestBernoulli::test_is_right_far_out",
-)
-
-bernoulli_confident.edit(
+Mistakes("q1_solution.log_likelihood_bernoulli", "test_is_right_far_out").edit(
     "bernoulli_clamped_to_a_hundredth",
     "    tiny",
     """    mu = mu.clamp(0.01, 0.99)
@@ -185,10 +163,7 @@ bernoulli_confident.edit(
     an image; what keeps the logarithm finite has to be far smaller.""",
 )
 
-
-log_mean_large_values = Mistakes(
-    "q1_solution.log_mean_exp", "TestLogMeanExp::test_survives_large_values"
-)
+log_mean_large_values = Mistakes("q1_solution.log_mean_exp", "test_survives_large_values")
 
 
 @log_mean_large_values
@@ -221,12 +196,7 @@ def log_mean_exp_shifted_by_the_mean(y):
     return torch.log(torch.exp(y - a[:, None]).mean(dim=1)) + a
 
 
-log_mean_own_maximum = Mistakes(
-    "q1_solution.log_mean_exp", "TestLogMeanExp::test_takes_each_examples_own_maximum"
-)
-
-
-@log_mean_own_maximum
+@Mistakes("q1_solution.log_mean_exp", "test_takes_each_examples_own_maximum")
 def log_mean_exp_with_one_maximum_for_all(y):
     """The maximum is taken over the whole batch. Examples far below it underflow; each example
     needs its own maximum."""
@@ -234,7 +204,7 @@ def log_mean_exp_with_one_maximum_for_all(y):
     return torch.log(torch.exp(y - a).mean(dim=1)) + a
 
 
-log_mean_values = Mistakes("q1_solution.log_mean_exp", "TestLogMeanExp::test_has_the_right_values")
+log_mean_values = Mistakes("q1_solution.log_mean_exp", "test_has_the_right_values")
 
 
 @log_mean_values
@@ -302,8 +272,7 @@ def log_mean_exp_over_the_batch(y):
     return torch.logsumexp(y, dim=0) - math.log(y.size(0))
 
 
-log_mean_shape = Mistakes("q1_solution.log_mean_exp", "TestLogMeanExp::test_has_the_right_shape")
-
+log_mean_shape = Mistakes("q1_solution.log_mean_exp", "test_has_the_right_shape")
 log_mean_shape.edit(
     "log_mean_exp_of_all_pairs",
     "a.squeeze(1)",
@@ -319,12 +288,7 @@ def log_mean_exp_repeated_for_every_sample(y):
     return torch.zeros_like(y) + torch.logsumexp(y, dim=1, keepdim=True) - math.log(y.size(1))
 
 
-log_mean_batch_of_one = Mistakes(
-    "q1_solution.log_mean_exp", "TestLogMeanExp::test_keeps_a_batch_of_one"
-)
-
-
-@log_mean_batch_of_one
+@Mistakes("q1_solution.log_mean_exp", "test_keeps_a_batch_of_one")
 def log_mean_exp_squeezes_the_axis_of_one_sample(y):
     """squeeze() takes away the axis of a single sample too, and then the mean is over the
     examples."""
@@ -334,10 +298,8 @@ def log_mean_exp_squeezes_the_axis_of_one_sample(y):
 
 
 normal_distance = Mistakes(
-    "q1_solution.log_likelihood_normal",
-    "TestNormal::test_falls_with_the_scaled_squared_distance",
+    "q1_solution.log_likelihood_normal", "test_falls_with_the_scaled_squared_distance"
 )
-
 normal_distance.edit(
     "normal_without_the_exponential",
     "logvar.exp()",
@@ -398,10 +360,7 @@ def normal_with_exp_logvar_as_deviation(mu, logvar, z):
     return torch.distributions.Normal(mu, torch.exp(logvar)).log_prob(z).sum(dim=1)
 
 
-normal_variance = Mistakes(
-    "q1_solution.log_likelihood_normal", "TestNormal::test_falls_with_the_log_variance"
-)
-
+normal_variance = Mistakes("q1_solution.log_likelihood_normal", "test_falls_with_the_log_variance")
 normal_variance.edit(
     "normal_with_the_whole_logvar",
     "+ logvar +",
@@ -437,10 +396,7 @@ def normal_with_the_trace_for_the_determinant(mu, logvar, z):
     return -0.5 * (mu.size(1) * math.log(2 * math.pi) + logdet + square)
 
 
-normal_constant = Mistakes(
-    "q1_solution.log_likelihood_normal", "TestNormal::test_includes_the_constant"
-)
-
+normal_constant = Mistakes("q1_solution.log_likelihood_normal", "test_includes_the_constant")
 normal_constant.edit(
     "normal_without_the_constant",
     "math.log(2 * math.pi) + logvar",
@@ -466,9 +422,7 @@ def normal_with_the_constant_once(mu, logvar, z):
     return log_p - 0.5 * math.log(2 * math.pi)
 
 
-normal_images = Mistakes(
-    "q1_solution.log_likelihood_normal", "TestNormal::test_takes_images_as_rows"
-)
+normal_images = Mistakes("q1_solution.log_likelihood_normal", "test_takes_images_as_rows")
 
 
 @normal_images
@@ -491,8 +445,7 @@ def normal_takes_the_size_before_it_flattens(mu, logvar, z):
     return -0.5 * (size * math.log(2 * math.pi) + terms)
 
 
-normal_shape = Mistakes("q1_solution.log_likelihood_normal", "TestNormal::test_has_the_right_shape")
-
+normal_shape = Mistakes("q1_solution.log_likelihood_normal", "test_has_the_right_shape")
 normal_shape.edit(
     "normal_summed_over_the_batch",
     "sum(dim=1)",
@@ -512,12 +465,7 @@ def normal_of_all_pairs_of_sums(mu, logvar, z):
     return -0.5 * (distance + logvar.sum(dim=1, keepdim=True) + constant)
 
 
-normal_batch_of_one = Mistakes(
-    "q1_solution.log_likelihood_normal", "TestNormal::test_keeps_a_batch_of_one"
-)
-
-
-@normal_batch_of_one
+@Mistakes("q1_solution.log_likelihood_normal", "test_keeps_a_batch_of_one")
 def normal_squeezes_the_axis_of_one_dimension(mu, logvar, z):
     """squeeze() takes away every axis of size one, that of a single dimension too, and then the
     squared distances of all examples are added up."""
@@ -526,9 +474,7 @@ def normal_squeezes_the_axis_of_one_dimension(mu, logvar, z):
     return -0.5 * ((math.log(2 * math.pi) + logvar).sum(dim=1) + distance)
 
 
-normal_where_models_live = Mistakes(
-    "q1_solution.log_likelihood_normal", "TestNormal::test_is_right_far_out"
-)
+normal_where_models_live = Mistakes("q1_solution.log_likelihood_normal", "test_is_right_far_out")
 
 
 @normal_where_models_live
@@ -552,7 +498,7 @@ def normal_clamps_its_log_variances(mu, logvar, z):
 # Beside an estimate (1.5) that is right and built on this density: 1.5 loses nothing.
 normal_distance_below_estimate = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "TestNormal::test_falls_with_the_scaled_squared_distance",
+    "test_falls_with_the_scaled_squared_distance",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_by_rows},
 )
 
@@ -598,7 +544,7 @@ def normal_unwritten_below_the_estimate(mu, logvar, z):
 
 normal_shape_below_estimate = Mistakes(
     "q1_solution.log_likelihood_normal",
-    "TestNormal::test_has_the_right_shape",
+    "test_has_the_right_shape",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_by_rows},
 )
 
@@ -616,14 +562,11 @@ def normal_of_each_dimension_below_the_estimate(mu, logvar, z):
     return terms(mu, logvar, z)
 
 
-normal_arguments_below_estimate = Mistakes(
+@Mistakes(
     "q1_solution.log_likelihood_normal",
-    "TestNormal::test_leaves_its_arguments_alone",
+    "test_leaves_its_arguments_alone",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_by_rows},
 )
-
-
-@normal_arguments_below_estimate
 def normal_that_moves_its_points_below_the_estimate(mu, logvar, z):
     """The mean is subtracted from z in place: the caller's samples are changed."""
     z -= mu
@@ -632,14 +575,11 @@ def normal_that_moves_its_points_below_the_estimate(mu, logvar, z):
 
 # The given flattening is gone, beside an estimate (1.5) that relies on that: it hands over (B,
 # num_samples, D) and gets (B, num_samples). It is right, so 1.5 loses nothing.
-normal_images_of_vectors = Mistakes(
+@Mistakes(
     "q1_solution.log_likelihood_normal",
-    "TestNormal::test_takes_images_as_rows",
+    "test_takes_images_as_rows",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_of_vectors},
 )
-
-
-@normal_images_of_vectors
 def normal_of_the_last_axis(mu, logvar, z):
     """Only the last axis is summed over. The given lines that flatten images to rows have to
     stay."""
@@ -647,14 +587,11 @@ def normal_of_the_last_axis(mu, logvar, z):
     return -0.5 * (math.log(2 * math.pi) + logvar + square).sum(dim=-1)
 
 
-normal_distance_of_vectors = Mistakes(
+@Mistakes(
     "q1_solution.log_likelihood_normal",
-    "TestNormal::test_falls_with_the_scaled_squared_distance",
+    "test_falls_with_the_scaled_squared_distance",
     beside={"q1_solution.kl_gaussian_gaussian_mc": estimate_of_vectors},
 )
-
-
-@normal_distance_of_vectors
 def normal_of_the_last_axis_without_the_half(mu, logvar, z):
     """The half is missing in front of the squared distance, and the given lines that flatten images
     to rows are gone."""

@@ -11,10 +11,7 @@ def pairs(source, target):
     return list(zip(target.parameters(), source.parameters(), strict=True))
 
 
-moves = Mistakes(
-    "gan.apply_exponential_moving_average", "TestAverage::test_moves_the_target_towards_the_source"
-)
-
+moves = Mistakes("gan.apply_exponential_moving_average", "test_moves_the_target_towards_the_source")
 moves.edit(
     "average_with_alpha_on_the_source",
     "alpha * parameter + (1 - alpha) * source_parameters[name]",
@@ -102,12 +99,7 @@ def average_of_the_outer_layers(source, target, alpha=0.998):
                 t.copy_(alpha * t + (1 - alpha) * inner.get_parameter(name))
 
 
-parameters = Mistakes(
-    "gan.apply_exponential_moving_average", "TestAverage::test_keeps_the_targets_parameters"
-)
-
-
-@parameters
+@Mistakes("gan.apply_exponential_moving_average", "test_keeps_the_targets_parameters")
 def average_replaces_the_parameters(source, target, alpha=0.998):
     """The values are right, but the target gets new parameter objects. Whoever holds the old ones
     does not see the change: update them in place."""
@@ -117,10 +109,7 @@ def average_replaces_the_parameters(source, target, alpha=0.998):
         setattr(module, last, nn.Parameter(alpha * getattr(module, last) + (1 - alpha) * s))
 
 
-source = Mistakes(
-    "gan.apply_exponential_moving_average", "TestAverage::test_leaves_the_source_as_it_is"
-)
-
+source = Mistakes("gan.apply_exponential_moving_average", "test_leaves_the_source_as_it_is")
 source.edit(
     "average_written_into_both",
     "source_parameters[name])",
@@ -156,11 +145,7 @@ def average_freezes_the_source(source, target, alpha=0.998):
         t.data.copy_(alpha * t.data + (1 - alpha) * s)
 
 
-default = Mistakes(
-    "gan.apply_exponential_moving_average", "TestAverage::test_uses_the_default_alpha"
-)
-
-default.edit(
+Mistakes("gan.apply_exponential_moving_average", "test_uses_the_default_alpha").edit(
     "average_with_another_default",
     "alpha: float = 0.998",
     "alpha: float = 0.9",
@@ -168,12 +153,9 @@ default.edit(
     on it.""",
 )
 
-
 without_gradients = Mistakes(
-    "gan.apply_exponential_moving_average",
-    "TestAverage::test_averages_parameters_without_gradients_too",
+    "gan.apply_exponential_moving_average", "test_averages_parameters_without_gradients_too"
 )
-
 without_gradients.edit(
     "average_passes_over_a_frozen_target",
     "parameter.copy_(alpha * parameter + (1 - alpha) * source_parameters[name])",

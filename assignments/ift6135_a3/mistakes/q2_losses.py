@@ -15,9 +15,7 @@ def w1_of_real_and_fake(real, fake):
     return real.mean() - fake.mean()
 
 
-plain_metric = Mistakes("gan.make_losses", "TestMakeLosses::test_metric_carries_no_regulariser")
-
-plain_metric.edit(
+Mistakes("gan.make_losses", "test_metric_carries_no_regulariser").edit(
     "metric_with_the_regulariser",
     "return loss_fn(critic(p), critic(q))",
     """p.requires_grad_()
@@ -27,9 +25,7 @@ plain_metric.edit(
     the distance alone.""",
 )
 
-
-named_distance = Mistakes("gan.make_losses", "TestMakeLosses::test_metric_is_the_named_distance")
-
+named_distance = Mistakes("gan.make_losses", "test_metric_is_the_named_distance")
 named_distance.edit(
     "metric_negated",
     "return loss_fn(",
@@ -69,13 +65,11 @@ named_distance.edit(
     the same, but the number is no longer the distance that is returned and plotted.""",
 )
 
-
 learning = Mistakes(
     "gan.make_losses",
-    "TestMakeLosses::test_generator_learns_through_the_metric",
-    "TestMakeLosses::test_critic_learns_through_its_loss",
+    "test_generator_learns_through_the_metric",
+    "test_critic_learns_through_its_loss",
 )
-
 learning.edit(
     "metric_detached",
     "critic(q))",
@@ -116,11 +110,7 @@ learning.edit(
     value and the critic does not feel the penalty.""",
 )
 
-
-largest_distance = Mistakes(
-    "gan.make_losses", "TestMakeLosses::test_critic_wants_the_largest_distance"
-)
-
+largest_distance = Mistakes("gan.make_losses", "test_critic_wants_the_largest_distance")
 largest_distance.edit(
     "critic_loss_without_the_minus",
     "-loss_fn(",
@@ -152,11 +142,7 @@ largest_distance.edit(
     "The two functions are returned in the wrong order: the metric comes first.",
 )
 
-
-regulariser = Mistakes(
-    "gan.make_losses", "TestMakeLosses::test_regulariser_is_added_with_its_coefficient"
-)
-
+regulariser = Mistakes("gan.make_losses", "test_regulariser_is_added_with_its_coefficient")
 regulariser.edit(
     "regulariser_subtracted",
     "-loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)",
@@ -196,31 +182,24 @@ regulariser.edit(
 )
 regulariser.edit(
     "regulariser_with_real_and_generated_exchanged",
-    """(p, cp, q, cq, critic)
-""",
-    """(q, cq, p, cp, critic)
-""",
+    "(p, cp, q, cq, critic)\n",
+    "(q, cq, p, cp, critic)\n",
     """The regulariser gets the generated samples in the place of the real ones. Real samples come
     first in every function of this file.""",
 )
 regulariser.edit(
     "regulariser_with_arguments_out_of_order",
-    """(p, cp, q, cq, critic)
-""",
-    """(p, q, cp, cq, critic)
-""",
+    "(p, cp, q, cq, critic)\n",
+    "(p, q, cp, cq, critic)\n",
     """The arguments of the regulariser are in the wrong order: each kind of samples is followed by
     its own values.""",
 )
 
-
-regulariser_of_data = Mistakes(
+Mistakes(
     "gan.make_losses",
-    "TestMakeLosses::test_regulariser_is_added_with_its_coefficient",
-    "TestMakeLosses::test_critic_loss_takes_real_samples_from_a_data_set",
-)
-
-regulariser_of_data.edit(
+    "test_regulariser_is_added_with_its_coefficient",
+    "test_critic_loss_takes_real_samples_from_a_data_set",
+).edit(
     "coefficient_on_the_whole_loss",
     "-loss_fn(cp, cq) + reg_cf * reg_fn(p, cp, q, cq, critic)",
     "reg_cf * (reg_fn(p, cp, q, cq, critic) - loss_fn(cp, cq))",
@@ -228,10 +207,7 @@ regulariser_of_data.edit(
     alone.""",
 )
 
-
-scalars = Mistakes("gan.make_losses", "TestMakeLosses::test_losses_are_scalars")
-
-scalars.edit(
+Mistakes("gan.make_losses", "test_losses_are_scalars").edit(
     "coefficient_with_an_axis_too_many",
     "+ reg_cf *",
     "+ torch.tensor([reg_cf]) *",
@@ -239,12 +215,7 @@ scalars.edit(
     plain number does not add an axis.""",
 )
 
-
-refusals = Mistakes(
-    "gan.make_losses", "TestMakeLosses::test_unknown_names_and_coefficients_are_refused"
-)
-
-refusals.edit(
+Mistakes("gan.make_losses", "test_unknown_names_and_coefficients_are_refused").edit(
     "losses_of_any_name",
     "assert reg_cf > 0,",
     """loss_type = "JSD" if loss_type == "JSD" else "W1"
@@ -255,14 +226,11 @@ refusals.edit(
 
 
 # Right parts are called by names that they do not have: the parts lose nothing.
-named_distance_by_name = Mistakes(
+@Mistakes(
     "gan.make_losses",
-    "TestMakeLosses::test_metric_is_the_named_distance",
+    "test_metric_is_the_named_distance",
     beside={"gan.jsd": jsd_of_real_and_fake, "gan.w1": w1_of_real_and_fake},
 )
-
-
-@named_distance_by_name
 def losses_by_names_of_others(loss_type, reg_type=None, reg_cf=1.0):
     """The distances are called with names for their arguments that they do not have, so every call
     raises a TypeError. Hand the values over by position."""

@@ -2,8 +2,7 @@
 
 from grader.catalogue import Mistakes
 
-jsd_scale = Mistakes("gan.jsd", "TestJsd::test_has_the_right_scale")
-
+jsd_scale = Mistakes("gan.jsd", "test_has_the_right_scale")
 jsd_scale.edit(
     "jsd_without_the_half",
     "0.5 * (",
@@ -26,9 +25,7 @@ jsd_scale.edit(
     does not grow with the size of the batch.""",
 )
 
-
-jsd_zero = Mistakes("gan.jsd", "TestJsd::test_is_zero_where_the_critic_knows_nothing")
-
+jsd_zero = Mistakes("gan.jsd", "test_is_zero_where_the_critic_knows_nothing")
 jsd_zero.edit(
     "jsd_without_log_four",
     " + float(np.log(4))",
@@ -58,9 +55,7 @@ jsd_zero.edit(
     the estimate up to zero.""",
 )
 
-
-jsd_reward = Mistakes("gan.jsd", "TestJsd::test_rewards_a_critic_that_tells_real_from_generated")
-
+jsd_reward = Mistakes("gan.jsd", "test_rewards_a_critic_that_tells_real_from_generated")
 jsd_reward.edit(
     "jsd_negated",
     "0.5 * (",
@@ -155,10 +150,7 @@ jsd_reward.edit(
     stays finite by itself, and behind a clamp a critic that is far off learns nothing.""",
 )
 
-
-jsd_finite = Mistakes("gan.jsd", "TestJsd::test_stays_finite_for_confident_critics")
-
-jsd_finite.edit(
+Mistakes("gan.jsd", "test_stays_finite_for_confident_critics").edit(
     "jsd_takes_the_logarithm_of_one_minus_the_sigmoid",
     "F.logsigmoid(-cq)",
     "(1 - torch.sigmoid(cq)).log()",
@@ -166,10 +158,7 @@ jsd_finite.edit(
     it is minus infinity. 1 - sigmoid(c) is sigmoid(-c), and that one has a stable logarithm.""",
 )
 
-
-jsd_scalar = Mistakes("gan.jsd", "TestJsd::test_has_the_right_shape")
-
-jsd_scalar.edit(
+Mistakes("gan.jsd", "TestJsd::test_has_the_right_shape").edit(
     "jsd_of_each_sample",
     "log_real + log_fake",
     "F.logsigmoid(cp) + F.logsigmoid(-cq)",
@@ -177,10 +166,7 @@ jsd_scalar.edit(
     two terms is a mean.""",
 )
 
-
-jsd_dirac = Mistakes("gan.jsd", "TestJsd::test_takes_the_dirac_game_and_double_precision")
-
-jsd_dirac.edit(
+Mistakes("gan.jsd", "TestJsd::test_takes_the_dirac_game_and_double_precision").edit(
     "jsd_with_labels_of_the_other_shape",
     "F.logsigmoid(-cq).mean()",
     "-F.binary_cross_entropy_with_logits(cq, torch.zeros_like(cp))",
@@ -188,9 +174,7 @@ jsd_dirac.edit(
     need not be equal: in the dirac game they are (1, 1) and (1,).""",
 )
 
-
-w1_values = Mistakes("gan.w1", "TestW1::test_has_the_right_values")
-
+w1_values = Mistakes("gan.w1", "test_has_the_right_values")
 w1_values.edit(
     "w1_with_real_and_generated_exchanged",
     "cp.mean() - cq.mean()",
@@ -254,11 +238,7 @@ w1_values.edit(
     "The result is the same whatever the critic says.",
 )
 
-
-w1_negative = Mistakes(
-    "gan.w1", "TestW1::test_is_negative_where_the_critic_prefers_generated_samples"
-)
-
+w1_negative = Mistakes("gan.w1", "test_is_negative_where_the_critic_prefers_generated_samples")
 w1_negative.edit(
     "w1_takes_the_absolute_value",
     "cp.mean() - cq.mean()",
@@ -274,10 +254,7 @@ w1_negative.edit(
     negative, and the critic needs that slope to get out of there.""",
 )
 
-
-w1_scalar = Mistakes("gan.w1", "TestW1::test_has_the_right_shape")
-
-w1_scalar.edit(
+Mistakes("gan.w1", "TestW1::test_has_the_right_shape").edit(
     "w1_of_each_pair",
     "cp.mean() - cq.mean()",
     "cp - cq",
@@ -285,10 +262,7 @@ w1_scalar.edit(
     is missing.""",
 )
 
-
-w1_learning = Mistakes("gan.w1", "TestW1::test_has_the_gradient_of_its_values")
-
-w1_learning.edit(
+Mistakes("gan.w1", "TestW1::test_has_the_gradient_of_its_values").edit(
     "w1_detaches_the_real_mean",
     "cp.mean() -",
     "cp.mean().detach() -",
@@ -296,10 +270,7 @@ w1_learning.edit(
     means.""",
 )
 
-
-w1_dirac = Mistakes("gan.w1", "TestW1::test_takes_the_dirac_game_and_double_precision")
-
-w1_dirac.edit(
+Mistakes("gan.w1", "TestW1::test_takes_the_dirac_game_and_double_precision").edit(
     "w1_stacks_the_values",
     "cp.mean() - cq.mean()",
     "torch.stack([cp, -cq]).sum(dim=0).mean()",

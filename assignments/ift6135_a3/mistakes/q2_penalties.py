@@ -46,7 +46,6 @@ def between(p, q):
 
 
 r1gp_norm = Mistakes("gan.r1gp", "TestR1::test_follows_the_norm_of_the_gradient")
-
 r1gp_norm.edit(
     "r1gp_without_the_square",
     "grad.square().sum(dim=1).mean()",
@@ -123,7 +122,6 @@ def r1gp_full_of_nan(p, cp, q, cq, critic):
 
 
 r1gp_factor = Mistakes("gan.r1gp", "TestR1::test_has_no_factor_of_its_own")
-
 r1gp_factor.edit(
     "r1gp_with_the_half_of_the_paper",
     "return grad",
@@ -146,7 +144,6 @@ r1gp_factor.edit(
     the size of an image. A squared norm is a sum over the entries.""",
 )
 
-
 r1gp_images = Mistakes("gan.r1gp", "TestR1::test_takes_the_norm_of_a_whole_image")
 
 
@@ -165,7 +162,6 @@ def r1gp_norm_over_axis_one(p, cp, q, cq, critic):
 
 
 r1gp_numbers = Mistakes("gan.r1gp", "TestR1::test_takes_samples_that_are_numbers")
-
 r1gp_numbers.edit(
     "r1gp_flattens_from_axis_one",
     "grad.reshape(p.size(0), -1)",
@@ -201,10 +197,7 @@ def r1gp_norm_of_all_numbers(p, cp, q, cq, critic):
     return (grad.norm(dim=-1) ** 2).mean()
 
 
-r1gp_shape = Mistakes("gan.r1gp", "TestR1::test_has_the_right_shape")
-
-
-r1gp_shape.edit(
+Mistakes("gan.r1gp", "TestR1::test_has_the_right_shape").edit(
     "r1gp_of_each_sample",
     ".sum(dim=1).mean()",
     ".sum(dim=1)",
@@ -213,10 +206,7 @@ r1gp_shape.edit(
 )
 
 
-r1gp_traces = Mistakes("gan.r1gp", "TestR1::test_leaves_its_arguments_alone")
-
-
-@r1gp_traces
+@Mistakes("gan.r1gp", "TestR1::test_leaves_its_arguments_alone")
 def r1gp_adds_up_gradients_with_backward(p, cp, q, cq, critic):
     """backward() adds to the gradients that are already there, in the samples and in the critic's
     parameters too. autograd.grad returns the gradient and leaves nothing behind."""
@@ -226,7 +216,6 @@ def r1gp_adds_up_gradients_with_backward(p, cp, q, cq, critic):
 
 
 r1gp_learning = Mistakes("gan.r1gp", "TestR1::test_has_the_gradient_of_its_values")
-
 r1gp_learning.edit(
     "r1gp_without_create_graph",
     ", create_graph=True",
@@ -253,11 +242,9 @@ def r1gp_leaves_gradients_in_the_critic(p, cp, q, cq, critic):
 
 
 r1gp_data = Mistakes("gan.r1gp", "TestR1::test_takes_real_samples_from_a_data_set")
-
 r1gp_data.edit(
     "r1gp_needs_samples_with_gradients",
-    """    p = p.detach().requires_grad_()
-""",
+    "    p = p.detach().requires_grad_()\n",
     "",
     """Real samples come from a data set and do not require a gradient: without switching it on
     before the critic is applied there is nothing to differentiate.""",
@@ -283,14 +270,11 @@ def r1gp_differentiates_values_without_gradients(p, cp, q, cq, critic):
 
 # Beside a `make_losses` that switches the gradient on too late. The two are each half wrong; that
 # is one slip, and it is charged to the penalty.
-r1gp_data_too_late = Mistakes(
+@Mistakes(
     "gan.r1gp",
     "TestR1::test_takes_real_samples_from_a_data_set",
     beside={"gan.make_losses": losses_that_begin_too_late},
 )
-
-
-@r1gp_data_too_late
 def r1gp_of_values_from_before_the_gradient(p, cp, q, cq, critic):
     """cp is differentiated, but it was computed before p required a gradient: the graph of cp was
     recorded without p. Switch the gradient on before the critic is applied."""
@@ -299,7 +283,6 @@ def r1gp_of_values_from_before_the_gradient(p, cp, q, cq, critic):
 
 
 ogp_norm = Mistakes("gan.ogp", "TestOgp::test_follows_the_norm_of_the_gradient")
-
 ogp_norm.edit(
     "ogp_centred_at_zero",
     "(grad_norm - 1)",
@@ -364,9 +347,7 @@ def ogp_differentiates_by_the_real_samples(p, cp, q, cq, critic):
     return (grad.reshape(p.size(0), -1).norm(dim=1) - 1).square().mean()
 
 
-ogp_small_gradients = Mistakes("gan.ogp", "TestOgp::test_pulls_small_gradients_up_as_well")
-
-ogp_small_gradients.edit(
+Mistakes("gan.ogp", "test_pulls_small_gradients_up_as_well").edit(
     "ogp_penalises_large_norms_only",
     "(grad_norm - 1)",
     "(grad_norm - 1).clamp(min=0)",
@@ -374,9 +355,7 @@ ogp_small_gradients.edit(
     pulled to one from both sides.""",
 )
 
-
 ogp_factor = Mistakes("gan.ogp", "TestOgp::test_has_no_factor_of_its_own")
-
 ogp_factor.edit(
     "ogp_with_the_ten_of_the_paper",
     "return (grad_norm",
@@ -399,9 +378,7 @@ ogp_factor.edit(
     make_losses applies.""",
 )
 
-
-ogp_squares = Mistakes("gan.ogp", "TestOgp::test_squares_before_it_averages")
-
+ogp_squares = Mistakes("gan.ogp", "test_squares_before_it_averages")
 ogp_squares.edit(
     "ogp_squares_the_mean_distance",
     "(grad_norm - 1)",
@@ -417,9 +394,7 @@ ogp_squares.edit(
     not between them.""",
 )
 
-
 ogp_images = Mistakes("gan.ogp", "TestOgp::test_takes_the_norm_of_a_whole_image")
-
 ogp_images.edit(
     "ogp_with_noise_of_two_axes",
     "[p.size(0)] + [1] * (p.dim() - 1)",
@@ -444,9 +419,7 @@ def ogp_norm_over_the_last_axis(p, cp, q, cq, critic):
     return (gradient_at(critic, between(p, q)).norm(dim=-1) - 1).square().mean()
 
 
-ogp_numbers = Mistakes("gan.ogp", "TestOgp::test_takes_samples_that_are_numbers")
-
-ogp_numbers.edit(
+Mistakes("gan.ogp", "TestOgp::test_takes_samples_that_are_numbers").edit(
     "ogp_flattens_from_axis_one",
     "grad.reshape(x.size(0), -1)",
     "grad.flatten(start_dim=1)",
@@ -454,9 +427,7 @@ ogp_numbers.edit(
     from.""",
 )
 
-
-ogp_between = Mistakes("gan.ogp", "TestOgp::test_looks_between_real_and_generated")
-
+ogp_between = Mistakes("gan.ogp", "test_looks_between_real_and_generated")
 ogp_between.edit(
     "ogp_with_normal_noise",
     "torch.rand(",
@@ -472,9 +443,7 @@ ogp_between.edit(
     has the direction q - p.""",
 )
 
-
-ogp_everywhere = Mistakes("gan.ogp", "TestOgp::test_looks_everywhere_between")
-
+ogp_everywhere = Mistakes("gan.ogp", "test_looks_everywhere_between")
 ogp_everywhere.edit(
     "ogp_at_the_midpoint",
     "eps * p + (1 - eps) * q",
@@ -505,10 +474,7 @@ ogp_everywhere.edit(
     points have to be new ones each time.""",
 )
 
-
-ogp_learning = Mistakes("gan.ogp", "TestOgp::test_has_the_gradient_of_its_values")
-
-ogp_learning.edit(
+Mistakes("gan.ogp", "TestOgp::test_has_the_gradient_of_its_values").edit(
     "ogp_without_create_graph",
     ", create_graph=True",
     "",
@@ -516,9 +482,7 @@ ogp_learning.edit(
     constant to the critic. autograd.grad has an argument for that.""",
 )
 
-
 ogp_data = Mistakes("gan.ogp", "TestOgp::test_takes_real_samples_from_a_data_set")
-
 ogp_data.edit(
     "ogp_needs_samples_with_gradients",
     ".detach().requires_grad_()",

@@ -1,46 +1,8 @@
 """Mistakes in 2.5: the training step, `make_train_step`."""
 
-import torch
-
 from grader.catalogue import Mistakes
 
-
-def average_with_decay(model, average, decay=0.998):
-    with torch.no_grad():
-        for new, kept in zip(model.parameters(), average.parameters(), strict=True):
-            kept.mul_(decay).add_(new, alpha=1 - decay)
-
-
-def checked_losses(loss_type, inner, reg_type, reg_cf, alpha):
-    """The head of make_train_step, which is given."""
-    assert inner >= 1
-    assert alpha is None or 0 < alpha < 1
-    return make_losses(loss_type, reg_type, reg_cf)
-
-
-def critic_step(data, critic, optim, generator, critic_loss):
-    p, q = next(data), generator().detach()
-    optim.zero_grad()
-    critic_loss(p, q, critic).backward()
-    optim.step()
-
-
-def generator_step(data, critic, generator, optim, metric):
-    p, q = next(data), generator()
-    optim.zero_grad()
-    value = metric(p, q, critic)
-    value.backward()
-    optim.step()
-    return value.detach()
-
-
-def average(generator, test_generator, alpha):
-    if alpha is not None:
-        apply_exponential_moving_average(generator, test_generator, alpha)
-
-
 generator_descends = Mistakes("gan.make_train_step", "TestGenerator::test_descends_its_loss")
-
 generator_descends.edit(
     "training_the_generator_on_the_critics_loss",
     "loss = metric(",
@@ -50,36 +12,32 @@ generator_descends.edit(
 )
 generator_descends.edit(
     "training_a_detached_generator",
-    """q = generator()
-""",
-    """q = generator().detach()
-""",
+    "q = generator()\n",
+    "q = generator().detach()\n",
     """The generated samples are detached in the generator's step too, so no gradient reaches the
     generator. That is for the critic's steps alone.""",
 )
-
-
-@generator_descends
-def training_both_at_once(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """Both losses are computed before either model moves, so the generator follows a critic that
-    has not adapted yet. The generator's turn comes after the critic's steps."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        generator_optim.zero_grad()
-        value = metric(next(data), generator(), critic)
+generator_descends.edit(
+    "training_both_at_once",
+    "        ### BEGIN SOLUTION\n",
+    """        generator_optim.zero_grad()
+        value = metric(next(train_data_iter), generator(), critic)
         value.backward()
-        for _ in range(inner):
-            critic_step(data, critic, critic_optim, generator, critic_loss)
+        for _ in range(critic_inner_iters):
+            critic_optim.zero_grad()
+            critic_loss(next(train_data_iter), generator().detach(), critic).backward()
+            critic_optim.step()
         generator_optim.step()
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return value.detach()
-
-    return train_step
+""",
+    """Both losses are computed before either model moves, so the generator follows a critic that
+    has not adapted yet. The generator's turn comes after the critic's steps.""",
+)
 
 
 critic_descends = Mistakes("gan.make_train_step", "TestCritic::test_descends_its_loss")
-
 critic_descends.edit(
     "training_the_critic_without_its_regulariser",
     "critic_loss(p, q, critic).backward()",
@@ -110,13 +68,11 @@ critic_descends.edit(
     training; the averaged one is for evaluation.""",
 )
 
-
 left_over = Mistakes(
     "gan.make_train_step",
     "TestCritic::test_clears_gradients",
     "TestGenerator::test_clears_gradients",
 )
-
 left_over.edit(
     "training_clears_the_critic_before_the_loop",
     """        for _ in range(critic_inner_iters):
@@ -152,33 +108,27 @@ left_over.edit(
     """The metric is divided by critic_inner_iters before backward(). The generator takes one step,
     with the whole gradient.""",
 )
-
-
-@left_over
-def training_keeps_the_critics_gradient_in_the_generator(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """The critic's loss leaves gradients in the generator too, because its samples are not
-    detached, and they are still there when the generator takes its step."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        generator_optim.zero_grad()
-        for _ in range(inner):
+left_over.edit(
+    "training_keeps_the_critics_gradient_in_the_generator",
+    "        ### BEGIN SOLUTION\n",
+    """        generator_optim.zero_grad()
+        for _ in range(critic_inner_iters):
             critic_optim.zero_grad()
-            critic_loss(next(data), generator(), critic).backward()
+            critic_loss(next(train_data_iter), generator(), critic).backward()
             critic_optim.step()
-        value = metric(next(data), generator(), critic)
+        value = metric(next(train_data_iter), generator(), critic)
         value.backward()
         generator_optim.step()
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return value.detach()
-
-    return train_step
+""",
+    """The critic's loss leaves gradients in the generator too, because its samples are not
+    detached, and they are still there when the generator takes its step.""",
+)
 
 
 inner_steps = Mistakes("gan.make_train_step", "TestCritic::test_takes_its_steps")
-
 inner_steps.edit(
     "training_steps_the_critic_in_the_generators_turn",
     "        loss.backward()",
@@ -204,8 +154,7 @@ inner_steps.edit(
 )
 inner_steps.edit(
     "training_freezes_the_critic_for_good",
-    """        q = generator()
-""",
+    "        q = generator()\n",
     """        q = generator()
         critic.requires_grad_(False)
 """,
@@ -233,11 +182,7 @@ inner_steps.edit(
     whatever was asked for.""",
 )
 
-
-averaging = Mistakes(
-    "gan.make_train_step", "TestGenerator::test_average_follows_the_generators_step"
-)
-
+averaging = Mistakes("gan.make_train_step", "test_average_follows_the_generators_step")
 averaging.edit(
     "training_averages_in_the_loop",
     "            critic_optim.step()",
@@ -280,10 +225,7 @@ averaging.edit(
     "alpha_ema is never looked at, so the test generator stays what it was at the start.",
 )
 
-
-no_average = Mistakes("gan.make_train_step", "TestGenerator::test_no_average_without_alpha")
-
-no_average.edit(
+Mistakes("gan.make_train_step", "test_no_average_without_alpha").edit(
     "training_averages_without_alpha",
     """        if alpha_ema is not None:
             apply_exponential_moving_average(generator, test_generator, alpha_ema)""",
@@ -291,9 +233,7 @@ no_average.edit(
     "The average is updated even when alpha_ema is None, which means no averaging.",
 )
 
-
-returned = Mistakes("gan.make_train_step", "TestGenerator::test_returns_its_loss")
-
+returned = Mistakes("gan.make_train_step", "test_returns_its_loss")
 returned.edit(
     "training_returns_the_critics_loss",
     "return loss.detach()",
@@ -301,33 +241,29 @@ returned.edit(
     """The critic's loss is returned. What is logged is the metric that the generator's step
     minimised.""",
 )
-
-
-@returned
-def training_returns_the_metric_of_the_critics_turn(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """The metric is that of the critic's batch before the critic's step. The generator minimises it
-    after the critic's steps, and that value is the one to return."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            p, q = next(data), generator().detach()
-            value = metric(p, q, critic).detach()
+returned.edit(
+    "training_returns_the_metric_of_the_critics_turn",
+    "        ### BEGIN SOLUTION\n",
+    """        for _ in range(critic_inner_iters):
+            p, q = next(train_data_iter), generator().detach()
+            before = metric(p, q, critic).detach()
             critic_optim.zero_grad()
             critic_loss(p, q, critic).backward()
             critic_optim.step()
-        generator_step(data, critic, generator, generator_optim, metric)
-        average(generator, test_generator, alpha)
-        return value
+        generator_optim.zero_grad()
+        value = metric(next(train_data_iter), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
+        return before
+""",
+    """The metric is that of the critic's batch before the critic's step. The generator minimises it
+    after the critic's steps, and that value is the one to return.""",
+)
 
-    return train_step
 
-
-scalar = Mistakes("gan.make_train_step", "TestGenerator::test_result_is_a_scalar_tensor")
-
-scalar.edit(
+Mistakes("gan.make_train_step", "test_result_is_a_scalar_tensor").edit(
     "training_returns_a_plain_number",
     "loss.detach()",
     "loss.item()",
@@ -335,10 +271,7 @@ scalar.edit(
     tensor.""",
 )
 
-
-settings = Mistakes("gan.make_train_step", "TestGenerator::test_impossible_settings_are_refused")
-
-settings.edit(
+Mistakes("gan.make_train_step", "test_impossible_settings_are_refused").edit(
     "training_with_any_settings",
     """critic_inner_iters >= 1, f"critic_inner_iters must be >= 1, got {critic_inner_iters}"
     assert alpha_ema is None or 0 < alpha_ema < 1,""",
@@ -347,9 +280,7 @@ settings.edit(
     are now accepted without a word.""",
 )
 
-
-losses = Mistakes("gan.make_train_step", "TestGenerator::test_losses_are_those_that_were_asked_for")
-
+losses = Mistakes("gan.make_train_step", "test_losses_are_those_that_were_asked_for")
 losses.edit(
     "training_without_any_regulariser",
     "make_losses(loss_type, reg_type, reg_cf)",
@@ -371,9 +302,7 @@ losses.edit(
     "The name of the loss is written into the call of make_losses, and loss_type is not used.",
 )
 
-
-new_samples = Mistakes("gan.make_train_step", "TestCritic::test_has_new_samples_for_each_step")
-
+new_samples = Mistakes("gan.make_train_step", "test_has_new_samples_for_each_step")
 new_samples.edit(
     "training_on_one_batch_of_each",
     """        for _ in range(critic_inner_iters):
@@ -409,13 +338,9 @@ new_samples.edit(
     the loop. Each step needs samples of its own.""",
 )
 
-
-optimisers_alone = Mistakes("gan.make_train_step", "TestCritic::test_moves_by_its_optimiser_alone")
-
-optimisers_alone.edit(
+Mistakes("gan.make_train_step", "TestCritic::test_moves_by_its_optimiser_alone").edit(
     "training_clips_the_critics_weights",
-    """            critic_optim.step()
-""",
+    "            critic_optim.step()\n",
     """            critic_optim.step()
             with torch.no_grad():
                 for parameter in critic.parameters():
@@ -425,63 +350,55 @@ optimisers_alone.edit(
     regulariser's business.""",
 )
 
-
 generator_steps = Mistakes("gan.make_train_step", "TestGenerator::test_takes_its_steps")
-
 generator_steps.edit(
     "training_never_steps_the_generator",
-    """        generator_optim.step()
-""",
+    "        generator_optim.step()\n",
     "",
     "The gradient of the metric is computed, but the generator's optimiser never takes a step.",
 )
-
-
-@generator_steps
-def training_steps_the_generator_in_the_loop(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
+generator_steps.edit(
+    "training_steps_the_generator_in_the_loop",
+    "        ### BEGIN SOLUTION\n",
+    """        for _ in range(critic_inner_iters):
+            critic_optim.zero_grad()
+            critic_loss(next(train_data_iter), generator().detach(), critic).backward()
+            critic_optim.step()
+            generator_optim.zero_grad()
+            value = metric(next(train_data_iter), generator(), critic)
+            value.backward()
+            generator_optim.step()
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
+        return value.detach()
+""",
     """The generator's step is inside the critic's loop, so both take the same number of steps. The
-    critic gets its inner steps first, then the generator one."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            critic_step(data, critic, critic_optim, generator, critic_loss)
-            value = generator_step(data, critic, generator, generator_optim, metric)
-        average(generator, test_generator, alpha)
-        return value
-
-    return train_step
-
-
-@generator_steps
-def training_steps_the_generator_first(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
+    critic gets its inner steps first, then the generator one.""",
+)
+generator_steps.edit(
+    "training_steps_the_generator_first",
+    "        ### BEGIN SOLUTION\n",
+    """        generator_optim.zero_grad()
+        value = metric(next(train_data_iter), generator(), critic)
+        value.backward()
+        generator_optim.step()
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
+        for _ in range(critic_inner_iters):
+            critic_optim.zero_grad()
+            critic_loss(next(train_data_iter), generator().detach(), critic).backward()
+            critic_optim.step()
+        return value.detach()
+""",
     """The generator takes its step before the critic does. It should learn from a critic that has
-    just adapted to it, so the inner steps come first."""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        value = generator_step(data, critic, generator, generator_optim, metric)
-        average(generator, test_generator, alpha)
-        for _ in range(inner):
-            critic_step(data, critic, critic_optim, generator, critic_loss)
-        return value
-
-    return train_step
-
-
-# Right parts are called by names that they do not have: the parts lose nothing.
-averaging_by_name = Mistakes(
-    "gan.make_train_step",
-    "TestGenerator::test_average_follows_the_generators_step",
-    beside={"gan.apply_exponential_moving_average": average_with_decay},
+    just adapted to it, so the inner steps come first.""",
 )
 
-averaging_by_name.edit(
+
+Mistakes("gan.make_train_step", "test_average_follows_the_generators_step").edit(
     "training_averages_by_names_of_others",
     "test_generator, alpha_ema)",
-    "test_generator, alpha=alpha_ema)",
+    "test_generator, decay=alpha_ema)",
     """The moving average is called with a name for its factor that it does not have, so the step
     ends with a TypeError whenever alpha_ema is given.""",
 )

@@ -34,8 +34,7 @@ def loss1_of_columns(z0, logdet):
     return 0.5 * (math.log(2 * math.pi) + z0**2).sum(dim=1, keepdim=True) - logdet
 
 
-flow_order = Mistakes("solution.Flow.forward", "TestFlow::test_applies_its_layers_in_order")
-
+flow_order = Mistakes("solution.Flow.forward", "test_applies_its_layers_in_order")
 flow_order.edit(
     "flow_from_the_last_layer_to_the_first",
     "in self.layers",
@@ -59,11 +58,7 @@ flow_order.edit(
     "The two results have changed places: the points come first, then the log-determinant.",
 )
 
-
-flow_logdets = Mistakes(
-    "solution.Flow.forward", "TestFlow::test_adds_log_determinants_at_each_layers_input"
-)
-
+flow_logdets = Mistakes("solution.Flow.forward", "test_adds_log_determinants_at_each_layers_input")
 flow_logdets.edit(
     "flow_with_log_determinants_at_the_outputs",
     """            logdet = logdet + layer.get_logdet(x)  # type: ignore[operator]
@@ -136,8 +131,7 @@ def flow_adds_up_the_points(self, x):
     return x, logdet
 
 
-flow_shapes = Mistakes("solution.Flow.forward", "TestFlow::test_gives_points_and_one_column")
-
+flow_shapes = Mistakes("solution.Flow.forward", "test_gives_points_and_one_column")
 flow_shapes.edit(
     "flow_starts_from_a_flat_vector",
     "new_zeros(x.size(0), 1)",
@@ -166,9 +160,7 @@ def flow_with_flat_log_determinants(self, x):
     return x, logdet
 
 
-flow_arguments = Mistakes("solution.Flow.forward", "TestFlow::test_leaves_its_arguments_alone")
-
-flow_arguments.edit(
+Mistakes("solution.Flow.forward", "TestFlow::test_leaves_its_arguments_alone").edit(
     "flow_writes_into_its_argument",
     "x = layer(x)",
     "x[:] = layer(x).detach()",
@@ -176,9 +168,7 @@ flow_arguments.edit(
     autograd needs them too.""",
 )
 
-
 flow_training = Mistakes("solution.Flow.forward", "TestFlow::test_has_the_gradient_of_its_values")
-
 flow_training.edit(
     "flow_with_detached_log_determinants",
     "get_logdet(x)",
@@ -203,15 +193,12 @@ flow_training.edit(
     points end up.""",
 )
 
-
 # Right parts are handed what they cannot take: the parts lose nothing.
-flow_logdets_called_wrongly = Mistakes(
+Mistakes(
     "solution.Flow.forward",
-    "TestFlow::test_adds_log_determinants_at_each_layers_input",
+    "test_adds_log_determinants_at_each_layers_input",
     beside={"solution.PlanarTransformation.get_logdet": logdet_without_eps},
-)
-
-flow_logdets_called_wrongly.edit(
+).edit(
     "flow_hands_its_layers_too_much",
     "get_logdet(x)",
     "get_logdet(x, 1e-8)",
@@ -219,8 +206,7 @@ flow_logdets_called_wrongly.edit(
     a TypeError.""",
 )
 
-
-loss1_origin = Mistakes("solution.loss1", "TestLoss1::test_grows_away_from_the_origin")
+loss1_origin = Mistakes("solution.loss1", "test_grows_away_from_the_origin")
 
 
 @loss1_origin
@@ -261,7 +247,7 @@ def loss1_without_the_logarithm(z0, logdet):
     return -torch.exp(log_base(z0) + logdet)
 
 
-loss1_logdet = Mistakes("solution.loss1", "TestLoss1::test_falls_with_the_log_determinant")
+loss1_logdet = Mistakes("solution.loss1", "test_falls_with_the_log_determinant")
 
 
 @loss1_logdet
@@ -278,7 +264,7 @@ def loss1_without_the_log_determinant(z0, logdet):
     return -log_base(z0) + 0 * logdet
 
 
-loss1_constant = Mistakes("solution.loss1", "TestLoss1::test_includes_the_constant")
+loss1_constant = Mistakes("solution.loss1", "test_includes_the_constant")
 
 
 @loss1_constant
@@ -294,7 +280,7 @@ def loss1_with_the_constant_once(z0, logdet):
     return 0.5 * ((z0**2).sum(dim=1, keepdim=True) + math.log(2 * math.pi)) - logdet
 
 
-loss1_shape = Mistakes("solution.loss1", "TestLoss1::test_has_the_right_shape")
+loss1_shape = Mistakes("solution.loss1", "test_has_the_right_shape")
 
 
 @loss1_shape
@@ -331,10 +317,7 @@ def loss1_of_all_pairs_with_an_axis_more(z0, logdet):
     return -(log_base_flat(z0) + logdet).unsqueeze(1)
 
 
-loss1_training = Mistakes("solution.loss1", "TestLoss1::test_has_the_gradient_of_its_values")
-
-
-@loss1_training
+@Mistakes("solution.loss1", "TestLoss1::test_has_the_gradient_of_its_values")
 def loss1_with_a_detached_point(z0, logdet):
     """z0 is detached, so the flow does not learn where to carry the data, only how much to stretch
     them."""
@@ -343,9 +326,7 @@ def loss1_with_a_detached_point(z0, logdet):
 
 # Beside a loss2 (3.8) that is right and built on loss1: 3.8 loses nothing.
 loss1_shape_below_loss2 = Mistakes(
-    "solution.loss1",
-    "TestLoss1::test_has_the_right_shape",
-    beside={"solution.loss2": loss2_by_loss1},
+    "solution.loss1", "test_has_the_right_shape", beside={"solution.loss2": loss2_by_loss1}
 )
 
 
@@ -362,59 +343,41 @@ def loss1_mean_over_the_points_below_loss2(z0, logdet):
     return -(log_base_flat(z0).unsqueeze(1) + logdet).mean()
 
 
-loss1_logdet_below_loss2 = Mistakes(
+@Mistakes(
     "solution.loss1",
-    "TestLoss1::test_falls_with_the_log_determinant",
+    "test_falls_with_the_log_determinant",
     beside={"solution.loss2": loss2_by_loss1},
 )
-
-
-@loss1_logdet_below_loss2
 def loss1_adds_the_log_determinant_below_loss2(z0, logdet):
     """The minus sign reaches only the base density. The whole log-likelihood is negated."""
     return -log_base_flat(z0).unsqueeze(1) + logdet
 
 
-loss1_constant_below_loss2 = Mistakes(
-    "solution.loss1",
-    "TestLoss1::test_includes_the_constant",
-    beside={"solution.loss2": loss2_by_loss1},
-)
-
-
-@loss1_constant_below_loss2
+@Mistakes("solution.loss1", "test_includes_the_constant", beside={"solution.loss2": loss2_by_loss1})
 def loss1_without_the_constant_below_loss2(z0, logdet):
     """The constant of the base density is missing, log(2 pi) / 2 per dimension."""
     return 0.5 * (z0**2).sum(dim=1, keepdim=True) - logdet
 
 
-loss1_training_below_loss2 = Mistakes(
+@Mistakes(
     "solution.loss1",
     "TestLoss1::test_has_the_gradient_of_its_values",
     beside={"solution.loss2": loss2_by_loss1},
 )
-
-
-@loss1_training_below_loss2
 def loss1_with_a_detached_determinant_below_loss2(z0, logdet):
     """The log-determinant is detached, so nothing is learned from it."""
     return -(log_base_flat(z0).unsqueeze(1) + logdet.detach())
 
 
-loss1_origin_below_loss2 = Mistakes(
-    "solution.loss1",
-    "TestLoss1::test_grows_away_from_the_origin",
-    beside={"solution.loss2": loss2_by_loss1},
+@Mistakes(
+    "solution.loss1", "test_grows_away_from_the_origin", beside={"solution.loss2": loss2_by_loss1}
 )
-
-
-@loss1_origin_below_loss2
 def loss1_unwritten_below_loss2(z0, logdet):
     """This is not written yet."""
     raise NotImplementedError("to be written")
 
 
-loss2_of_target = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_energy")
+loss2_of_target = Mistakes("solution.loss2", "test_grows_with_the_energy")
 
 
 @loss2_of_target
@@ -445,17 +408,14 @@ def loss2_with_the_mean_energy(target_density, z0, logdet):
     return log_base(z0) - logdet + target_density.mean()
 
 
-loss2_of_logdet = Mistakes("solution.loss2", "TestLoss2::test_falls_with_the_log_determinant")
-
-
-@loss2_of_logdet
+@Mistakes("solution.loss2", "test_falls_with_the_log_determinant")
 def loss2_adds_the_log_determinant(target_density, z0, logdet):
     """The log-determinant is added. The samples start at z0 and are stretched by the flow, which
     makes them less dense: log q(x) = log N(z0) - logdet."""
     return log_base(z0) + logdet + target_density.view(-1, 1)
 
 
-loss2_of_z0 = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_base_density")
+loss2_of_z0 = Mistakes("solution.loss2", "test_grows_with_the_base_density")
 
 
 @loss2_of_z0
@@ -472,26 +432,20 @@ def loss2_without_the_base_density(target_density, z0, logdet):
     return target_density.view(-1, 1) - logdet + 0 * z0[:, :1]
 
 
-loss2_values = Mistakes("solution.loss2", "TestLoss2::test_grows_with_the_energy")
-
-
-@loss2_values
+@Mistakes("solution.loss2", "test_grows_with_the_energy")
 def loss2_negated(target_density, z0, logdet):
     """This is log p(x) - log q(x), the negative of the loss: minimising it would drive the flow
     away from the target."""
     return -(log_base(z0) - logdet + target_density.view(-1, 1))
 
 
-loss2_constant = Mistakes("solution.loss2", "TestLoss2::test_includes_the_constant")
-
-
-@loss2_constant
+@Mistakes("solution.loss2", "test_includes_the_constant")
 def loss2_without_the_constant(target_density, z0, logdet):
     """The constant of the base density is missing, -log(2 pi) / 2 per dimension."""
     return -0.5 * (z0**2).sum(dim=1, keepdim=True) - logdet + target_density.view(-1, 1)
 
 
-loss2_shape = Mistakes("solution.loss2", "TestLoss2::test_has_the_right_shape")
+loss2_shape = Mistakes("solution.loss2", "test_has_the_right_shape")
 
 
 @loss2_shape
@@ -534,24 +488,16 @@ def loss2_of_all_triples(target_density, z0, logdet):
     return log_base_flat(z0).reshape(-1, 1, 1) + target_density - logdet
 
 
-loss2_training = Mistakes("solution.loss2", "TestLoss2::test_has_the_gradient_of_its_values")
-
-
-@loss2_training
+@Mistakes("solution.loss2", "test_has_the_gradient_of_its_values")
 def loss2_with_a_detached_energy(target_density, z0, logdet):
     """The energy is detached, so the flow does not learn where the target is likely; it only learns
     to stretch."""
     return log_base(z0) - logdet + target_density.detach().view(-1, 1)
 
 
-loss2_values_called_wrongly = Mistakes(
-    "solution.loss2",
-    "TestLoss2::test_grows_with_the_energy",
-    beside={"solution.loss1": loss1_of_columns},
+@Mistakes(
+    "solution.loss2", "test_grows_with_the_energy", beside={"solution.loss1": loss1_of_columns}
 )
-
-
-@loss2_values_called_wrongly
 def loss2_hands_loss1_a_flat_vector(target_density, z0, logdet):
     """loss1 gets the log-determinants as (B,), but takes a column, (B, 1)."""
     return target_density.view(-1, 1) - loss1(z0, -logdet.squeeze(1)).view(-1, 1)

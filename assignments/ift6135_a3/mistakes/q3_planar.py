@@ -38,10 +38,7 @@ def logdet_of_sigmoid(self, x, eps=1e-8):
     return torch.log(torch.abs(1 + s * (1 - s) * (self.w @ self.u.T)) + eps)
 
 
-logdet_values = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_right_values"
-)
-
+logdet_values = Mistakes("solution.PlanarTransformation.get_logdet", "test_has_the_right_values")
 logdet_values.edit(
     "logdet_without_the_derivative",
     "1 - torch.tanh(x @ self.w.T + self.b) ** 2",
@@ -148,10 +145,7 @@ logdet_values.edit(
     stretches the space has a determinant above 1 and a positive logarithm.""",
 )
 
-
-logdet_of_adjusted_u = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_adjusts_u_first"
-)
+logdet_of_adjusted_u = Mistakes("solution.PlanarTransformation.get_logdet", "test_adjusts_u_first")
 
 
 @logdet_of_adjusted_u
@@ -170,10 +164,7 @@ def logdet_of_a_negative_determinant(self, x, eps=1e-8):
     return torch.log(eps + 1 + h * (self.w @ self.u.T))
 
 
-logdet_shape = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_right_shape"
-)
-
+logdet_shape = Mistakes("solution.PlanarTransformation.get_logdet", "test_has_the_right_shape")
 logdet_shape.edit(
     "logdet_as_a_flat_vector",
     """det = 1 + h_prime * (self.w @ self.u.T)  # (B, 1)
@@ -191,11 +182,9 @@ logdet_shape.edit(
     1).""",
 )
 
-
 logdet_training = Mistakes(
-    "solution.PlanarTransformation.get_logdet", "TestLogdet::test_has_the_gradient_of_its_values"
+    "solution.PlanarTransformation.get_logdet", "test_has_the_gradient_of_its_values"
 )
-
 logdet_training.edit(
     "logdet_without_create_graph",
     "h_prime = 1 - torch.tanh(x @ self.w.T + self.b) ** 2",
@@ -212,15 +201,12 @@ logdet_training.edit(
     where this one stretches the space.""",
 )
 
-
 # Beside a `Flow.forward` (3.6) that makes a column of what its layers give: 3.6 loses nothing.
-logdet_shape_below_flow = Mistakes(
+Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "TestLogdet::test_has_the_right_shape",
+    "test_has_the_right_shape",
     beside={"solution.Flow.forward": flow_of_flat_vectors},
-)
-
-logdet_shape_below_flow.edit(
+).edit(
     "logdet_as_a_flat_vector_below_the_flow",
     "torch.log(det.abs() + eps)",
     "torch.log(det.abs() + eps).squeeze(1)",
@@ -228,14 +214,11 @@ logdet_shape_below_flow.edit(
 )
 
 
-logdet_values_below_flow = Mistakes(
+@Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "TestLogdet::test_has_the_right_values",
+    "test_has_the_right_values",
     beside={"solution.Flow.forward": flow_of_flat_vectors},
 )
-
-
-@logdet_values_below_flow
 def logdet_without_the_derivative_below_the_flow(self, x, eps=1e-8):
     """The column is lost, and what multiplies w.u is tanh itself, not its derivative."""
     if self.w @ self.u.T < -1:
@@ -245,16 +228,11 @@ def logdet_without_the_derivative_below_the_flow(self, x, eps=1e-8):
 
 
 # Right parts are handed what they cannot take: the parts lose nothing.
-logdet_values_called_wrongly = Mistakes(
+@Mistakes(
     "solution.PlanarTransformation.get_logdet",
-    "TestLogdet::test_has_the_right_values",
-    beside={
-        "solution.PlanarTransformation.forward": planar_of_batches,
-    },
+    "test_has_the_right_values",
+    beside={"solution.PlanarTransformation.forward": planar_of_batches},
 )
-
-
-@logdet_values_called_wrongly
 def logdet_differentiates_forward_at_bare_points(self, x, eps=1e-8):
     """forward is differentiated at single points, (dim,), and takes batches only, (B, dim). Give
     each point a batch axis of its own."""
@@ -263,10 +241,7 @@ def logdet_differentiates_forward_at_bare_points(self, x, eps=1e-8):
     return torch.log(torch.stack(found).abs() + eps).view(-1, 1)
 
 
-planar_values = Mistakes(
-    "solution.PlanarTransformation.forward", "TestForward::test_has_the_right_values"
-)
-
+planar_values = Mistakes("solution.PlanarTransformation.forward", "test_has_the_right_values")
 planar_values.edit(
     "planar_without_b",
     "x @ self.w.T + self.b",
@@ -343,12 +318,7 @@ def planar_with_u_and_w_swapped(self, x):
     return x + self.w * torch.tanh(x @ self.u.T + self.b)
 
 
-planar_invertible = Mistakes(
-    "solution.PlanarTransformation.forward", "TestForward::test_adjusts_u_first"
-)
-
-
-@planar_invertible
+@Mistakes("solution.PlanarTransformation.forward", "test_adjusts_u_first")
 def planar_without_adjust_u(self, x):
     """The given call of adjust_u at the head of the method is gone. Without it the transformation
     folds the plane where w.u < -1, and no inverse exists."""
@@ -356,9 +326,8 @@ def planar_without_adjust_u(self, x):
 
 
 planar_training = Mistakes(
-    "solution.PlanarTransformation.forward", "TestForward::test_has_the_gradient_of_its_values"
+    "solution.PlanarTransformation.forward", "test_has_the_gradient_of_its_values"
 )
-
 planar_training.edit(
     "planar_of_points_detached_inside",
     "tanh(x @",
@@ -377,11 +346,7 @@ def planar_from_data(self, x):
     return x + self.u.data * torch.tanh(x @ self.w.data.T + self.b.data)
 
 
-planar_argument = Mistakes(
-    "solution.PlanarTransformation.forward", "TestForward::test_leaves_its_arguments_alone"
-)
-
-planar_argument.edit(
+Mistakes("solution.PlanarTransformation.forward", "test_leaves_its_arguments_alone").edit(
     "planar_moves_the_points_in_place",
     "return x + self.u * h",
     """x += self.u * h
@@ -390,14 +355,12 @@ planar_argument.edit(
     for the log-determinant at the wrong point.""",
 )
 
-
 # Beside a log-determinant (3.4) that differentiates `forward` by autograd: 3.4 loses nothing.
 planar_values_below_autograd = Mistakes(
     "solution.PlanarTransformation.forward",
-    "TestForward::test_has_the_right_values",
+    "test_has_the_right_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_by_autograd},
 )
-
 planar_values_below_autograd.edit(
     "planar_against_u_below_autograd",
     "x + self.u * h",
@@ -449,14 +412,11 @@ def planar_unwritten_below_autograd(self, x):
     raise NotImplementedError("to be written")
 
 
-planar_training_below_autograd = Mistakes(
+@Mistakes(
     "solution.PlanarTransformation.forward",
-    "TestForward::test_has_the_gradient_of_its_values",
+    "test_has_the_gradient_of_its_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_by_autograd},
 )
-
-
-@planar_training_below_autograd
 def planar_detached_below_autograd(self, x):
     """The parameters are detached, so nothing is learned through the transformation."""
     if self.w @ self.u.T < -1:
@@ -465,13 +425,11 @@ def planar_detached_below_autograd(self, x):
 
 
 # Beside the log-determinant (3.4) that is right for it: 3.4 loses nothing.
-planar_values_with_its_logdet = Mistakes(
+Mistakes(
     "solution.PlanarTransformation.forward",
-    "TestForward::test_has_the_right_values",
+    "test_has_the_right_values",
     beside={"solution.PlanarTransformation.get_logdet": logdet_of_sigmoid},
-)
-
-planar_values_with_its_logdet.edit(
+).edit(
     "planar_with_a_sigmoid_and_its_logdet",
     "torch.tanh",
     "torch.sigmoid",

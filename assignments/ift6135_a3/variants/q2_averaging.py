@@ -8,7 +8,6 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from grader.catalogue import Variants
 
 average = Variants("gan.apply_exponential_moving_average")
-
 average.edit(
     "average_with_mul_and_add",
     "parameter.copy_(alpha * parameter + (1 - alpha) * source_parameters[name])",

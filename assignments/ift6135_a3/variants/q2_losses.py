@@ -40,11 +40,9 @@ def ogp_of_p_with_gradient(p, cp, q, cq, critic):
 
 
 make_losses = Variants("gan.make_losses")
-
 make_losses.edit(
     "losses_work_on_detached_copies",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p, q = (x.detach().clone().requires_grad_() for x in (p, q))
         cp = critic(p)
 """,
@@ -70,8 +68,7 @@ make_losses.edit(
 )
 make_losses.edit(
     "losses_switch_the_gradient_on_in_place",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p.requires_grad_(True)
         cp = critic(p)
 """,
@@ -185,11 +182,9 @@ def losses_apply_the_critic_once(loss_type, reg_type=None, reg_cf=1.0):
 make_losses_beside_penalties = Variants(
     "gan.make_losses", beside={"gan.r1gp": r1gp_of_given_values, "gan.ogp": ogp_of_p_with_gradient}
 )
-
 make_losses_beside_penalties.edit(
     "losses_give_copies_to_the_penalty",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p = p.detach().clone().requires_grad_(True)
         cp = critic(p)
 """,
@@ -197,8 +192,7 @@ make_losses_beside_penalties.edit(
 )
 make_losses_beside_penalties.edit(
     "losses_switch_the_gradient_on_for_cp",
-    """cp = critic(p)
-""",
+    "cp = critic(p)\n",
     """p.requires_grad = True
         cp = critic(p)
 """,

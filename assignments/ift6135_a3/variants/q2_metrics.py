@@ -10,7 +10,6 @@ from torch.distributions import Bernoulli
 from grader.catalogue import Variants
 
 jsd = Variants("gan.jsd")
-
 jsd.edit(
     "jsd_with_softplus",
     "log_real + log_fake",
@@ -115,7 +114,6 @@ def jsd_returned_in_double(cp, cq):
 
 
 w1 = Variants("gan.w1")
-
 w1.edit(
     "w1_pairs_the_samples",
     "cp.mean() - cq.mean()",

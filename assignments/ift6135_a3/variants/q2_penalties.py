@@ -43,7 +43,6 @@ def penalty_at(critic, x):
 
 
 r1gp = Variants("gan.r1gp")
-
 r1gp.edit(
     "r1gp_by_one_sum",
     "grad.square().sum(dim=1).mean()",
@@ -198,7 +197,6 @@ def r1gp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
 
 
 ogp = Variants("gan.ogp")
-
 ogp.edit(
     "ogp_at_points_that_keep_their_history",
     "(eps * p + (1 - eps) * q).detach().requires_grad_()",
@@ -344,12 +342,7 @@ def ogp_with_noise_expanded_over_the_entries(p, cp, q, cq, critic):
     return penalty_at(critic, eps * p + (1 - eps) * q)
 
 
-ogp_beside_losses = Variants(
-    "gan.ogp", beside={"gan.make_losses": losses_that_switch_the_gradient_on}
-)
-
-
-@ogp_beside_losses
+@Variants("gan.ogp", beside={"gan.make_losses": losses_that_switch_the_gradient_on})
 def ogp_relies_on_the_gradient_of_its_samples(p, cp, q, cq, critic):
     """the mixed samples require a gradient because p does"""
     eps = torch.rand([p.size(0)] + [1] * (p.dim() - 1))

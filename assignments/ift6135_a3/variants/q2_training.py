@@ -11,20 +11,7 @@ def average_with_decay(model, average, decay=0.998):
             kept.mul_(decay).add_(new, alpha=1 - decay)
 
 
-def checked_losses(loss_type, inner, reg_type, reg_cf, alpha):
-    """The head of make_train_step, which is given."""
-    assert inner >= 1
-    assert alpha is None or 0 < alpha < 1
-    return make_losses(loss_type, reg_type, reg_cf)
-
-
-def average(generator, test_generator, alpha):
-    if alpha is not None:
-        apply_exponential_moving_average(generator, test_generator, alpha)
-
-
 make_train_step = Variants("gan.make_train_step")
-
 make_train_step.edit(
     "training_averages_by_hand",
     "apply_exponential_moving_average(generator, test_generator, alpha_ema)",
@@ -59,8 +46,7 @@ make_train_step.edit(
     """        p = next(train_data_iter)
         q = generator()
 """,
-    """        q = generator()
-""",
+    "        q = generator()\n",
     "the generator's step may reuse the critic's last batch",
 )
 make_train_step.edit(
@@ -68,8 +54,7 @@ make_train_step.edit(
     """for _ in range(critic_inner_iters):
             p = next(train_data_iter)
 """,
-    """for _, p in zip(range(critic_inner_iters), train_data_iter):
-""",
+    "for _, p in zip(range(critic_inner_iters), train_data_iter):\n",
     "a loop over the data itself, of as many turns as there are inner steps",
 )
 make_train_step.edit(
@@ -144,18 +129,13 @@ make_train_step.edit(
 """,
     "the critic may stay frozen until its next turn",
 )
-
-
-@make_train_step
-def training_draws_all_batches_first(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """all batches may be drawn before the critic's steps"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        reals = [next(data) for _ in range(inner + 1)]
+make_train_step.edit(
+    "training_draws_all_batches_first",
+    "        ### BEGIN SOLUTION\n",
+    """        reals = [next(train_data_iter) for _ in range(critic_inner_iters + 1)]
         with torch.no_grad():
-            fakes = [generator() for _ in range(inner)]
-        for p, q in zip(reals[:inner], fakes, strict=True):
+            fakes = [generator() for _ in range(critic_inner_iters)]
+        for p, q in zip(reals[:-1], fakes, strict=True):
             critic_optim.zero_grad()
             critic_loss(p, q, critic).backward()
             critic_optim.step()
@@ -163,10 +143,12 @@ def training_draws_all_batches_first(loss_type, inner=1, reg_type=None, reg_cf=1
         loss = metric(reals[-1], generator(), critic)
         loss.backward()
         generator_optim.step()
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return loss.detach()
-
-    return train_step
+""",
+    "all batches may be drawn before the critic's steps",
+)
 
 
 @make_train_step
@@ -174,7 +156,7 @@ def training_makes_the_losses_at_each_call(
     loss_type, critic_inner_iters=1, reg_type=None, reg_cf=1.0, alpha_ema=None
 ):
     """the losses may be made at each call, with keywords"""
-    checked_losses(loss_type, critic_inner_iters, reg_type, reg_cf, alpha_ema)
+    assert critic_inner_iters >= 1 and (alpha_ema is None or 0 < alpha_ema < 1)
 
     def train_step(
         train_data_iter, critic, critic_optim, generator, test_generator, generator_optim
@@ -199,37 +181,29 @@ def training_makes_the_losses_at_each_call(
     return train_step
 
 
-@make_train_step
-def training_reuses_the_last_generated_batch(
-    loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None
-):
-    """the last generated samples and fresh real ones"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
+make_train_step.edit(
+    "training_reuses_the_last_generated_batch",
+    "        ### BEGIN SOLUTION\n",
+    """        for _ in range(critic_inner_iters):
             q = generator()
             critic_optim.zero_grad()
-            critic_loss(next(data), q.detach(), critic).backward()
+            critic_loss(next(train_data_iter), q.detach(), critic).backward()
             critic_optim.step()
         generator_optim.zero_grad()
-        loss = metric(next(data), q, critic)
+        loss = metric(next(train_data_iter), q, critic)
         loss.backward()
         generator_optim.step()
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_retains_the_graph(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """one graph for both: the samples are kept with their graph"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        for _ in range(inner):
-            p, q = next(data), generator()
+""",
+    "the last generated samples and fresh real ones",
+)
+make_train_step.edit(
+    "training_retains_the_graph",
+    "        ### BEGIN SOLUTION\n",
+    """        for _ in range(critic_inner_iters):
+            p, q = next(train_data_iter), generator()
             critic_optim.zero_grad()
             critic_loss(p, q, critic).backward(retain_graph=True)
             critic_optim.step()
@@ -237,67 +211,61 @@ def training_retains_the_graph(loss_type, inner=1, reg_type=None, reg_cf=1.0, al
         loss = metric(p, q, critic)
         loss.backward()
         generator_optim.step()
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return loss.detach()
-
-    return train_step
-
-
-@make_train_step
-def training_clears_after_each_step(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """both models are cleared after every step of either"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        def descend(loss, optim):
+""",
+    "one graph for both: the samples are kept with their graph",
+)
+make_train_step.edit(
+    "training_clears_after_each_step",
+    "        ### BEGIN SOLUTION\n",
+    """        def descend(loss, optim):
             loss.backward()
             optim.step()
             critic.zero_grad()
             generator.zero_grad()
             return loss.detach()
 
-        for _ in range(inner):
-            descend(critic_loss(next(data), generator(), critic), critic_optim)
-        value = descend(metric(next(data), generator(), critic), generator_optim)
-        average(generator, test_generator, alpha)
+        for _ in range(critic_inner_iters):
+            descend(critic_loss(next(train_data_iter), generator(), critic), critic_optim)
+        value = descend(metric(next(train_data_iter), generator(), critic), generator_optim)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return value
-
-    return train_step
-
-
-@make_train_step
-def training_with_closures(loss_type, inner=1, reg_type=None, reg_cf=1.0, alpha=None):
-    """step() may be given a closure that computes the gradient"""
-    metric, critic_loss = checked_losses(loss_type, inner, reg_type, reg_cf, alpha)
-
-    def train_step(data, critic, critic_optim, generator, test_generator, generator_optim):
-        def of_the_critic():
+""",
+    "both models are cleared after every step of either",
+)
+make_train_step.edit(
+    "training_with_closures",
+    "        ### BEGIN SOLUTION\n",
+    """        def of_the_critic():
             critic_optim.zero_grad()
-            loss = critic_loss(next(data), generator().detach(), critic)
+            loss = critic_loss(next(train_data_iter), generator().detach(), critic)
             loss.backward()
             return loss
 
         def of_the_generator():
             generator_optim.zero_grad()
-            loss = metric(next(data), generator(), critic)
+            loss = metric(next(train_data_iter), generator(), critic)
             loss.backward()
             return loss
 
-        for _ in range(inner):
+        for _ in range(critic_inner_iters):
             critic_optim.step(of_the_critic)
         value = generator_optim.step(of_the_generator)
-        average(generator, test_generator, alpha)
+        if alpha_ema is not None:
+            apply_exponential_moving_average(generator, test_generator, alpha_ema)
         return value.detach()
-
-    return train_step
+""",
+    "step() may be given a closure that computes the gradient",
+)
 
 
 # The moving average is called by the names that it has in this submission.
-make_train_step_by_name = Variants(
+Variants(
     "gan.make_train_step", beside={"gan.apply_exponential_moving_average": average_with_decay}
-)
-
-make_train_step_by_name.edit(
+).edit(
     "training_averages_by_its_own_names",
     "(generator, test_generator, alpha_ema)",
     "(model=generator, average=test_generator, decay=alpha_ema)",

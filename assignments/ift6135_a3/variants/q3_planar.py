@@ -63,7 +63,6 @@ def planar_with_tanh_by_exponentials(self, x):
 
 
 planar_transformation_get_logdet = Variants("solution.PlanarTransformation.get_logdet")
-
 planar_transformation_get_logdet.edit(
     "logdet_without_absolute_value",
     """det = 1 + h_prime * (self.w @ self.u.T)  # (B, 1)

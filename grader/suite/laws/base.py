@@ -9,14 +9,15 @@
         def inputs(self, draw, batch=4):
             return [draw.normal(batch, draw.integer(2, 9), std=2.0)]
 
-Each keyword names a law and the weight of its check; a law that is not named is not checked. The
+Each keyword names a law and the weight of its check; a law that is not named is not checked. Where
+that makes a long header, `owes = {"values": 4, ...}` in the class says the same. The
 tests of the class itself belong to the same question; `@weight` sets what they count. They use
 `self.submission`, `self.reference`, `self.probes`, `self.draw`, `self.expect` and `self.stats`,
 which are the fixtures of these names.
 
 A class without `question` and `of` adds something for other classes to inherit. A class with them
 is read from its text as well, for the mistakes that break its laws: `of` and `question` are plain
-texts there, and weights plain numbers.
+texts there, `owes` a plain dict, and weights plain numbers.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ class Contract:
 
     Attributes:
         contract: dotted name of the contract, from the header's `of`.
+        owes: laws and the weights of their checks, besides those of the header; a class that says
+            nothing has those of the class that it inherits from.
         attempt: the contract of the same question that has to be attempted for form to count,
             where it is another one.
         parameters: names of its parameters, for messages.
@@ -98,6 +101,7 @@ class Contract:
     """
 
     contract: ClassVar[str]
+    owes: ClassVar[Mapping[str, float]] = {}
     attempt: ClassVar[str] = ""
     parameters: ClassVar[tuple[str, ...]] = ()
     readings: ClassVar[tuple[str, ...]] = ()
@@ -107,7 +111,8 @@ class Contract:
 
     def __init_subclass__(cls, *, question: str = "", of: str = "", **weights: float) -> None:
         super().__init_subclass__()
-        methods = cls.laws()
+        methods, header = cls.laws(), weights
+        weights = {**cls.owes, **header}
         for name in weights:
             if name not in methods:
                 near = difflib.get_close_matches(name, methods, 1)
@@ -116,7 +121,7 @@ class Contract:
                     f"{cls.__name__}: there is no law {name!r}{meant} There are: "
                     f"{', '.join(methods)}"
                 )
-        if bool(question) != bool(of) or (weights and not of):
+        if bool(question) != bool(of) or (header and not of):
             raise TypeError(f"{cls.__name__}: a header with laws needs both question= and of=")
         if not of:
             return

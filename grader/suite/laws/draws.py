@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from torch import Tensor
 
+from grader.suite import driving
 from grader.suite.expect import as_array
 from grader.suite.laws.base import Contract, law
 from grader.suite.laws.relation import Sample, related
@@ -44,12 +46,16 @@ class Draws(Contract):
         false_fail: how often, at most, a finding of the first three fails a right function.
         effects: by the name of a law, the effect that it has to catch; see `grader.suite.stats`.
         counts: for `shape`, how many draws are asked for.
+        probe: the probe that calls the contract, e.g. `a.sampled` for one of `probes/a.py`.
+        width: of a row, where that is a vector.
         said: by the name of a law, what is wrong where it fails, in words.
     """
 
     false_fail: ClassVar[float] = 1e-9
     effects: ClassVar[Mapping[str, float]] = {}
     counts: ClassVar[tuple[int, ...]] = (1, 23)
+    probe: ClassVar[str] = "call"
+    width: ClassVar[int]
     said: ClassVar[Mapping[str, str]] = {}
 
     # --- what a class fills in ----------------------------------------------------------------
@@ -61,12 +67,13 @@ class Draws(Contract):
 
     def result_shape(self, count: int) -> tuple[int, ...]:
         """The shape of this many draws."""
-        raise NotImplementedError(f"{type(self).__name__} needs result_shape(self, count)")
+        return (count, self.width)
 
     def ask(self, implementation: Any, args: Arguments) -> dict[str, Any]:
         """What an implementation gives for copies of the arguments, as `result`, and what these
         are after the call, as `args`."""
-        run: dict[str, Any] = implementation(self.probes.call, function=self.contract, args=args)
+        probe = driving.find(self.probes, self.probe)
+        run: dict[str, Any] = implementation(probe, function=self.contract, args=args)
         return run
 
     def called(self, args: Arguments) -> dict[str, Any]:
@@ -216,6 +223,46 @@ class Draws(Contract):
                 what = f"{self.parameter(place)} of {self.name}"
                 help = self.look_at.get("arguments", "")
                 self.expect.unchanged(left, was, what=what, help=help)
+
+
+# Tests of standard normal values: how often each fails what is right, and what it catches, as a
+# distance of means in standard deviations, a ratio of variances, a distance between distribution
+# functions, and a difference of the share of values beyond FAR.
+STANDARD = {"mean": 0.1, "variance": 1.15, "distribution": 0.05, "far": 0.016}
+FAR, STANDARD_FALSE_FAIL = 2.4, 5e-9
+
+
+def has_standard_moments(test: Contract, values: Any, what: str, help: str) -> None:
+    """Values have mean zero and variance one; `what` and `help` are told where they have not."""
+    stats, rate = test.stats, {"false_fail": STANDARD_FALSE_FAIL}
+    for finding, told in (
+        (stats.normal_mean(values, 0.0, 1.0, effect=STANDARD["mean"], **rate), "is not centred as"),
+        (
+            stats.normal_variance(values, 1.0, effect=STANDARD["variance"], **rate),
+            "does not spread as",
+        ),
+    ):
+        test.expect.plausible(finding, f"{what} {told} it should", help)
+
+
+def is_normal(test: Contract, values: Tensor, what: str, help: str, fitted: bool = False) -> None:
+    """Values are standard normal, or `fitted`: standardised by their own moments. A bounded
+    distribution of the same variance may lie near the normal one everywhere; far out it has
+    nothing."""
+    values, rate = values.double().reshape(-1), {"false_fail": STANDARD_FALSE_FAIL}
+    far, p = int((values.abs() > FAR).sum()), float(2 * ndtr(-FAR))
+    stats, effect = test.stats, STANDARD["distribution"]
+    for finding, told in (
+        (
+            stats.uniform(ndtr(values.numpy()), effect=effect, fitted=fitted, **rate),
+            "is not normal",
+        ),
+        (
+            stats.share(far, len(values), p, effect=STANDARD["far"], **rate),
+            "is not normal: it has too few large values, or too many",
+        ),
+    ):
+        test.expect.plausible(finding, f"{what} {told}", help)
 
 
 def _is_generator(argument: Any) -> bool:

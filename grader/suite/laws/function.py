@@ -48,6 +48,7 @@ class Function(Contract):
     `images`: images give what their flattened rows give.
 
     Attributes:
+        scalar: whether the result is a single number, of shape ().
         slack, terms: as for `expect.close`, for the values.
         batches: sizes of the batches for which values are compared.
         step: of the central differences of `gradient`, in units of the arguments.
@@ -57,6 +58,7 @@ class Function(Contract):
         image_shapes: shapes of the images of `images`, with the batch.
     """
 
+    scalar: ClassVar[bool] = False
     slack: ClassVar[float] = 0.0
     terms: ClassVar[int] = 1
     batches: ClassVar[tuple[int, ...]] = (4, 7, 64)
@@ -74,7 +76,7 @@ class Function(Contract):
 
     def result_shape(self, *args: Any) -> tuple[int, ...]:
         """The shape of the result for these arguments; by default one number per example."""
-        return (len(args[0]),)
+        return () if self.scalar else (len(args[0]),)
 
     def tolerance(self, *args: Any) -> dict[str, Any]:
         """Keywords for `expect.close` at these arguments, where they follow their sizes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -62,7 +62,8 @@ class Step(Contract):
         times: how many steps the optimiser takes in each call.
         lr: the learning rate, the probe's.
         sources: what is drawn, and the network whose step makes earlier draws stale; "": none.
-        stale: what all gradients hold before the first call.
+        at_once: whether a loss may also be that of the networks as they were when the call began,
+            because the contract leaves open whether another one moves first.
         place: of the loss among several results of a call.
         start: parameters that `watch` gave to the probe, by network, each in one vector.
         tables: what it gave to be drawn, by source, in order.
@@ -72,10 +73,10 @@ class Step(Contract):
     times: ClassVar[int] = 1
     lr: ClassVar[float] = 0.05
     sources: ClassVar[Mapping[str, str]]
-    stale: ClassVar[float] = 0.0
+    at_once: ClassVar[bool] = False
     place: ClassVar[int] = 0
     start: Mapping[str, Tensor] = MappingProxyType({})
-    tables: Mapping[str, Tensor] = MappingProxyType({})
+    tables: Mapping[str, Sequence[Tensor]] = MappingProxyType({})
 
     # --- what a class fills in ----------------------------------------------------------------
 
@@ -130,10 +131,13 @@ class Step(Contract):
     def origins(self, event: Event, events: list[Event], who: str) -> Iterator[Origin]:
         """What the loss of `who` may be at an event, the likeliest first."""
         drawn = self._drawn(event, events)
+        moments = [event["parameters"]]
+        if self.at_once:
+            moments += [e["parameters"] for e in events if e["call"] == event["call"]][:1]
         for loss in self.losses()[who]:
-            for places in itertools.product(*drawn.values()):
+            for parameters, *places in itertools.product(moments, *drawn.values()):
                 draws = dict(zip(drawn, places, strict=True))
-                flat = {n: p.clone().requires_grad_() for n, p in event["parameters"].items()}
+                flat = {n: p.clone().requires_grad_() for n, p in parameters.items()}
                 values = loss(
                     {n: _called(m, flat[n]) for n, m in self.networks().items()},
                     {source: events[place]["value"] for source, place in draws.items()},

@@ -1,8 +1,8 @@
 """Probes that know no assignment, and the parts that probes are made of.
 
-`call`, `slopes`, `jacobian`, `repeated` and `raised` are probes: a test hands them to `submission`
-or to `reference` as `probes.call` and so on, with the name of a function such as `gan.jsd`. The
-first argument of a method is its model, as a dict that says how to make it:
+`call`, `slopes`, `jacobian`, `networks`, `repeated` and `raised` are probes: a test hands them to
+`submission` or to `reference` as `probes.call` and so on, with the name of a function such as
+`gan.jsd`. The first argument of a method is its model, as a dict that says how to make it:
 
     {"model": "solution.Flow", "size": [2, 8], "parameters": {"layers.0.u": ..., ...}}
 
@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-PROBES = ("call", "jacobian", "raised", "repeated", "slopes")
+PROBES = ("call", "jacobian", "networks", "raised", "repeated", "slopes")
 
 # --- probes -----------------------------------------------------------------------------------
 
@@ -162,6 +162,61 @@ def jacobian(impl: Any, *, function: str, args: list[Any], place: int) -> Tensor
     return torch.stack(rows).detach()
 
 
+def networks(
+    impl: Any,
+    *,
+    function: str,
+    calls: list[tuple[str, Tensor]],
+    seed: int,
+    size: tuple[Any, ...] = (),
+    training: bool = False,
+    turned: bool = False,
+    joined: tuple[tuple[int, ...], ...] = (),
+    special: tuple[tuple[tuple[int, ...], float, float], ...] = (),
+) -> dict[str, Any]:
+    """A network with known parameters, and what its methods give.
+
+    Parameters are known by their shapes, whatever they are called and in whatever order they come:
+    vectors of one shape are alike, and matrices of one shape are not.
+
+    Args:
+        function: the class, e.g. `image_models.VAE`.
+        calls: names of methods (`forward` for the network itself), each with its argument.
+        seed: of the parameters, which are clearly not zero and lead to outputs of about one.
+        size: arguments of the class.
+        training: leave it in training mode, instead of evaluation mode.
+        turned: where there are two matrices of one shape, they have changed places.
+        joined: shapes of parameters that are taken for two, each of half the rows: a layer that is
+            cut in two is as good as two heads.
+        special: shapes, each with a factor and a shift of the values that such parameters have.
+
+    Returns:
+        `shapes` of the parameters; `results`, one for each call; and `reached`: which parameters
+        the first result of the last call has a slope along.
+    """
+    network = find(impl, function)(*size)
+    parameters = list(network.parameters())
+    cuts = set(map(tuple, joined))
+    halved = [p.chunk(2) if tuple(p.shape) in cuts else (p,) for p in parameters]
+    shapes = _fill([part for parts in halved for part in parts], seed, turned, special)
+    network.train(training)
+    results: list[Any] = []
+    for method, argument in calls:
+        found = network(argument) if method == "forward" else getattr(network, method)(argument)
+        results.append(found)
+    first = results[-1] if calls else None
+    first = first[0] if isinstance(first, tuple | list) else first
+    gradients: list[Tensor] = []
+    if isinstance(first, Tensor):
+        weights = torch.linspace(1, 2, first.numel()).reshape(first.shape)
+        gradients = gradients_of((first * weights).sum(), parameters)
+    return {
+        "shapes": [list(shape) for shape in shapes],
+        "results": plain(results),
+        "reached": [bool(g.any()) for g in gradients],
+    }
+
+
 # --- parts of probes --------------------------------------------------------------------------
 
 
@@ -223,6 +278,13 @@ def flat(tensors: Any) -> Tensor:
     return torch.cat([t.detach().reshape(-1) for t in tensors]).clone()
 
 
+def with_parameters(network: nn.Module, vector: Tensor) -> nn.Module:
+    """The network, whose parameters now have the values of one vector."""
+    with torch.no_grad():
+        nn.utils.vector_to_parameters(vector.clone(), network.parameters())
+    return network
+
+
 def seed_all(seed: int) -> None:
     """Seed torch, NumPy's global source and Python's own."""
     torch.manual_seed(seed)
@@ -266,6 +328,7 @@ class WatchedSGD(torch.optim.SGD):
 def watched_step(
     step: Callable[[Callable[..., None], dict[str, WatchedSGD]], Any],
     networks: dict[str, nn.Module],
+    start: dict[str, Tensor],
     *,
     lr: float,
     calls: int,
@@ -277,6 +340,8 @@ def watched_step(
         step: performs it once; it gets `tell(event, **more)`, for what is drawn or called, and
             an optimiser for each network, by name.
         networks: what is trained or used, by name.
+        start: what their parameters are before the first call, by the same names, each in one
+            vector.
         lr: the learning rate of the optimisers.
         calls: how often it is performed.
         stale: what all gradients hold before the first call.
@@ -299,8 +364,8 @@ def watched_step(
         return lambda gradient: tell("step", who=who, gradient=gradient)
 
     optimisers = {name: WatchedSGD(n, lr, teller(name)) for name, n in networks.items()}
-    for network in networks.values():
-        for parameter in network.parameters():
+    for name, network in networks.items():
+        for parameter in with_parameters(network, start[name]).parameters():
             parameter.grad = torch.full_like(parameter, stale) if stale else None
     while number < calls:
         value = step(tell, optimisers)
@@ -372,6 +437,21 @@ def _called_as(own: Any, stand_in: Callable[..., Any]) -> Callable[..., Any]:
         return stand_in(*bound.args, **bound.kwargs)
 
     return call
+
+
+def _fill(parts: list[Tensor], seed: int, turned: bool, special: Any) -> list[tuple[int, ...]]:
+    """Give parameters the values that belong to their shapes, and return the shapes."""
+    shapes = [tuple(part.shape) for part in parts]
+    moved = {tuple(shape): (factor, shift) for shape, factor, shift in special}
+    for k, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
+        place = shapes[:k].count(shape) if len(shape) > 1 else 0
+        place = 1 - place if turned and len(shape) > 1 and shapes.count(shape) == 2 else place
+        generator = torch.Generator().manual_seed(seed + 7 * sum(shape) + place)
+        size = 1.5 / torch.Size(shape[1:]).numel() ** 0.5 if len(shape) > 1 else 0.3
+        factor, shift = moved.get(shape, (1.0, 0.0))
+        with torch.no_grad():
+            part.copy_(factor * size * torch.randn(shape, generator=generator) + shift)
+    return shapes
 
 
 def _gradient(parameter: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import hashlib
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -62,3 +63,9 @@ class Draw:
     def seed(self) -> int:
         """A seed to hand to a probe, in [0, 2**31)."""
         return int(self._generator.integers(0, 2**31))
+
+
+def array(values: Tensor) -> NDArray[np.float64]:
+    """Drawn values as an array of NumPy in double precision, of the same shape."""
+    found: NDArray[np.float64] = values.double().numpy()
+    return found
