@@ -163,7 +163,7 @@ def another_environment(room: Room) -> RunResult:
 def other_data(room: Room) -> RunResult:
     # The key must not tell apart by the name alone.
     executor = room.executor()
-    known = executor._load("planar_arcs", room.toy.run("fit").profiles["smoke"])
+    known = executor._measurer.data_set("planar_arcs", room.toy.run("fit").profiles["smoke"])
     object.__setattr__(known, "digest", "of another set")
     return executor.execute(room.submission(), "fit", "fast", SECRET, tell=lambda *_: None)
 
