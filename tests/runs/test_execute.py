@@ -317,7 +317,8 @@ def test_arrays_come_along(room: Room) -> None:
 def test_whoever_hands_in_nothing_is_told_the_name(room: Room) -> None:
     result = measure(room, room.submission())
     assert (result.status, result.figures) == ("absent", [])
-    assert result.problem == "no fit-fast.safetensors was handed in"
+    wanted = "no fit-fast.safetensors was handed in, nor an array fit-fast-NAME.npy"
+    assert result.problem == wanted
 
 
 @pytest.mark.parametrize(
