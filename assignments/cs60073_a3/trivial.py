@@ -137,7 +137,7 @@ def language_model(context: Context) -> Solutions:
     """An untrained network; each character as often as in the text, whatever came before it.
 
     What no character before it decides can be counted, and needs no network. One that is a table
-    of pairs has no figures: see `wrong_runs/c.py`.
+    of pairs has no figures: see `wrong_runs/c_artefacts.py`.
     """
     given, data = context.given("language_model"), context.data("tiny_shakespeare")
     size = len(data.alphabet or "")
