@@ -422,6 +422,14 @@ class Assignment:
         return self.folder / "trivial.py"
 
     @property
+    def wrong_runs(self) -> Path:
+        return self.folder / "wrong_runs"
+
+    @property
+    def right_runs(self) -> Path:
+        return self.folder / "right_runs"
+
+    @property
     def thresholds(self) -> Path:
         return self.folder / "thresholds.csv"
 

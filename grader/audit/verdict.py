@@ -15,6 +15,8 @@ from grader.marks.scoring import BY_THE_CATALOGUE
 from grader.results import Result
 
 SCHEMA_VERSION = 1
+# What a mistake that is marked central has to cost of its question, at the least.
+LEAST_OF_CENTRAL = 1 / 3
 
 
 class Verdict(BaseModel):
@@ -113,8 +115,14 @@ def _judge_mistake(
         for c in result.checks
         if c.outcome != "passed" and c.question != question
     ]
+    marks = assignment.question(question).marks
     if question not in lost:
         problems.append(f"{question}: lost nothing")
+    elif entry.group.central and lost[question] < LEAST_OF_CENTRAL * marks:
+        problems.append(
+            f"{question}: lost {lost[question]:.3g} of {marks:g} marks for what the question is "
+            "about; a third is the least"
+        )
     own = [c for c in result.checks if c.question == question]
     known = {name for c in own for name in _names(c.id)}
     problems += [
@@ -125,6 +133,19 @@ def _judge_mistake(
     if not any(_names(c.id) & set(entry.fails) and c.outcome != "passed" for c in own):
         problems.append("fails none of the checks it names: " + ", ".join(entry.fails))
     return problems
+
+
+def extremes(verdicts: Sequence[Verdict]) -> dict[str, tuple[Verdict, Verdict]]:
+    """Of each question the mistake that costs most of it, and the one that costs least."""
+    groups: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.kind == "mistake":
+            groups.setdefault(verdict.question, []).append(verdict)
+
+    def cost(verdict: Verdict) -> float:
+        return verdict.lost.get(verdict.question, 0.0)
+
+    return {q: (max(some, key=cost), min(some, key=cost)) for q, some in groups.items()}
 
 
 def test_name(check_id: str) -> str:

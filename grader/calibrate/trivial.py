@@ -8,20 +8,19 @@ measures, in the size and on the data of the profile. Nothing is trained.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from grader.assignment import Assignment, Measure, ProfileName
+from grader.assignment import Assignment, Measure, ProfileName, Run
 from grader.batch.plan import planned
-from grader.data import DataSet, cache_folder, load
 from grader.marks.bounds import flaw, threshold_of
 from grader.marks.thresholds import Thresholds, Trivial
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import Estimate, MeasureError
 from grader.runs.artefacts import Artefacts
-from grader.runs.execute import given_module
 from grader.runs.loading import load_functions
 from grader.runs.measured import Context, Measured
+from grader.runs.measuring import Measurer
 from grader.runs.train import seed_of
 
 NAME = "trivial"
@@ -42,42 +41,10 @@ def best_of_trivial(
         ReferenceFailed: `trivial.py` cannot be imported.
         DataError: a data set is missing.
     """
-    if not assignment.trivial.exists():
-        return []
-    ours = load_functions(assignment, "trivial")
-    measures = load_functions(assignment, "measures")
-    sets: dict[tuple[str, bool], DataSet] = {}
     found = []
-    for run, case in planned(assignment, profile, only):
-        solutions = ours.get(run.id)
-        if solutions is None:
-            continue
-        size = run.profiles[profile]
-        embedded = size.data == "embedded"
-
-        def data_set(name: str, embedded: bool = embedded) -> DataSet:
-            if (name, embedded) not in sets:
-                sets[name, embedded] = load(name, root=data, embedded=embedded)
-            return sets[name, embedded]
-
-        context = Context(
-            case=case,
-            steps=size.steps,
-            settings=size.settings,
-            seed=(seed_of(run, case, NAME, NAME) + 1) % 2**31,
-            data=data_set,
-            given=lambda name: given_module(assignment, name),
-            cache=cache_folder(),
-        )
-        made: Mapping[str, Artefacts | Measured] = solutions(context)
+    for run, case, made in measured_trivial(assignment, profile, data, only):
         estimates: dict[str, list[tuple[str, Estimate]]] = {}
         for name, solution in made.items():
-            if isinstance(solution, Artefacts):
-                try:
-                    solution = measures[run.id](solution, context)
-                except (ArtefactError, MeasureError):
-                    continue  # it leaves no figure, and so earns nothing
-            assert isinstance(solution, Measured)
             for figure in solution.figures:
                 if figure.estimate is not None:
                     estimates.setdefault(figure.name, []).append((name, figure.estimate))
@@ -98,6 +65,41 @@ def best_of_trivial(
                     )
                 )
     return found
+
+
+def measured_trivial(
+    assignment: Assignment, profile: ProfileName, data: Path | None, only: Sequence[str] = ()
+) -> Iterator[tuple[Run, str, dict[str, Measured]]]:
+    """Of each case of the runs what is found of its trivial solutions, by their names.
+
+    One that leaves nothing to measure has no figures. The arguments and errors are those of
+    `best_of_trivial`.
+    """
+    if not assignment.trivial.exists():
+        return
+    ours = load_functions(assignment, "trivial")
+    measurer = Measurer(assignment, profile, data)
+    for run, case in planned(assignment, profile, only):
+        if run.id not in ours:
+            continue
+        context = measurer.context(run, case, seed_of(run, case, NAME, NAME))
+        solutions: Mapping[str, Artefacts | Measured] = ours[run.id](context)
+        yield (
+            run,
+            case,
+            {name: _measured(measurer, run, s, context) for name, s in solutions.items()},
+        )
+
+
+def _measured(
+    measurer: Measurer, run: Run, solution: Artefacts | Measured, context: Context
+) -> Measured:
+    if isinstance(solution, Measured):
+        return solution
+    try:
+        return measurer.measure(run, solution, context)
+    except (ArtefactError, MeasureError):
+        return Measured()
 
 
 def _best(measure: Measure, tried: Iterable[tuple[str, Estimate]]) -> tuple[str, Estimate]:

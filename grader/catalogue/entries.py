@@ -15,6 +15,10 @@ them too. An entry is a function whose docstring is the hint, or an edit of the 
 A group of one entry needs no name: `@Mistakes("gan.jsd", "test_x")`, or `Mistakes(...).edit(...)`.
 The files are read, never executed. A function is grafted onto the reference's file as source, so
 that it sees the names there; the imports, functions and constants beside it come along.
+
+`wrong_runs/` and `right_runs/` say what training runs may keep of their marks. Their entries change
+a contract likewise, or are those of the other two folders, or make what a run leaves; `runs.py`
+reads them.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from grader.catalogue.errors import CatalogueError
 from grader.catalogue.generic import law_mistakes
 
 F = TypeVar("F", bound=Callable[..., object])
-Kind = Literal["mistake", "variant"]
+Kind = Literal["mistake", "variant", "wrong run", "right run"]
 Definition = ast.FunctionDef | ast.ClassDef
 
 
@@ -45,6 +49,7 @@ class Mistakes:
         replaces: the contract, e.g. `gan.jsd` or `solution.Flow.forward`.
         caught_by: names of tests of the hidden suite, with or without parameters, of which at
             least one must fail.
+        central: whether the question is about just this, so that it has to cost a third of it.
         beside: functions of the same file that replace other contracts of the same module, by
             contract.
     """
@@ -53,6 +58,7 @@ class Mistakes:
         self,
         replaces: str,
         *caught_by: str,
+        central: bool = False,
         beside: Mapping[str, Callable[..., object]] | None = None,
     ) -> None: ...
 
@@ -102,22 +108,83 @@ class Variants:
         """
 
 
+class WrongRuns:
+    """What a run must not pay for: slips in a contract, or artefacts that nothing was trained for.
+
+    Without a contract it makes an entry of a function that is given the `Context` of a measure and
+    returns the `Artefacts` that a run would leave. Such functions are executed, by us alone.
+
+    Args:
+        run: the id of the run.
+        replaces: the contract, as for `Mistakes`.
+        keeps: the share of the run's marks that an entry may keep.
+        beside: as for `Mistakes`.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        replaces: str = "",
+        *,
+        keeps: float,
+        beside: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None: ...
+
+    def __call__(self, function: F) -> F:
+        return function
+
+    def edit(self, name: str, old: str, new: str, hint: str) -> None:
+        """As `Mistakes.edit`."""
+
+    def catalogued(self, *names: str) -> None:
+        """Mistakes of these names in `mistakes/`: what the run pays for them."""
+
+
+class RightRuns:
+    """What a run must pay in full: other styles and readings, or other artefacts.
+
+    Args:
+        run, replaces, beside: as for `WrongRuns`.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        replaces: str = "",
+        *,
+        beside: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None: ...
+
+    def __call__(self, function: F) -> F:
+        return function
+
+    def edit(self, name: str, old: str, new: str, because: str) -> None:
+        """As `Variants.edit`."""
+
+    def catalogued(self, *names: str) -> None:
+        """Variants of these names in `variants/`."""
+
+
 @dataclass(frozen=True)
 class Group:
-    """What the entries of one `Mistakes` or `Variants` share."""
+    """What the entries of one `Mistakes`, `Variants`, `WrongRuns` or `RightRuns` share."""
 
     kind: Kind
     replaces: str
     fails: tuple[str, ...] = ()
     beside: tuple[tuple[str, str], ...] = ()  # other contracts, and what replaces them
+    run: str = ""
+    keeps: float = 1.0
+    central: bool = False
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A mistake or a variant, as source.
+    """A mistake, a variant or what is tried in a run, as source.
 
     Attributes:
-        source: what is added to the reference's file.
+        source: what is added to the reference's file; of a run's entry without a contract, the
+            function that makes its artefacts.
         edit: for an edit, the old text and the new.
         place: file and line.
         text: a mistake's hint, a variant's reason.
@@ -234,7 +301,7 @@ def read_catalogue(assignment: Assignment) -> list[Entry]:
     kinds: tuple[tuple[Kind, str], ...] = (("mistake", "mistakes"), ("variant", "variants"))
     for kind, folder in kinds:
         for path in sorted((assignment.folder / folder).glob("*.py")):
-            entries += _File(path, kind).entries()
+            entries += CatalogueFile(path, kind).entries()
     for said in law_mistakes(assignment.hidden):
         group = Group("mistake", said["replaces"], said["fails"])
         entries.append(
@@ -254,16 +321,42 @@ def read_catalogue(assignment: Assignment) -> list[Entry]:
     return entries
 
 
-class _File:
-    """One file of the catalogue, as it is read."""
+# What groups of each kind are called, and what makes one.
+GROUPS: Mapping[Kind, str] = {
+    "mistake": "Mistakes",
+    "variant": "Variants",
+    "wrong run": "WrongRuns",
+    "right run": "RightRuns",
+}
+RUN_KINDS: tuple[Kind, ...] = ("wrong run", "right run")
+TAKES: Mapping[Kind, str] = {
+    "mistake": "the contract, the checks that catch them, central and beside",
+    "variant": "the contract and beside",
+    "wrong run": "the run, the contract if there is one, keeps, from 0 to below 1, and beside",
+    "right run": "the run, the contract if there is one, and beside",
+}
+
+
+class CatalogueFile:
+    """One file of the catalogue, as it is read.
+
+    Attributes:
+        named: groups with the names of the other folders' entries that they take over, and places.
+    """
 
     def __init__(self, path: Path, kind: Kind) -> None:
         self._path = path
         self._kind: Kind = kind
         self._groups: dict[str, Group] = {}
         self._functions: set[str] = set()
+        self.named: list[tuple[Group, str, str]] = []
 
     def entries(self) -> list[Entry]:
+        """The entries that stand in this file.
+
+        Raises:
+            CatalogueError: it is not Python, or one is malformed.
+        """
         try:
             tree = ast.parse(self._path.read_text(encoding="utf-8"))
         except SyntaxError as error:
@@ -273,10 +366,14 @@ class _File:
         self._functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
         for node in tree.body:
             match node:
-                case ast.Assign([ast.Name(name)], ast.Call(ast.Name("Mistakes" | "Variants"))):
+                case ast.Assign([ast.Name(name)], ast.Call(ast.Name(of))) if of in GROUPS.values():
                     self._groups[name] = self._group(node, node.value)
                 case ast.FunctionDef(decorator_list=[_, *_]) | ast.ClassDef(decorator_list=[_, *_]):
                     found.append(node)
+                case ast.Expr(ast.Call(ast.Attribute(ast.Name(of), "catalogued"), names, [])):
+                    group = self._group_of(node, of)
+                    place = f"{self._path}:{node.lineno}"
+                    self.named += [(group, ast.literal_eval(name), place) for name in names]
                 case ast.Expr() if not _is_docstring(node):
                     found.append(node)
                 case ast.ImportFrom("grader.catalogue" | "__future__"):
@@ -290,13 +387,18 @@ class _File:
         return CatalogueError(f"{self._path}:{node.lineno}: {told}")
 
     def _group(self, node: ast.stmt, call: Any) -> Group:
-        wanted = {"mistake": "Mistakes", "variant": "Variants"}[self._kind]
+        wanted = GROUPS[self._kind]
         if call.func.id != wanted:
             raise self._error(node, f"{call.func.id} have a folder of their own; here are {wanted}")
         keywords = {k.arg: k.value for k in call.keywords}
         beside = keywords.pop("beside", ast.Dict([], []))
+        of_a_run = self._kind in RUN_KINDS
         try:
-            replaces, *fails = [str(ast.literal_eval(a)) for a in call.args]
+            told = [str(ast.literal_eval(a)) for a in call.args]
+            run = told.pop(0) if of_a_run and told else ""
+            keeps = float(ast.literal_eval(keywords.pop("keeps", ast.Constant(1.0))))
+            central = bool(ast.literal_eval(keywords.pop("central", ast.Constant(False))))
+            replaces, *fails = told or ([""] if of_a_run else [])
             others = tuple(
                 (str(ast.literal_eval(part)), ast.unparse(function))
                 for part, function in zip(beside.keys, beside.values, strict=True)
@@ -308,14 +410,11 @@ class _File:
         for _, function in others:
             if function not in self._functions:
                 raise self._error(node, f"{function} is not a function of this file")
-        if keywords or bool(fails) != (self._kind == "mistake"):
-            raise self._error(
-                node,
-                "Mistakes takes the contract, the checks that catch them, and beside"
-                if self._kind == "mistake"
-                else "Variants takes the contract and beside",
-            )
-        return Group(self._kind, replaces, tuple(fails), others)
+        wrong = bool(fails) != (self._kind == "mistake") or bool(run) != of_a_run
+        wrong = wrong or (central and self._kind != "mistake")
+        if keywords or wrong or (keeps < 1) != (self._kind == "wrong run") or keeps < 0:
+            raise self._error(node, f"{wanted} takes {TAKES[self._kind]}")
+        return Group(self._kind, replaces, tuple(fails), others, run, keeps, central)
 
     def _entry(self, node: ast.stmt, prelude: str) -> Entry:
         place = f"{self._path}:{node.lineno}"

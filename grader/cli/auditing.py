@@ -10,16 +10,26 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, ProfileName
 from grader.batch.ledger import BatchError
 from grader.catalogue import CatalogueError
-from grader.cli.app import app, assignment_or_stop, console, errors, print_table, stop
+from grader.cli.app import (
+    app,
+    assignment_or_stop,
+    console,
+    errors,
+    print_table,
+    runs_or_stop,
+    stop,
+)
 from grader.cli.options import IsolationOption, JobsOption
 from grader.cli.progress import ProgressDisplay
+from grader.data import DataError, cache_folder, data_root
 from grader.wall import isolation as walls
 from grader.wall.errors import WallError
 
 if TYPE_CHECKING:
+    from grader.audit.runs import RunsAudit
     from grader.audit.verdict import Audit
 
 
@@ -51,6 +61,17 @@ def audit_(
     secret: Annotated[
         str | None, typer.Option(help="The secret that inputs are drawn from.")
     ] = None,
+    runs: Annotated[
+        ProfileName | None,
+        typer.Option(help="Audit the training runs instead, in this size."),
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(help="With --runs: this run alone, by its id; may be repeated."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of real data sets; else GRADER_DATA.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the audit as JSON.")] = False,
     docs: Annotated[
         Path | None, typer.Option(help="Folder in which to write the audit as a page.")
@@ -63,19 +84,29 @@ def audit_(
     An entry is asked the checks that can reach what it changes, and some entries of each question
     are asked all of them.
 
+    With --runs, grade the measures and thresholds of training runs: all marks for the reference
+    and every right run, next to none for trivial solutions, and for each wrong run no more than it
+    may keep. What was trained stays in the cache.
+
     Example: grader audit ift6135_a3
 
     Example: grader audit ift6135_a3 --question q1.3
+
+    Example: grader audit ift6135_a3 --runs smoke --run dirac
     """
     # It needs scipy's distributions, for which no other command should wait.
     from grader.audit.grading import audit
     from grader.audit.page import write_page
+    from grader.suite.local import ReferenceFailed
 
     assignment = assignment_or_stop(name)
     questions = _questions_or_stop(assignment, question or [])
     jobs = jobs or len(os.sched_getaffinity(0))
     try:
         wall = walls.choose(isolation)
+        if runs is not None:
+            _audit_runs(assignment, runs, wall, jobs, data, run or [], only, secret, as_json)
+            return
         if repeat:
             _hunt(assignment, wall, jobs, repeat)
             return
@@ -90,7 +121,7 @@ def audit_(
                 thorough=thorough,
                 tell=tell,
             )
-    except (CatalogueError, WallError, BatchError) as error:
+    except (CatalogueError, WallError, BatchError, DataError, ReferenceFailed) as error:
         stop(str(error))
     if docs is not None:
         write_page(assignment, found, docs)
@@ -100,6 +131,66 @@ def audit_(
         _show(found)
     if found.problems or found.uncovered:
         raise typer.Exit(1)
+
+
+def _audit_runs(
+    assignment: Assignment,
+    profile: ProfileName,
+    wall: walls.WallKind,
+    jobs: int,
+    data: Path | None,
+    only_runs: list[str],
+    only: str | None,
+    secret: str | None,
+    as_json: bool,
+) -> None:
+    from grader.audit.runs import audit_runs
+
+    with ProgressDisplay() as tell:
+        found = audit_runs(
+            assignment,
+            profile=profile,
+            wall=wall,
+            jobs=jobs,
+            out=cache_folder() / "audit" / assignment.name,
+            # Always the same unless one is given, so that what was trained is found again.
+            secret=secret or "audit",
+            data=data_root(data),
+            runs=runs_or_stop(assignment, only_runs),
+            only=only,
+            tell=tell,
+        )
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        _show_runs(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _show_runs(found: RunsAudit) -> None:
+    table = Table(
+        Column("run", no_wrap=True),
+        Column("what was tried", overflow="fold"),
+        Column("kind", no_wrap=True),
+        Column("keeps", justify="right"),
+        Column("may keep", justify="right"),
+        title=f"What runs keep of their marks, profile {found.profile}",
+    )
+    for v in found.verdicts:
+        kept = Text("open", style="dim")
+        if v.kept is not None:
+            kept = Text(f"{v.kept:.0%}", style="bold red" if v.problems else "green")
+        table.add_row(v.run, v.name, v.kind, kept, f"{v.keeps:.0%}")
+    print_table(table)
+    for line in found.problems:
+        console.print(Text(line, style="red"), soft_wrap=True)
+    undecided = sum(v.kept is None for v in found.verdicts)
+    console.print(
+        f"{len(found.verdicts)} runs, {undecided} of which no question is decided in this size, "
+        f"{len(found.problems)} problems, {found.seconds:.0f} s",
+        highlight=False,
+    )
 
 
 def _questions_or_stop(assignment: Assignment, asked: list[str]) -> frozenset[str] | None:
@@ -138,6 +229,7 @@ def _show(found: Audit) -> None:
             str(sum(q == question for q in found.checks.values())),
         )
     print_table(table)
+    print_table(_extremes(found))
     if found.rates:
         print_table(_rates(found))
     if found.rubbish:
@@ -158,6 +250,26 @@ def _show(found: Audit) -> None:
         f"{len(found.problems)} problems, {found.seconds:.0f} s",
         highlight=False,
     )
+
+
+def _extremes(found: Audit) -> Table:
+    from grader.audit.verdict import extremes
+
+    table = Table(
+        "question",
+        Column("dearest mistake", overflow="fold"),
+        Column("costs", justify="right"),
+        Column("cheapest mistake", overflow="fold"),
+        Column("costs", justify="right"),
+        title="What mistakes cost of their questions",
+    )
+    both = extremes(found.verdicts)
+    for question in sorted(both, key=_natural):
+        row = [question]
+        for verdict in both[question]:
+            row += [verdict.name, f"{verdict.lost.get(question, 0.0):.2f}"]
+        table.add_row(*row)
+    return table
 
 
 def _rates(found: Audit) -> Table:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
-import sys
 import time
-import types
 from pathlib import Path
 
 import grader
-from grader.assignment import Assignment, Measure, Profile, ProfileName, Run
-from grader.data import DataSet, cache_folder, load
+from grader.assignment import Assignment, Profile, ProfileName, Run
 from grader.intake import Submission
 from grader.measures.artefacts import ArtefactError
 from grader.measures.estimate import MeasureError
-from grader.results import Environment, Figure, Picture, RunResult
+from grader.results import Environment, Picture, RunResult
 from grader.runs.artefacts import Artefacts
-from grader.runs.loading import files_of, load_functions
-from grader.runs.measured import Context, Measured, Measurement
+from grader.runs.loading import files_of
+from grader.runs.measuring import Measurer
 from grader.runs.submitted import NothingSubmittedError, find_submitted
 from grader.runs.train import Tell, seed_of, train
 from grader.suite.local import ReferenceFailed
@@ -55,13 +51,11 @@ class Executor:
         self._assignment = assignment
         self._profile: ProfileName = profile
         self._out = out
-        self._data = data
         self._warm = warm
         self._measured_by = _measured_by(assignment)
         # Runs of submissions of which one case hung: the others would cost as much again.
         self._hung: set[tuple[str, str]] = set()
-        self._loaded: dict[tuple[str, bool], DataSet] = {}
-        self._measures = load_functions(assignment, "measures")
+        self._measurer = Measurer(assignment, profile, data)
 
     def execute(
         self, submission: Submission, run_id: str, case: str, secret: str, *, tell: Tell
@@ -137,27 +131,10 @@ class Executor:
         self, run: Run, size: Profile, folder: Path, result: RunResult, artefacts: Artefacts
     ) -> RunResult:
         started = time.process_time()
-        context = Context(
-            case=result.case,
-            steps=size.steps,
-            settings=size.settings,
-            seed=(result.seed + 1) % 2**31,
-            data=lambda name: self._load(name, size),
-            given=lambda name: given_module(self._assignment, name),
-            cache=cache_folder(),
-        )
-        measures = {m.name: m for m in self._assignment.description.measures if m.run == run.id}
+        context = self._measurer.context(run, result.case, result.seed)
         try:
-            if run.id not in self._measures:
-                known = ", ".join(self._measures) or "none"
-                raise LookupError(f"there is no function {run.id}; there are {known}")
-            measured: Measured = self._measures[run.id](artefacts, context)
-            if unknown := [m.name for m in measured.figures if m.name not in measures]:
-                raise LookupError(
-                    f"it gives a figure {unknown[0]!r}, which [runs.measures] of this run does not "
-                    f"declare in assignment.toml; declared are {', '.join(measures) or 'none'}"
-                )
-            figures = [_figure(measures[m.name], m) for m in measured.figures]
+            measured = self._measurer.measure(run, artefacts, context)
+            figures = self._measurer.figures(run, measured)
         except (ArtefactError, MeasureError) as error:
             return self._keep(
                 folder, result.model_copy(update={"status": "failed", "problem": str(error)})
@@ -186,17 +163,11 @@ class Executor:
                 update={
                     "figures": figures,
                     "pictures": pictures,
-                    "data": [self._load(name, size).description for name in run.data],
+                    "data": [self._measurer.data_set(name, size).description for name in run.data],
                     "measured_seconds": time.process_time() - started,
                 }
             ),
         )
-
-    def _load(self, name: str, size: Profile) -> DataSet:
-        embedded = size.data == "embedded"
-        if (name, embedded) not in self._loaded:
-            self._loaded[name, embedded] = load(name, root=self._data, embedded=embedded)
-        return self._loaded[name, embedded]
 
     def _blank(self, run: Run, case: str, seed: int, key: str, origin: str) -> RunResult:
         return RunResult.model_validate(
@@ -241,7 +212,7 @@ class Executor:
             "submission": submission,
             "origin": origin,
             "code": _digest_of(code),
-            "data": [self._load(name, size).digest for name in run.data],
+            "data": [self._measurer.data_set(name, size).digest for name in run.data],
             "run": run.id,
             "case": case,
             "seed": seed,
@@ -272,39 +243,6 @@ def _measured_by(assignment: Assignment) -> str:
     own = [*files_of(assignment.measures), *files_of(assignment.runs)]
     ours = [file for pattern in OF_FIGURES for file in sorted(HERE.glob(pattern))]
     return _digest_of([assignment.folder / "assignment.toml", *own, *reference, *ours])
-
-
-def _figure(measure: Measure, measurement: Measurement) -> Figure:
-    figure = Figure(
-        measure=measure.name,
-        title=measure.title,
-        unit=measure.unit,
-        question=measure.question,
-        value=None,
-        note=measurement.problem,
-        claim=measurement.claim,
-        weight=measure.weight,
-    )
-    estimate = measurement.estimate
-    if estimate is None:
-        return figure
-    return figure.model_copy(
-        update={
-            "unit": measure.unit or estimate.unit,
-            "value": estimate.value,
-            "standard_error": estimate.standard_error,
-            "n": estimate.n,
-            "note": estimate.note,
-        }
-    )
-
-
-def given_module(assignment: Assignment, name: str) -> types.ModuleType:
-    """A module of the reference's folder, which may import its neighbours by their plain names."""
-    folder = str(assignment.reference)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    return importlib.import_module(name)
 
 
 def _digest_of(paths: list[Path]) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from grader.assignment import Assignment
 from grader.suite.local import ReferenceFailed
 
-What = Literal["runs", "measures", "trivial"]
+What = Literal["runs", "measures", "trivial", "wrong_runs", "right_runs"]
 # What the files of a folder of runs are called behind the wall.
 BEHIND = "grader_runs"
 

@@ -14,9 +14,10 @@ from torch import Tensor
 from grader import pictures
 from grader.data import DataSet
 from grader.measures.artefacts import ArtefactError
+from grader.measures.coverage import coverage
 from grader.measures.estimate import Estimate, MeasureError, Vector, mean_estimate
 from grader.measures.features import FeatureNetwork, inception_v3, load_or_train
-from grader.measures.neighbours import copies
+from grader.measures.neighbours import copies, nearest_distances
 from grader.measures.scores import (
     fid,
     fid_bias,
@@ -33,6 +34,10 @@ PICTURE_SEED = 1234
 NEAREST = 500
 # Samples with a larger share of copies of training images are not the generator's own.
 MOST_COPIES = 0.05
+# A sample repeats another if it is nearer to it than this share of what is usual among real images.
+SAME_IMAGE = 0.1
+# Of few images over and over no figure says anything.
+MOST_REPEATS = 0.5
 
 Draw = Callable[[int, torch.Generator], Tensor]
 
@@ -111,16 +116,31 @@ class Samples:
         """The share of copies of training images among the first samples."""
         return copies(self.images[:NEAREST], self._training, self._held_out).share
 
+    @functools.cached_property
+    def repeats(self) -> float:
+        """The share of the first samples that are another of them once more."""
+
+        def to_another(images: Tensor) -> Vector:
+            return nearest_distances(images[:NEAREST], images[:NEAREST], 2).distances[:, 1]
+
+        usual = float(np.median(to_another(self._held_out)))
+        return float((to_another(self.images) < SAME_IMAGE * usual).mean())
+
     def own(self, compute: Callable[[], Estimate]) -> Estimate:
         """A figure of the samples.
 
         Raises:
-            MeasureError: they are copies of training images.
+            MeasureError: they are copies of training images, or few images over and over.
         """
         if self.copies.value > MOST_COPIES:
             raise MeasureError(
                 f"{self.copies.value:.0%} of the samples are copies of training images, which have "
                 "the scores of the training set"
+            )
+        if self.repeats > MOST_REPEATS:
+            raise MeasureError(
+                f"{self.repeats:.0%} of the samples are another of them once more: these are few "
+                "images, whatever the noise, and scores take their classes for variety"
             )
         return compute()
 
@@ -185,7 +205,7 @@ class Tables:
         self._labels = labels_of(data, "test").numpy()
 
     def figures(self, draw: Draw, training: Tensor, held_out: Tensor) -> list[Measurement]:
-        """`fid`, `inception_score`, `classes` and `copies`, and the scores of real images.
+        """`fid`, `inception_score`, `classes`, `coverage` and `copies`, and scores of real images.
 
         Args:
             draw: so many images (count, S * S) of the generator, from a source of noise.
@@ -215,13 +235,29 @@ class Tables:
             return self._over_tables(values, "Inception Score", how)
 
         return [
-            self._left.figure("fid", lambda: samples.own(distance)),
-            self._left.figure("inception_score", lambda: samples.own(score)),
-            self._left.figure("classes", lambda: samples.own(lambda: classes(probabilities))),
+            measurement("fid", lambda: self._beside_the_claim("fid", samples.own(distance))),
+            measurement(
+                "inception_score",
+                lambda: self._beside_the_claim("inception_score", samples.own(score)),
+            ),
+            measurement("classes", lambda: samples.own(lambda: classes(probabilities))),
+            measurement("coverage", lambda: coverage(self._real, features).coverage),
             measurement("copies", lambda: samples.copies),
             measurement("real_fid", self._real_distance),
             measurement("real_inception_score", self._real_score),
         ]
+
+    def _beside_the_claim(self, name: str, estimate: Estimate) -> Estimate:
+        """The figure, with the submission's own in its note.
+
+        That is of one table and by the submission's own network: another figure, which this one
+        cannot bear out or refute.
+        """
+        claim = self._left.artefacts.claims.get(name)
+        if claim is None:
+            return estimate
+        words = f"{estimate.note}; reported {claim:.4g}, of one table by the submission's network"
+        return dataclasses.replace(estimate, note=words)
 
     def _real_distance(self) -> Estimate:
         return fid_bias(

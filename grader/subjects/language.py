@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from grader import pictures
-from grader.measures.estimate import Estimate, MeasureError
+from grader.measures.estimate import Estimate, MeasureError, mean_estimate
 from grader.runs.artefacts import Artefacts
 from grader.runs.measured import Drawing, Measurement, measurement
 
@@ -20,6 +20,11 @@ from grader.runs.measured import Drawing, Measurement, measurement
 ROUNDING = 1e-3
 # More tokens of a generation are not looked at.
 LONGEST = 10_000
+# Places in a text at which the use of the context is measured.
+PLACES = 128
+# Nats by which a prediction changes, at the least, for a model that reads its context: one that has
+# learnt nothing comes to tens of this, and a table of pairs to the rounding of float32.
+LEAST_CHANGE = 1e-3
 
 # Tokens (B, T) to logits (B, T, V).
 Logits = Callable[[Tensor], Tensor]
@@ -45,6 +50,61 @@ def nats(model: Logits, tokens: Tensor, context: int) -> Tensor:
                     logits = model(x[part].reshape(-1, length)).double().flatten(0, 1)
                     found.append(nn.functional.cross_entropy(logits, y[part], reduction="none"))
     return torch.cat(found)
+
+
+@dataclass(frozen=True)
+class ContextUse:
+    """What a model makes of the tokens before the last one.
+
+    Attributes:
+        gain: how much less likely a token is, in nats, once those before the last were shuffled.
+        change: the mean size of that difference, whichever way it goes.
+    """
+
+    gain: Estimate
+    change: float
+
+    def demand(self) -> None:
+        """Raises MeasureError where predictions depend on the last token alone."""
+        # So written that NaN fails.
+        if not self.change >= LEAST_CHANGE:
+            raise MeasureError(
+                "what the model predicts depends on nothing but the last token, as a table of "
+                f"pairs does: shuffling those before it changes {self.change:.2g} nats"
+            )
+
+
+def context_use(model: Logits, tokens: Tensor, context: int, seed: int) -> ContextUse:
+    """Predict tokens at random places with their context, and with all but its last token shuffled.
+
+    Args:
+        model: tokens (B, T) to logits (B, T, V).
+        tokens: (N,), a text.
+        context: T, how many tokens the model sees.
+        seed: of places and orders.
+
+    Raises:
+        MeasureError: the text has no more than T tokens.
+    """
+    if len(tokens) <= context:
+        raise MeasureError(
+            f"{len(tokens)} tokens hold no context of {context} and a token after it"
+        )
+    source = torch.Generator().manual_seed(seed)
+    starts = torch.randint(len(tokens) - context, (PLACES,), generator=source)
+    windows = tokens.unfold(0, context + 1, 1)[starts]
+    read, wanted = windows[:, :-1], windows[:, -1]
+    order = torch.rand(PLACES, context - 1, generator=source).argsort(dim=1)
+    shuffled = torch.cat([read[:, :-1].gather(1, order), read[:, -1:]], dim=1)
+
+    def cost(x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            logits = model(x)[:, -1].double()
+        return nn.functional.cross_entropy(logits, wanted, reduction="none")
+
+    difference = cost(shuffled) - cost(read)
+    gain = mean_estimate(difference.numpy(), "nats per token")
+    return ContextUse(gain, float(difference.abs().mean()))
 
 
 def own_perplexity(own: float, ours: float) -> Estimate:

@@ -27,6 +27,9 @@ ERRORS = "standard errors"
 WIDE, CELLS = 14.0, 400
 # States of a chain at which the chance of accepting the next proposal is computed.
 STATES = 5000
+# A count that was divided in single precision is whole to within this much, and one that follows
+# from the draws is within so many standard deviations.
+WHOLE, MOST_ERRORS = 1e-2, 5.5
 TRACE = "the first coordinate of the chain over its iterations"
 
 
@@ -44,6 +47,28 @@ def points(left: Left, name: str, chain: bool = False) -> Any:
         if len(array) not in (wanted, wanted + 1, wanted + left.setting("burn_in")):
             raise ArtefactError(f"the chain has {len(array)} rows; {wanted} are asked for")
     return array
+
+
+def follows(rate: float, accepted: int, tried: int, drawn: int) -> bool:
+    """Whether an acceptance rate follows from the counts.
+
+    It is accepted / tried, give or take a draw, or that of whole batches: then it says how many of
+    the draws behind the last point were accepted too, a whole number that is binomial.
+
+    Args:
+        rate: as it was reported.
+        accepted: points.
+        tried: draws up to the last of them.
+        drawn: all draws.
+    """
+    share = accepted / tried
+    if abs(rate - share) <= 2 * share / tried:
+        return True
+    more, rest = rate * drawn - accepted, drawn - tried
+    if rest == 0 or abs(more - round(more)) > WHOLE:
+        return False
+    spread = math.sqrt(rest * share * (1 - share))
+    return abs(more - rest * share) <= MOST_ERRORS * spread
 
 
 class Target:
@@ -124,6 +149,34 @@ class Target:
         error = true * math.sqrt((1 - true) / n)
         note = f"{rate:.4f}; true {true:.4f}; {words}"
         return Estimate((rate - true) / error, 0.0, n, ERRORS, note)
+
+    def counted_rate(
+        self, rate: float, c: float, points: Any, proposals: Any, words: str
+    ) -> Estimate:
+        """As `rate_off`, of a rate that was counted: it follows from the proposals.
+
+        Args:
+            rate: the acceptance rate, as it was reported.
+            c: the constant.
+            points: the accepted ones, (N, 2).
+            proposals: (P, 2), all draws of the proposal in their order.
+            words: for the note.
+
+        Raises:
+            MeasureError: so many of the proposals were not accepted, neither up to the last of
+                the points nor of all.
+        """
+        places = {row.tobytes(): place for place, row in enumerate(proposals)}
+        found = [places[row.tobytes()] for row in points if row.tobytes() in places]
+        # Points that were computed in another precision are not found again.
+        if len(found) == len(points):
+            tried = max(found) + 1
+            if not follows(rate, len(points), tried, len(proposals)):
+                raise MeasureError(
+                    f"the acceptance rate is reported as {rate:.5g}; {len(points)} points were "
+                    f"accepted of {tried} draws, a share of {len(points) / tried:.5g}"
+                )
+        return self.rate_off(rate, c, len(points), words)
 
     def distance(self, points: Any, c: float) -> Estimate:
         """The largest distance between distribution functions along three axes, times sqrt(n).

@@ -168,12 +168,12 @@ def test_weights_of_other_layers_get_a_sentence(cache: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_collapsed_generator_shows(cache: Path) -> None:
-    """One that always draws the same picture has no classes, no score, and is far from all."""
+    """One that always draws the same picture has no score, and covers next to nothing."""
     images = torch.tensor(data("mnist").arrays["train_images"]).float()
     found = figures(measured("gan", always(images.mean(dim=0)), cache))
-    assert value(found["classes"]) == pytest.approx(1.0, abs=0.5)
-    assert value(found["inception_score"]) == pytest.approx(1.0, abs=1e-3)
-    assert value(found["fid"]) > 5 * value(found["real_fid"])
+    for name in ("fid", "inception_score", "classes"):
+        assert found[name].estimate is None and "few images" in found[name].problem
+    assert value(found["coverage"]) < 0.05
 
 
 @pytest.mark.timeout(600)

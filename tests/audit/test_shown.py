@@ -7,6 +7,7 @@ from rich.console import Console
 
 from grader.audit.rates import ErrorRate
 from grader.audit.rubbish import Kept
+from grader.audit.runs import RunsAudit, RunVerdict
 from grader.audit.verdict import Audit, Verdict
 from grader.cli import app, auditing
 
@@ -44,6 +45,33 @@ def test_an_audit_is_readable_on_a_terminal_of_80(
         "false-fail 1.0e-09",
         "smallest p 2.0e-03",
         "12.3%",
+        "dearest",
+        "1.00",
     ):
         assert words in said
     assert "1 mistakes, 0 variants, 2 checks (50% of them asked), 1 problems, 2 s" in said
+
+
+def test_an_audit_of_runs_is_readable_on_a_terminal_of_80(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdicts = [
+        RunVerdict(
+            name=f"{name} that has so long a name that it does not fit beside the others",
+            kind="wrong run", run="flow_from_samples", kept=kept, keeps=0.5, lost=[],
+            problems=problems,
+        )
+        for name, kept, problems in (("one", 0.625, ["keeps 62%"]), ("another", None, []))
+    ]  # fmt: skip
+    found = RunsAudit(
+        assignment="toy", assignment_digest="", profile="smoke", verdicts=verdicts, seconds=2.0
+    )  # fmt: skip
+    narrow = Console(width=80, force_terminal=True, color_system=None)
+    for module in (app, auditing):
+        monkeypatch.setattr(module, "console", narrow)
+    auditing._show_runs(found)
+    said = capsys.readouterr().out
+    for words in ("62%", "50%", "open", "2 runs, 1 of which no question is decided", "1 problems"):
+        assert words in said
+    table = said[: said.index("wrong run one")]
+    assert max(map(len, table.splitlines())) <= 80

@@ -184,7 +184,8 @@ def test_what_was_handed_in_is_measured(home: Home) -> None:
     assert (
         "fit-slow.pt is a pickle" in slow.problem and "safetensors.torch.save_file" in slow.problem
     )
-    assert fast.problem == "no fit-fast.safetensors was handed in" and fast.status == "absent"
+    assert fast.problem.startswith("no fit-fast.safetensors was handed in")
+    assert fast.status == "absent"
     assert not trained(home.out / "artefacts")
 
 

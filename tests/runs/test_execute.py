@@ -163,7 +163,7 @@ def another_environment(room: Room) -> RunResult:
 def other_data(room: Room) -> RunResult:
     # The key must not tell apart by the name alone.
     executor = room.executor()
-    known = executor._load("planar_arcs", room.toy.run("fit").profiles["smoke"])
+    known = executor._measurer.data_set("planar_arcs", room.toy.run("fit").profiles["smoke"])
     object.__setattr__(known, "digest", "of another set")
     return executor.execute(room.submission(), "fit", "fast", SECRET, tell=lambda *_: None)
 
@@ -317,7 +317,8 @@ def test_arrays_come_along(room: Room) -> None:
 def test_whoever_hands_in_nothing_is_told_the_name(room: Room) -> None:
     result = measure(room, room.submission())
     assert (result.status, result.figures) == ("absent", [])
-    assert result.problem == "no fit-fast.safetensors was handed in"
+    wanted = "no fit-fast.safetensors was handed in, nor an array fit-fast-NAME.npy"
+    assert result.problem == wanted
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,20 @@ def test_weights_alone_are_enough_and_the_highest_counts(found: Any) -> None:
     assert got.paths == ("fit.safetensors",)
 
 
+def test_arrays_are_taken_for_what_they_are(found: Any) -> None:
+    """A run that leaves no weights needs no file of weights."""
+    got = found({"fit-samples.npy": npy(np.ones((2, 3))), "fit.json": b'{"rate": 0.5}'})
+    assert list(got.artefacts.arrays) == ["samples"] and got.artefacts.claims == {"rate": 0.5}
+    assert got.artefacts.weights == {}
+    with pytest.raises(NothingSubmittedError, match=r"fit\.pt is a pickle"):
+        found({"fit.pt": b"anything"})
+
+
+def test_claims_alone_are_nothing_that_could_be_measured(found: Any) -> None:
+    with pytest.raises(NothingSubmittedError, match=r"nor an array fit-NAME\.npy"):
+        found({"fit.json": b'{"rate": 0.5}'})
+
+
 def test_every_case_has_files_of_its_own(found: Any) -> None:
     files = {
         "fit-a-1.safetensors": save({"x": torch.ones(1)}),

@@ -75,3 +75,18 @@ def test_copies_of_training_images_have_no_scores() -> None:
     assert Samples(fresh, training, held_out).own(lambda: one) is one
     with pytest.raises(MeasureError, match="copies of training images"):
         Samples(training[:30], training, held_out).own(lambda: one)
+
+
+def test_few_images_over_and_over_have_no_scores() -> None:
+    generator = torch.Generator().manual_seed(4)
+    training, held_out, fresh = (torch.rand(200, 16, generator=generator) for _ in range(3))
+    one = Estimate(1.0, 0.0, 1, "")
+    few = fresh[:3].repeat(40, 1)
+    assert Samples(few, training, held_out).repeats == 1.0
+    with pytest.raises(MeasureError, match="100% of the samples are another of them once more"):
+        Samples(few, training, held_out).own(lambda: one)
+    # Half of them are fresh, and blur brings images nearer to each other than real ones are.
+    mixed = Samples(torch.cat([fresh[:60], few[:60]]), training, held_out)
+    assert mixed.repeats == pytest.approx(63 / 120)  # the three that are repeated as well
+    blurred = Samples(0.5 + 0.3 * (fresh - 0.5), training, held_out)
+    assert blurred.repeats == 0.0 and blurred.own(lambda: one) is one

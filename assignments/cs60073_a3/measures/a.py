@@ -52,11 +52,18 @@ def rejection(artefacts: Artefacts, context: Context) -> Measured:
     if not 0 < c < 1e6:
         raise ArtefactError(f"the constant c is {c:g}; it must be positive")
     points, number, top = sampler.points(left, "points"), left.number, TARGET.envelope
+    if len(points) < (wanted := left.setting("accepted")):
+        raise ArtefactError(f"{len(points)} points were accepted; {wanted} are asked for")
     holds = "an envelope" if c >= top else f"no envelope: p / q reaches {top:.4g}"
+
+    def rate() -> Estimate:
+        if "proposals" not in artefacts.arrays:  # not handed in, or none was drawn
+            return TARGET.rate_off(number("acceptance_rate"), c, len(points), holds)
+        drawn = sampler.points(left, "proposals")
+        return TARGET.counted_rate(number("acceptance_rate"), c, points, drawn, holds)
+
     figures = {
-        "acceptance_rate": lambda: TARGET.rate_off(
-            number("acceptance_rate"), c, len(points), holds
-        ),
+        "acceptance_rate": rate,
         "distance": lambda: TARGET.distance(points, c),
         "bias": lambda: TARGET.bias(points, c),
     }

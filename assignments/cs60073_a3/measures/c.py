@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Mapping
@@ -12,15 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from grader.measures.artefacts import ArtefactError
+from grader.measures.estimate import MeasureError
 from grader.measures.language import perplexity
 from grader.measures.weights import WRAPPERS, load_weights
 from grader.runs.artefacts import Artefacts
 from grader.runs.left import Left
-from grader.runs.measured import Context, Measured, measurement
+from grader.runs.measured import Context, Measured, Measurement, measurement
 from grader.subjects.language import (
     Generations,
     Logits,
     Strategy,
+    context_use,
     exact,
     loss_curves,
     nats,
@@ -40,7 +44,11 @@ SAME = 2e-3
 
 
 def language_model(artefacts: Artefacts, context: Context) -> Measured:
-    """Perplexities from the weights, n-gram baselines, and what was generated."""
+    """Perplexities from the weights, n-gram baselines, and what was generated.
+
+    A model that reads nothing but the last character is a table of pairs, which can be counted: it
+    has no figures that are marked.
+    """
     left, data = Left(artefacts, context), context.data("tiny_shakespeare")
     train, valid = parted(data.arrays["train"], data.arrays["valid"])
     valid, alphabet = valid[: left.setting("validation")], data.alphabet or ""
@@ -49,23 +57,36 @@ def language_model(artefacts: Artefacts, context: Context) -> Measured:
     models, reading = readings(left, reference, len(alphabet), valid, own)
     losses = [nats(model, valid, CONTEXT) for model in models]
     ours, n = perplexity(-losses[-1]).value, len(valid)
+    use = functools.cache(lambda: context_use(models[-1], valid, CONTEXT, context.seed))
+
+    def reading_its_context(found: Measurement) -> Measurement:
+        try:
+            use().demand()
+        except MeasureError as error:
+            return dataclasses.replace(found, estimate=None, problem=str(error))
+        return found
+
     texts = Generations(artefacts, STRATEGIES, valid[:PROMPT], alphabet)
 
     def baseline(order: int) -> Any:
         value = reference.ngram_perplexity(train, valid, order, len(alphabet))
         return exact(value, n - order + 1, "add-alpha smoothing with alpha = 0.1")
 
-    figures = [
+    of_the_model = [
         measurement("validation_loss", lambda: exact(float(losses[-1].mean()), n, reading)),
         left.figure("validation_perplexity", lambda: exact(ours, n, reading)),
+        *texts.figures(models[-1], CONTEXT),
+    ]
+    if own is not None:
+        of_the_model.append(measurement("own_perplexity", lambda: own_perplexity(own, ours)))
+    figures = [
+        *map(reading_its_context, of_the_model),
+        measurement("context_gain", lambda: use().gain),
         *(
             left.figure(f"{name}_perplexity", lambda order=order: baseline(order))
             for order, name in enumerate(NGRAMS, start=1)
         ),
     ]
-    if own is not None:
-        figures.append(measurement("own_perplexity", lambda: own_perplexity(own, ours)))
-    figures += texts.figures(models[-1], CONTEXT)
     return Measured(tuple(figures), (*loss_curves(artefacts, losses), *texts.drawings()))
 
 

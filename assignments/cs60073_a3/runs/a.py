@@ -87,13 +87,24 @@ def target(impl: Any, case: str, steps: int, settings: Any, data: Mapping[str, s
 
 
 def rejection(impl: Any, case: str, steps: int, settings: Any, data: Mapping[str, str]) -> Training:
-    """Rejection sampling with c = 12, and once more with the submission's own envelope."""
+    """Rejection sampling with c = 12, and once more with the submission's own envelope.
+
+    What was drawn with c = 12 is left too: the rate is a count of it.
+    """
     rng, n = _generator(), settings["accepted"]
-    points, rate = impl.sampling.rejection_sampling(_log_p, _log_q, _draw_q, C, n, rng)
+    drawn: list[Array] = []
+
+    def draw_q(count: int, source: Any) -> Array:
+        drawn.append(_draw_q(count, source))
+        return drawn[-1].copy()
+
+    points, rate = impl.sampling.rejection_sampling(_log_p, _log_q, draw_q, C, n, rng)
     arrays = {
         "points": np.asarray(points, dtype=np.float64),
         "acceptance_rate": np.asarray(rate, dtype=np.float64),
     }
+    if drawn:
+        arrays["proposals"] = np.concatenate(drawn)
     yield 1
     own = _attempt("envelope", lambda: impl.sampling.envelope_constant(_log_p, _log_q))
     arrays["envelope"] = own
