@@ -370,7 +370,7 @@ class CatalogueFile:
                     self._groups[name] = self._group(node, node.value)
                 case ast.FunctionDef(decorator_list=[_, *_]) | ast.ClassDef(decorator_list=[_, *_]):
                     found.append(node)
-                case ast.Expr(ast.Call(ast.Attribute(ast.Name(of), "catalogued"), names, [])):
+                case ast.Expr(ast.Call(ast.Attribute(of, "catalogued"), names, [])):
                     group = self._group_of(node, of)
                     place = f"{self._path}:{node.lineno}"
                     self.named += [(group, ast.literal_eval(name), place) for name in names]
