@@ -132,6 +132,7 @@ class TestCritic(
     def watch(self, calls, **more):
         return super().watch(calls, inner=1 if calls == 1 else self.times, **more)
 
+    @form
     @weight(2.5)
     def test_has_new_samples_for_each_step(self):
         """Several critic steps are taken to see more data: each draws its own batch of real
@@ -201,6 +202,7 @@ class TestGenerator(
         )
         self.expect.shape(events[-1]["value"], (), what="the result of train_step")
 
+    @form
     @weight(3)
     def test_average_follows_the_generators_step(self):
         """With `alpha_ema`, the average moves towards the generator after the generator's step:
