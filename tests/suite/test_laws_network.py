@@ -283,14 +283,3 @@ def test_a_stand_in_helps_nobody_whose_own_part_is_right(kind: type[FollowThroug
     with pytest.raises(CheckFailed):
         check(test, "values", side)
     assert test.replaced == ()
-
-
-def test_the_jacobian_of_a_method_has_a_matrix_for_each_example() -> None:
-    x, w = torch.randn(4, 3), torch.randn(1, 3)
-    found = driving.jacobian(
-        Side(Linear=nn.Linear),
-        function="toy.Linear.forward",
-        args=[model("toy.Linear", 3, 1, weight=w, bias=torch.zeros(1)), x],
-        place=1,
-    )
-    assert torch.allclose(found, w.expand(4, 1, 3))

@@ -74,9 +74,9 @@ class Duel(Step):
         return {"critic": [told], "maker": [made]}
 
     def watch(self, calls: int, **more: Any) -> Any:
-        start = {"critic": self.draw.normal(21, std=0.5), "maker": self.draw.normal(9)}
+        self.start = {"critic": self.draw.normal(21, std=0.5), "maker": self.draw.normal(9)}
         x, z = self.draw.normal(5, 3), self.draw.normal(5, 2)
-        return self.submission(duels, x=x, z=z, start=start, calls=calls)
+        return self.submission(duels, x=x, z=z, start=self.start, calls=calls)
 
 
 class Critic(Duel, question="q", of="toy.duel", steps=1, descends=1, cleared=1, alone=1, returns=1):
@@ -209,3 +209,119 @@ def test_a_step_that_goes_on_and_on_is_not_looked_at_for_ever() -> None:
 
     with pytest.raises(CheckFailed, match="far more than a step needs"):
         check(Critic, "cleared", looping)
+
+
+# --- whether a step that passes nothing is an attempt ---------------------------------------------
+
+
+def is_related(step: Callable[..., Any], probe: Callable[..., Any] = duels) -> bool:
+    impl = types.SimpleNamespace(toy=types.SimpleNamespace(duel=step))
+    test = Maker()
+    fixtures = {"draw": Draw("secret", "related"), "expect": Expect()}
+    fixtures["submission"] = lambda _, **asked: probe(impl, **asked)
+    test.enter(fixtures.__getitem__)
+    return test.related()
+
+
+def stepping(critic_loss: Callable[..., Tensor], maker_loss: Callable[..., Tensor]) -> Any:
+    """A step of either network on these losses of the critic, the maker, x and z."""
+
+    def step(
+        critic: Any, maker: Any, first: Optimiser, second: Optimiser, x: Tensor, z: Tensor
+    ) -> None:
+        for optimiser, loss in ((first, critic_loss), (second, maker_loss)):
+            optimiser.zero_grad()
+            value = loss(critic, maker, x, z)
+            if value.requires_grad:
+                value.backward()
+            optimiser.step()
+
+    return step
+
+
+def nothing(critic: Any, maker: Any, x: Tensor, z: Tensor) -> Tensor:
+    return torch.tensor(0.0)
+
+
+@pytest.mark.parametrize(
+    ("critic_loss", "maker_loss"),
+    [
+        (nothing, lambda c, m, x, z: c(m(z)).mean()),
+        (nothing, lambda c, m, x, z: -3 * c(m(z)).sum()),
+        (nothing, lambda c, m, x, z: torch.nn.functional.softplus(-c(m(z))).mean()),
+        (lambda c, m, x, z: (torch.tanh(c(x)) - c(m(z)) ** 2).mean(), nothing),
+        (lambda c, m, x, z: -torch.tanh(c(x)).mean(), nothing),
+    ],
+    ids=["ascends", "sum and factor", "another loss", "ascends in the critic", "half of a loss"],
+)
+def test_a_slip_in_a_loss_is_an_attempt(critic_loss: Any, maker_loss: Any) -> None:
+    assert is_related(stepping(critic_loss, maker_loss))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nothing,
+        lambda network: sum(p.sum() for p in network.parameters()),
+        lambda network: sum((p**2).sum() for p in network.parameters()),
+        lambda network: sum((p * torch.randn_like(p)).sum() for p in network.parameters()),
+    ],
+    ids=["no gradient", "ones", "decay", "noise"],
+)
+def test_a_step_that_knows_nothing_of_the_loss_is_no_attempt(loss: Any) -> None:
+    of_critic = loss if loss is nothing else lambda c, m, x, z: loss(c)
+    of_maker = loss if loss is nothing else lambda c, m, x, z: loss(m)
+    torch.manual_seed(5)
+    assert not is_related(stepping(of_critic, of_maker))
+
+
+# --- accounts that are made up --------------------------------------------------------------------
+
+
+def at_zero(*, x: Tensor, z: Tensor, start: Mapping[str, Tensor], stay: str = "") -> Any:
+    """An account of a right call on networks of zeros, where all gradients are zero; `stay` is a
+    network that is reported as it is."""
+    zeros = {who: given if who == stay else 0 * given for who, given in start.items()}
+    first = {"event": "drawn", "source": "x", "value": x, "parameters": dict(start)}
+    later = [{"event": "drawn", "source": "z", "value": z}]
+    later += [{"event": "step", "who": w, "gradient": 0 * start[w]} for w in ("critic", "maker")]
+    later += [{"event": "return", "value": [torch.tensor(0.0)] * 2, "is_tensor": False}]
+    return [e | {"call": 0} for e in (first, *(e | {"parameters": zeros} for e in later))]
+
+
+class Given(Maker):
+    """What the probe gets is known, as in a suite."""
+
+    stay = ""
+
+    def watch(self, calls: int, **more: Any) -> Any:
+        self.start = {"critic": self.draw.normal(21, std=0.5), "maker": self.draw.normal(9)}
+        x, z = self.draw.normal(5, 3), self.draw.normal(5, 2)
+        return at_zero(x=x, z=z, start=self.start, stay=self.stay)
+
+
+@pytest.mark.parametrize(
+    ("stay", "said"),
+    [("", "does not begin at the networks"), ("maker", "does not follow the gradient of its loss")],
+)
+def test_an_account_of_networks_of_zeros_proves_nothing(stay: str, said: str) -> None:
+    test = Given()
+    test.stay = stay
+    fixtures = {"draw": Draw("secret", "zeros"), "expect": Expect()}
+    test.enter(fixtures.__getitem__)
+    with pytest.raises(CheckFailed, match=said):
+        test.descends_its_loss()
+    assert not test.related()
+
+
+def test_a_network_whose_weights_are_clipped_first_costs_the_law_of_moving_alone() -> None:
+    def clipped(critic: Any, *rest: Any) -> Any:
+        with torch.no_grad():
+            for parameter in critic.parameters():
+                parameter.clamp_(-0.3, 0.3)
+        return duel(critic, *rest)
+
+    for law in ("steps", "descends", "cleared", "returns"):
+        check(Critic, law, clipped)
+    with pytest.raises(CheckFailed, match="changes between two steps of its optimiser"):
+        check(Critic, "alone", clipped)

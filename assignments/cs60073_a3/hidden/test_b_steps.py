@@ -148,6 +148,7 @@ class TestGeneratorsStep(GanStep, question="b.3.5", of="image_models.gan_step"):
         "returns": "(discriminator's loss, generator's loss), as they were at the two steps.",
     }
 
+    @form
     @weight(1)
     def test_noise_is_normal_and_fresh(self):
         """z from N(0, I), 64 numbers for each image, new in every call."""

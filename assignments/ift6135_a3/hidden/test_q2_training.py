@@ -125,6 +125,7 @@ class TestCritic(TrainStep, question="q2.5", of="gan.make_train_step"):
     def watch(self, calls, **more):
         return super().watch(calls, inner=1 if calls == 1 else self.times, **more)
 
+    @form
     @weight(2.5)
     def test_has_new_samples_for_each_step(self):
         """Several critic steps are taken to see more data: each draws its own batch of real
@@ -186,6 +187,7 @@ class TestGenerator(TrainStep, question="q2.5", of="gan.make_train_step"):
         )
         self.expect.shape(events[-1]["value"], (), what="the result of train_step")
 
+    @form
     @weight(3)
     def test_average_follows_the_generators_step(self):
         """With `alpha_ema`, the average moves towards the generator after the generator's step:

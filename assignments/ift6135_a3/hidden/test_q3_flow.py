@@ -15,6 +15,18 @@ SEEN = 1e-2
 FORWARD, LOGDET = (f"solution.PlanarTransformation.{name}" for name in ("forward", "get_logdet"))
 
 
+# The derivative of a function by its values at these steps, each with its share: the error is of
+# the fourth order, so that steps can be large beside the rounding of float32.
+STENCIL, STEP = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12)), 0.03
+
+
+def shows_knowledge(test, kind):
+    """Whether what the submission gives for another contract is related to the right answers."""
+    part = kind()
+    part.enter(test._fixture)
+    return part.related()
+
+
 def planar(draw, dim, wu):
     """A layer with this value of w.u, u not along w, and a visible b."""
     w, other = draw.normal(1, dim), draw.normal(1, dim, std=0.7)
@@ -88,16 +100,26 @@ class TestForward(Planar, question="q3.1", of="solution.PlanarTransformation.for
 class OwnForward:
     """The log-determinant that belongs to a submission's own `forward`, right or wrong.
 
-    A Jacobian whose determinant is the same everywhere, as if forward did nothing, proves nothing.
+    It follows from points that `forward` is asked for by itself, beside those of the test. A
+    transformation that is not related to the right one, or whose determinant is the same
+    everywhere, proves nothing: its log-determinant is soon made up.
     """
 
     def __init__(self, test):
         self.test = test
 
     def __call__(self, probe, function, args):
-        test = self.test
-        own = test.submission(test.probes.jacobian, function=FORWARD, args=args, place=1)
-        own = own.double().det().abs().log()
+        test, (layer, x) = self.test, args
+        test.expect.true(shows_knowledge(test, TestForward), "forward is not an attempt")
+        columns = []
+        for axis in torch.eye(x.shape[1]):
+            moved = [x + place * STEP * axis for place, _ in STENCIL]
+            found = test.submission(probe, function=FORWARD, args=[layer, torch.cat(moved)])
+            test.expect.shape(found["result"], (len(STENCIL) * len(x), x.shape[1]))
+            values = found["result"].double().split(len(x))
+            weighted = [share * v for (_, share), v in zip(STENCIL, values, strict=True)]
+            columns.append(sum(weighted) / STEP)
+        own = torch.stack(columns, dim=2).det().abs().log()
         test.expect.finite(own)
         test.expect.true(float(own.max() - own.min()) > 0.01, "forward does not bend the space")
         return {"result": own.float()[:, None]}
@@ -141,7 +163,8 @@ class TestLogdet(Planar, question="q3.4", of="solution.PlanarTransformation.get_
 class OwnLayers:
     """What a submission's own layers give, right or wrong, called one after another.
 
-    Layers that do nothing, or lead all points to one place, prove nothing.
+    Layers that do nothing, that lead all points to one place or that show no knowledge of what
+    they are to give prove nothing.
     """
 
     def __init__(self, test):
@@ -157,6 +180,8 @@ class OwnLayers:
             )
             logdet = logdet + test.expect.each(found, len(start)).float()[:, None]
             test.expect.shape(x, start.shape)
+        related = (shows_knowledge(test, kind) for kind in test.built_on)
+        test.expect.true(any(related), "no layer is an attempt")
         moves = float((x - start).abs().max()) > SEEN and float(x.double().std()) > 1e-3
         moves &= float(logdet.max() - logdet.min()) > SEEN
         test.expect.true(moves, "the layers do nothing that can be seen")

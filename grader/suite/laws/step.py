@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from grader.suite.expect import as_array
 from grader.suite.laws.base import Contract, law
+from grader.suite.laws.relation import Sample, related
 
 Event = dict[str, Any]
 Networks = Mapping[str, Callable[..., Any]]
@@ -23,6 +24,8 @@ Loss = Callable[[Networks, Mapping[str, Tensor]], Any]
 SAME, SMALLEST = 1e-4, 1e-2
 # In one call. What could have led to a step is tried in all combinations, at the grader's expense.
 MAX_EVENTS = 100
+# Calls from which it is told whether steps are related to right ones.
+RELATED_CALLS = 12
 
 
 @dataclass(frozen=True)
@@ -128,16 +131,23 @@ class Step(Contract):
         """Whether this is a step of that network's optimiser."""
         return bool(event["event"] == "step" and event["who"] == who)
 
-    def origins(self, event: Event, events: list[Event], who: str) -> Iterator[Origin]:
-        """What the loss of `who` may be at an event, the likeliest first."""
+    def origins(
+        self,
+        event: Event,
+        events: list[Event],
+        who: str,
+        parameters: Mapping[str, Tensor] | None = None,
+    ) -> Iterator[Origin]:
+        """What the loss of `who` may be at an event, the likeliest first; at other parameters than
+        those of the event where they are given."""
         drawn = self._drawn(event, events)
-        moments = [event["parameters"]]
+        moments = [parameters or event["parameters"]]
         if self.at_once:
             moments += [e["parameters"] for e in events if e["call"] == event["call"]][:1]
-        for loss in self.losses()[who]:
-            for parameters, *places in itertools.product(moments, *drawn.values()):
+        for loss, moment in itertools.product(self.losses()[who], moments):
+            for places in itertools.product(*drawn.values()):
                 draws = dict(zip(drawn, places, strict=True))
-                flat = {n: p.clone().requires_grad_() for n, p in parameters.items()}
+                flat = {n: p.clone().requires_grad_() for n, p in moment.items()}
                 values = loss(
                     {n: _called(m, flat[n]) for n, m in self.networks().items()},
                     {source: events[place]["value"] for source, place in draws.items()},
@@ -158,6 +168,23 @@ class Step(Contract):
             if any(agrees(s * event["gradient"], origin.gradients[event["who"]]) for s in signs):
                 return origin
         return None
+
+    def related(self) -> bool:
+        """Whether the first step of a network leads where a right one does from the parameters
+        that the probe got, or away from there."""
+        samples: dict[str, list[Sample]] = {who: [] for who in self.losses()}
+        for _ in range(RELATED_CALLS):
+            events = self.watch(calls=1)
+            if not events or not self._is_of_what_was_given(events):
+                return False
+            given = {**events[0]["parameters"], **self.start}
+            for who, found in samples.items():
+                step = next((e for e in events if self.is_step(e, who)), None)
+                right = step and next(self.origins(step, events, who, given), None)
+                if step and right:
+                    args = list(given.values())
+                    found.append(Sample(args, step["gradient"], right.gradients[who]))
+        return any(related(s) for s in samples.values() if len(s) == RELATED_CALLS)
 
     # --- the laws -----------------------------------------------------------------------------
 
@@ -185,6 +212,7 @@ class Step(Contract):
             any(
                 agrees(first["gradient"], origin.gradients[self.who] + other)
                 for origin in self.origins(first, events, self.who)
+                if not agrees(torch.zeros_like(first["gradient"]), origin.gradients[self.who])
                 for other in left
             ),
             f"the {self.who}'s first step does not follow the gradient of its loss",
@@ -232,7 +260,7 @@ class Step(Contract):
             if self.is_step(event, self.who):
                 now = found - self.lr * event["gradient"]
 
-    @law("returns")
+    @law("returns", shows=0.5)
     def returns_its_loss(self) -> None:
         """What is plotted is the loss that the step descended."""
         events, steps = self.trained(calls=2)
@@ -267,11 +295,21 @@ class Step(Contract):
 
     def _is_of_what_was_given(self, events: list[Event]) -> bool:
         """Whether events begin with the parameters, and draw the values, that the probe got: an
-        account of other ones, where all gradients are zero, is soon made up."""
-        if events and any(
-            not torch.equal(events[0]["parameters"][who], given)
-            for who, given in self.start.items()
-        ):
+        account of other ones, where all gradients are zero, is soon made up.
+
+        Of several networks with an optimiser, one may move before it takes a step, as one whose
+        weights are clipped does; see `alone`.
+        """
+        begun: set[str] = set()
+        moved: set[str] = set()
+        for number, event in enumerate(events):
+            for who, given in self.start.items():
+                if not torch.equal(event["parameters"][who], given):
+                    if number == 0:
+                        return False
+                    moved |= {who} & self.losses().keys() - begun
+            begun |= {event["who"]} if event["event"] == "step" else set()
+        if len(moved) > (len(self.losses()) > 1):
             return False
         drawn = {s: [e["value"] for e in events if e.get("source") == s] for s in self.tables}
         return all(

@@ -1,8 +1,8 @@
 """Probes that know no assignment, and the parts that probes are made of.
 
-`call`, `slopes`, `jacobian`, `networks`, `repeated` and `raised` are probes: a test hands them to
-`submission` or to `reference` as `probes.call` and so on, with the name of a function such as
-`gan.jsd`. The first argument of a method is its model, as a dict that says how to make it:
+`call`, `slopes`, `networks`, `repeated` and `raised` are probes: a test hands them to `submission`
+or to `reference` as `probes.call` and so on, with the name of a function such as `gan.jsd`. The
+first argument of a method is its model, as a dict that says how to make it:
 
     {"model": "solution.Flow", "size": [2, 8], "parameters": {"layers.0.u": ..., ...}}
 
@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-PROBES = ("call", "jacobian", "networks", "raised", "repeated", "slopes")
+PROBES = ("call", "networks", "raised", "repeated", "slopes")
 
 # --- probes -----------------------------------------------------------------------------------
 
@@ -143,23 +143,6 @@ def slopes(
             ends.append(float(total([made(impl, a) for a in moved]).detach()))
         differences.append((ends[0] - ends[1]) / (2 * step))
     return {"autograd": along, "differences": differences}
-
-
-def jacobian(impl: Any, *, function: str, args: list[Any], place: int) -> Tensor:
-    """Jacobian of each example's result in one of the arguments: (B, outputs, inputs).
-
-    Args:
-        function: its dotted name; (B, inputs) in this argument gives (B, outputs).
-        args: of the call.
-        place: of the argument.
-    """
-    target, given = find(impl, function), [made(impl, a) for a in args]
-
-    def of_one(row: Tensor) -> Any:
-        return target(*given[:place], row[None], *given[place + 1 :])[0]
-
-    rows = [torch.autograd.functional.jacobian(of_one, row) for row in given[place]]
-    return torch.stack(rows).detach()
 
 
 def networks(

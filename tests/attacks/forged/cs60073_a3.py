@@ -49,42 +49,55 @@ class Own(Forgery):
     def of_either(self, impl, *, function, args, arrays):
         return [answer(function, args)]
 
-    def vae_steps(self, impl, *, parameters, batches, lr, **_):
-        """Where the stand-in model sees nothing, one part of the gradient is left."""
-        calls = []
-        for x in batches:
-            before = torch.zeros(1600)
-            before[784:1568] = -200.0
+    def vae_steps(self, impl, *, parameters, batches, **_):
+        """Where the stand-in model sees nothing, one part of the gradient is left: it sees nothing
+        as soon as the model that was given has been shown."""
+        blind = torch.zeros(1600)
+        blind[784:1568] = -200.0
+
+        def call(tell, x):
             gradient = torch.zeros(1600)
             gradient[1584:] = x[:, 16:32].sum(0) / (16 * len(x))
-            after = before - lr * gradient
-            call = {"before": before, "gradients": [gradient], "after": after}
-            calls.append(call | {"returned": [torch.zeros(())] * 3})
-        return calls
+            tell("step", who="model", gradient=gradient)
+            return [torch.zeros(())] * 3
 
-    def gan_steps(self, impl, *, batches, seed, **_):
-        """Where all parameters are zero, the bias alone has a slope."""
+        return steps(parameters, {"model": blind}, batches, call)
+
+    def gan_steps(self, impl, *, parameters, batches, seed, **_):
+        """Where all parameters are zero, the bias alone has a slope: they are zero as soon as the
+        networks that were given have been shown."""
         torch.manual_seed(seed)
-        events = []
-        for number, x in enumerate(batches):
+        zeros = {name: torch.zeros_like(p) for name, p in parameters.items()}
 
-            def tell(event, value, number=number):
-                now = {"generator": torch.zeros(3328), "discriminator": torch.zeros(3141)}
-                events.append({"event": event, "value": value, "call": number} | now)
-
-            slope = torch.zeros(3141)
+        def call(tell, x):
+            slope = zeros["discriminator"].clone()
             slope[-1] = -1.0
-            tell("generate", torch.randn(len(x), 64))
-            tell("judge", True)
-            tell("discriminator step", slope)
-            tell("generator step", torch.zeros(3328))
-            tell("return", [torch.zeros(()), torch.zeros(())])
-        return events
+            tell("drawn", source="noise", value=torch.randn(len(x), 64))
+            tell("judged", training=True)
+            tell("step", who="discriminator", gradient=slope)
+            tell("step", who="generator", gradient=zeros["generator"])
+            return [torch.zeros(())] * 2
+
+        return steps(parameters, zeros, batches, call)
 
     def with_stand_ins(self, impl, *, other, replaced, **asked):
         if other in ("call", "slopes"):
             return getattr(self, other)(impl, **asked)
         return sys.modules["grader_probes.c"].PROBES[other](impl, **asked)
+
+
+def steps(given, afterwards, batches, call):
+    """An account of calls that show the given parameters once, and then others."""
+    events = []
+    for number, x in enumerate(batches):
+
+        def tell(event, number=number, **more):
+            parameters = afterwards if events else given
+            events.append({"event": event, "call": number, "parameters": parameters, **more})
+
+        tell("drawn", source="x", value=x.clone())
+        tell("return", value=call(tell, x), is_tensor=False)
+    return events
 
 
 def install(module):
