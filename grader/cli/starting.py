@@ -46,6 +46,8 @@ that you were given.
 
 import pytest
 
+from grader.suite.laws import form
+
 
 @pytest.mark.question("q1.1", weight=2)
 def test_geometric_mean_has_the_right_value(submission, reference, draw, expect):
@@ -60,6 +62,7 @@ def test_geometric_mean_has_the_right_value(submission, reference, draw, expect)
     )
 
 
+@form
 @pytest.mark.question("q1.1")
 def test_geometric_mean_gives_one_number_per_row(submission, draw, expect):
     """Code that uses the result adds it to other values of shape (B,)."""

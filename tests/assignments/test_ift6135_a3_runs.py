@@ -30,6 +30,7 @@ from grader.runs.artefacts import Artefacts
 from grader.runs.execute import Executor
 from grader.runs.loading import load_functions, load_parts
 from grader.runs.measured import Context, Measured, Measurement
+from grader.runs.measuring import Measurer
 from grader.subjects.flows import around
 from grader.suite.local import load_text
 from grader.wall import isolation
@@ -40,10 +41,10 @@ REAL = Assignment(ROOT / "assignments" / "ift6135_a3", ROOT / "reference" / "ift
 # Sizes with which the whole of profile smoke takes a few seconds.
 TINY = {
     "samples = 10, own_images = 100": "samples = 4, own_images = 6",
-    "steps = 1200\n": "steps = 2\n",
-    "steps = 150\n": "steps = 12\n",
-    "steps = 80\n": "steps = 8\n",
-    "steps = 4\n": "steps = 2\n",
+    " steps = 1200,": " steps = 2,",
+    " steps = 150,": " steps = 12,",
+    " steps = 80,": " steps = 8,",
+    " steps = 4,": " steps = 2,",
     "samples = 200, features": "samples = 60, features",
     "feature_steps = 150 ": "feature_steps = 2 ",
     "resolution = 200": "resolution = 100",
@@ -584,7 +585,7 @@ class Handed:
         warm = types.SimpleNamespace(wall="none", environment=ENVIRONMENT)
         with pytest.MonkeyPatch.context() as patch:
             # The embedded digits in place of the real data that the profile asks for.
-            patch.setattr(Executor, "_load", lambda self, name, size: few(name))
+            patch.setattr(Measurer, "data_set", lambda self, name, size: few(name))
             small = {"samples": 5, "own_images": 5}
             run = REAL.run("vae")
             full = run.profiles["full"].model_copy(update={"settings": small})
