@@ -159,8 +159,8 @@ def _sample(assignment: Assignment, entries: Sequence[Entry], secret: str) -> se
 def _unforeseen(verdict: Verdict, entry: Entry, able: frozenset[str]) -> list[str]:
     """Checks that fail for an entry though the record says that they do not reach it."""
     return [
-        f"{check}: fails, but did not reach {entry.replaces} when the reference was graded; what "
-        "it depends on besides is asked with --thorough alone"
+        f"{check}: fails, but when the reference was graded it did not call {entry.replaces}; let "
+        "it ask the contract itself, or audit with --thorough, which asks every check"
         for check in verdict.failed
         if check not in able
     ]

@@ -146,9 +146,9 @@ def kept_by(
     share = sum(q.awarded or 0.0 for q in marks) / sum(q.marks for q in marks)
     problems = [f"{q.id}: not graded ({q.note})" for q in marks if q.awarded is None]
     if whole and share > MOST_OF_ALL:
-        problems.append(f"keeps {share:.1%} of the assignment; at most {MOST_OF_ALL:.0%} is right")
+        problems.append(f"keeps {share:.1%} of the assignment; it may keep {MOST_OF_ALL:.0%}")
     problems += [
-        f"{question}: keeps {part:.0%} of its marks; at most {MOST_OF_A_QUESTION:.0%} is right"
+        f"{question}: keeps {part:.0%} of its marks; it may keep {MOST_OF_A_QUESTION:.0%}"
         for question, part in shares.items()
         if part > MOST_OF_A_QUESTION and kind.name not in HALVES
     ]

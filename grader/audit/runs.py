@@ -281,7 +281,7 @@ def _verdict(
     if kept is not None and right and kept < 1 - ROUNDING:
         problems = [f"keeps {kept:.0%} of the marks of run {run.id}: {'; '.join(lost)}"]
     elif kept is not None and not right and kept > keeps + ROUNDING:
-        problems = [f"keeps {kept:.0%} of the marks of run {run.id}; at most {keeps:.0%} is right"]
+        problems = [f"keeps {kept:.0%} of the marks of run {run.id}; it may keep {keeps:.0%}"]
     return RunVerdict(
         name=name,
         kind=kind,

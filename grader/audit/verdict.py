@@ -57,10 +57,22 @@ class Audit(BaseModel):
 
     @property
     def problems(self) -> list[str]:
-        """Everything that is wrong, a line each."""
-        lines = [f"{v.kind} {v.name}: {p}" for v in self.verdicts for p in v.problems]
+        """Everything that is wrong, a line each; of a reference that fails, that alone, since
+        every entry is made from it."""
+        if failing := [f"reference: {p}" for v in self._of("reference") for p in v.problems]:
+            return [*failing, "the reference fails, so nothing else was judged"]
+        lines = [f"template: {p}" for v in self._of("template") for p in v.problems]
+        lines += [
+            f"{v.kind} {v.name}: {p}"
+            for kind in ("mistake", "variant")
+            for v in self._of(kind)
+            for p in v.problems
+        ]
         lines += [f"rubbish {k.name}: {p}" for k in self.rubbish for p in k.problems]
-        return lines + rate_problems(self.rates)
+        return [*lines, *rate_problems(self.rates), *self.uncovered]
+
+    def _of(self, kind: str) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.kind == kind]
 
 
 def verdict_on(assignment: Assignment, entry: Entry | None, result: Result) -> Verdict:
@@ -126,7 +138,8 @@ def _judge_mistake(
     own = [c for c in result.checks if c.question == question]
     known = {name for c in own for name in _names(c.id)}
     problems += [
-        f"names {name}, which is not a check of {question}"
+        f"names {name}, which is not a check of {question}; its checks are "
+        + ", ".join(dict.fromkeys(test_name(c.id).partition("[")[0] for c in own))
         for name in entry.fails
         if name not in known
     ]

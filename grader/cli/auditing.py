@@ -129,7 +129,7 @@ def audit_(
         print(found.model_dump_json(indent=1))
     else:
         _show(found)
-    if found.problems or found.uncovered:
+    if found.problems:
         raise typer.Exit(1)
 
 
@@ -236,13 +236,15 @@ def _show(found: Audit) -> None:
         print_table(_rubbish(found))
     for line in found.problems:
         console.print(Text(line, style="red"), soft_wrap=True)
-    for line in found.uncovered:
-        console.print(Text(line, style="red"), soft_wrap=True)
     if found.weak_checks:
         errors.print("No catalogued mistake fails: " + ", ".join(found.weak_checks), markup=False)
     kinds = [v.kind for v in found.verdicts]
     if known := sum(v.by_the_catalogue for v in found.verdicts):
-        console.print(f"{known} mistakes are attempts by the catalogue alone", highlight=False)
+        console.print(
+            f"{known} mistakes keep marks for their form because they are catalogued: nothing "
+            "else shows that they are an attempt",
+            highlight=False,
+        )
     asked = found.asked / max(1, len(found.checks) * sum(bool(v.question) for v in found.verdicts))
     console.print(
         f"{kinds.count('mistake')} mistakes, {kinds.count('variant')} variants, "

@@ -266,7 +266,7 @@ def share(successes: int, n: int, p: float, *, false_fail: float, effect: float)
 
     Args:
         successes: how often it happened.
-        n: tries.
+        n: tries; without any, nothing was shown, and the test fails.
         p: how likely it should be.
         false_fail: rate of failing right values.
         effect: a difference of the probability that must be caught.
@@ -280,8 +280,9 @@ def share(successes: int, n: int, p: float, *, false_fail: float, effect: float)
     )
     return Finding(
         "share",
-        bool(low <= successes <= high),
-        _two_sided(
+        bool(n > 0 and low <= successes <= high),
+        n
+        and _two_sided(
             float(stats.binom.cdf(successes, n, p)), float(stats.binom.sf(successes - 1, n, p))
         ),
         false_fail,
@@ -301,7 +302,8 @@ def frequencies(
     however rare one of them is; the test of Pearson is right for large counts only.
 
     Args:
-        counts: (K,), how often each happened.
+        counts: (K,), how often each happened. Their sum is the number of tries, so what is none of
+            these things has to be looked at before.
         probabilities: (K,), how likely each should be; 0 is allowed, and then never happens.
         false_fail: rate of failing right values.
         effect: a difference of the probability of any one of them that must be caught.

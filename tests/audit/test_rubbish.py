@@ -39,8 +39,8 @@ def test_a_suite_that_pays_for_form_alone_is_found(toy: Assignment) -> None:
         "test_toy.py::test_mean_leaves_its_input_alone",
     ]
     assert sine.problems == [
-        "keeps 28.6% of the assignment; at most 5% is right",
-        "q1.1: keeps 50% of its marks; at most 10% is right",
+        "keeps 28.6% of the assignment; it may keep 5%",
+        "q1.1: keeps 50% of its marks; it may keep 10%",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from grader.assignment import Assignment
-from grader.audit.verdict import Verdict, extremes, verdict_on
+from grader.audit.verdict import Audit, Verdict, extremes, verdict_on
 from grader.catalogue import read_catalogue
 
 CENTRAL = """
@@ -78,3 +78,28 @@ def test_the_dearest_and_the_cheapest_of_each_question() -> None:
         "q1": ("b", "c"),
         "q2": ("d", "d"),
     }
+
+
+def test_where_the_reference_fails_nothing_else_is_said() -> None:
+    def verdict(kind: str, name: str, *problems: str) -> Verdict:
+        return Verdict(
+            name=name, kind=kind, replaces="", question="", lost={}, failed=[],
+            problems=list(problems),
+        )  # fmt: skip
+
+    def problems(*verdicts: Verdict) -> list[str]:
+        return Audit(
+            assignment="toy", assignment_digest="", secret_id="", submissions=2, asked=0,
+            verdicts=list(verdicts), checks={}, weak_checks=[], rates=[], seconds=1.0,
+            uncovered=["mean.mean has no variant"],
+        ).problems  # fmt: skip
+
+    wrong = verdict("mistake", "mean_of_all", "q1.1: lost nothing")
+    assert problems(verdict("reference", "reference"), wrong) == [
+        "mistake mean_of_all: q1.1: lost nothing",
+        "mean.mean has no variant",
+    ]
+    assert problems(verdict("reference", "reference", "q1.1: lost 1 marks"), wrong) == [
+        "reference: q1.1: lost 1 marks",
+        "the reference fails, so nothing else was judged",
+    ]

@@ -158,3 +158,12 @@ def test_what_cannot_happen_never_does() -> None:
     assert stats.frequencies([600, 400, 0], [0.6, 0.4, 0.0], **common).passed
     assert not stats.frequencies([600, 399, 1], [0.6, 0.4, 0.0], **common).passed
     assert not stats.frequencies([1000, 0, 0], [0.6, 0.4, 0.0], **common).passed
+
+
+def test_nothing_tried_shows_nothing() -> None:
+    common = {"false_fail": 1e-8, "effect": 0.2}
+    for finding in (
+        stats.frequencies([0, 0], [0.6, 0.4], **common),
+        stats.share(0, 0, 0.4, **common),
+    ):
+        assert not finding.passed and finding.p_value == 0
