@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from grader.assignment import find_assignment
+from grader.assignment import Assignment, find_assignment
 from grader.audit.runs import audit_runs
 from grader.catalogue import read_runs
 from grader.wall import isolation
@@ -37,10 +39,21 @@ WITHOUT = {
 }
 
 
+@pytest.fixture
+def assignment(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Assignment]:
+    """An assignment whose reference leaves no modules behind, since other tests use such names."""
+    found, before = find_assignment(name), {*sys.modules}
+    monkeypatch.syspath_prepend(str(found.reference))
+    yield found
+    for path in found.reference.glob("*.py"):
+        if path.stem not in before:
+            sys.modules.pop(path.stem, None)
+
+
 @pytest.mark.parametrize("name", CHEAP)
-def test_runs_keep_what_they_may(name: str, tmp_path: Path) -> None:
+def test_runs_keep_what_they_may(name: str, assignment: Assignment, tmp_path: Path) -> None:
     found = audit_runs(
-        find_assignment(name),
+        assignment,
         profile="smoke",
         wall=isolation.choose(),
         jobs=1,
