@@ -14,6 +14,7 @@ import torch
 
 from grader.assignment import Assignment
 from grader.suite.calls import Ask, Call
+from grader.suite.local import find_probe
 from grader.suite.remote import SubmissionFailed
 
 
@@ -54,7 +55,7 @@ class Direct:
         torch.default_generator.manual_seed(call.seed)
         try:
             if operation == "probe":
-                probe = getattr(self._probes, target)
+                probe = find_probe(self._probes, target)
                 call.value = _plain(probe(self._namespace, **arguments["kwargs"]))
             else:
                 function: Any = self._namespace

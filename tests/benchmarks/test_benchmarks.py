@@ -10,9 +10,11 @@ import pytest
 
 import benchmarks.__main__ as bench
 from benchmarks import thousand
+from benchmarks.direct import Direct
 from benchmarks.figures import Figure, Section, Timing
-from grader.assignment import Assignment
+from grader.assignment import Assignment, find_assignment
 from grader.catalogue import read_catalogue
+from grader.suite.local import load_probes
 from grader.suite.plugin import SuitePlugin, serve_suite
 from grader.wall import isolation
 
@@ -35,6 +37,20 @@ def test_the_set_has_twenty_checks_over_eight_functions() -> None:
 def test_plain_pytest_runs_the_same_tests() -> None:
     hidden, plain = (TWENTY / kind / "test_twenty.py" for kind in ("hidden", "plain"))
     assert _test_names(hidden) == _test_names(plain)
+
+
+def test_the_reference_passes_where_there_is_no_wall() -> None:
+    assignment = find_assignment("ift6135_a3")
+
+    def serve(plugin: SuitePlugin) -> None:
+        submission = Direct(
+            assignment, assignment.reference, assignment.reference, load_probes(assignment)
+        )
+        observed = plugin.run(submission, "secret", plugin.expected)  # type: ignore[arg-type]
+        submission.close()
+        assert {name for name, seen in observed.items() if seen.outcome != "passed"} == set()
+
+    serve_suite(assignment, assignment.hidden, serve)
 
 
 def test_figures_know_their_bars() -> None:
