@@ -60,7 +60,7 @@ class Audit(BaseModel):
         """Everything that is wrong, a line each; of a reference that fails, that alone, since
         every entry is made from it."""
         if failing := [f"reference: {p}" for v in self._of("reference") for p in v.problems]:
-            return [*failing, "the reference fails, so nothing else was judged"]
+            return [*failing, "all entries are made from the reference, so nothing else is listed"]
         lines = [f"template: {p}" for v in self._of("template") for p in v.problems]
         lines += [
             f"{v.kind} {v.name}: {p}"

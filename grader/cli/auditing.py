@@ -187,7 +187,7 @@ def _show_runs(found: RunsAudit) -> None:
         console.print(Text(line, style="red"), soft_wrap=True)
     undecided = sum(v.kept is None for v in found.verdicts)
     console.print(
-        f"{len(found.verdicts)} runs, {undecided} of which no question is decided in this size, "
+        f"{len(found.verdicts)} runs, {undecided} without marks in this size, "
         f"{len(found.problems)} problems, {found.seconds:.0f} s",
         highlight=False,
     )

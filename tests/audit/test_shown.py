@@ -71,7 +71,7 @@ def test_an_audit_of_runs_is_readable_on_a_terminal_of_80(
         monkeypatch.setattr(module, "console", narrow)
     auditing._show_runs(found)
     said = capsys.readouterr().out
-    for words in ("62%", "50%", "open", "2 runs, 1 of which no question is decided", "1 problems"):
+    for words in ("62%", "50%", "open", "2 runs, 1 without marks in this size", "1 problems"):
         assert words in said
     table = said[: said.index("wrong run one")]
     assert max(map(len, table.splitlines())) <= 80

@@ -101,5 +101,5 @@ def test_where_the_reference_fails_nothing_else_is_said() -> None:
     ]
     assert problems(verdict("reference", "reference", "q1.1: lost 1 marks"), wrong) == [
         "reference: q1.1: lost 1 marks",
-        "the reference fails, so nothing else was judged",
+        "all entries are made from the reference, so nothing else is listed",
     ]

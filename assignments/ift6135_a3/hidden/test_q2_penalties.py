@@ -36,6 +36,17 @@ def straight(draw, size, low=1.7, high=2.5):
 
 
 class Penalty(Network):
+    owes = {
+        "norm": 3.5,
+        "factor": 5.5,
+        "whole_images": 7,
+        "numbers": 1.5,
+        "gradient": 5,
+        "data": 3,
+        "any_critic": 0.25,
+        "shape": 0.125,
+        "arguments": 0.125,
+    }
     prepared = True
     worlds = ("rows", "images of one line")
     parameters = ("the critic's parameters", "p", "q")
@@ -240,17 +251,6 @@ class Penalty(Network):
 
 
 class TestR1(Penalty, question="q2.2", of="gan.r1gp"):
-    owes = {
-        "norm": 3.5,
-        "factor": 5.5,
-        "whole_images": 7,
-        "numbers": 1.5,
-        "gradient": 5,
-        "data": 3,
-        "any_critic": 0.25,
-        "shape": 0.125,
-        "arguments": 0.125,
-    }
     likely = staticmethod(smooth)
     formula = "The mean over the real samples of the squared norm of the critic's gradient."
 
@@ -259,17 +259,6 @@ class TestR1(Penalty, question="q2.2", of="gan.r1gp"):
 
 
 class TestOgp(Penalty, question="q2.2", of="gan.ogp"):
-    owes = {
-        "norm": 3.5,
-        "factor": 5.5,
-        "whole_images": 7,
-        "numbers": 1.5,
-        "gradient": 5,
-        "data": 3,
-        "any_critic": 0.25,
-        "shape": 0.125,
-        "arguments": 0.125,
-    }
     formula = "The mean over the samples of (norm of the critic's gradient - 1)^2."
 
     def vectors(self):
